@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Files that must be trustworthy: configuration, PIN, pinned authority. */
+#ifndef P11_KMS_BASE_FILE_H
+#define P11_KMS_BASE_FILE_H
+
+#include "base/buffer.h"
+#include "base/compiler.h"
+#include "base/secret.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum file_trust {
+	FILE_PUBLIC, /* owned by root or the user, not a link, not writable by group or others */
+	FILE_SECRET, /* and not readable by others */
+};
+
+/*
+ * Reads a whole file of at most limit bytes, opened with O_NOFOLLOW and checked after it
+ * is open. On failure *ret_why (caller frees) names the file, the reason and the remedy.
+ */
+MUST_USE bool file_read(const char *path, enum file_trust trust, size_t limit,
+                        struct buffer *ret_content, char **ret_why);
+/* The same into a secret, without the line end that editors leave. */
+MUST_USE bool file_read_secret(const char *path, size_t limit, struct secret **ret_content,
+                               char **ret_why);
+/* Writes through a temporary file in the same folder, fsync, rename; mode as given. */
+MUST_USE bool file_write(const char *path, const void *data, size_t size, unsigned mode,
+                         char **ret_why);
+
+#endif

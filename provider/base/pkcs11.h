@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The standard's types and constants: p11-kit's header, and what it lacks.
+ * Every name is guarded, so that a newer p11-kit header wins.
+ */
+#ifndef P11_KMS_BASE_PKCS11_H
+#define P11_KMS_BASE_PKCS11_H
+
+#include <p11-kit/pkcs11.h>
+
+#ifndef CK_TRUE
+#define CK_TRUE 1
+#define CK_FALSE 0
+#endif
+
+/* PKCS#11 3.0, section 4.4 (common attributes of storage objects). */
+#ifndef CKA_UNIQUE_ID
+#define CKA_UNIQUE_ID 4UL
+#endif
+
+/* PKCS#11 3.0, section 4.14 (profile objects). */
+#ifndef CKO_PROFILE
+#define CKO_PROFILE 9UL
+#define CKA_PROFILE_ID 0x601UL
+#endif
+
+/* PKCS#11 3.0, section 3.3 (session flags of C_GetMechanismInfo's CK_MECHANISM_INFO). */
+#ifndef CKF_EC_CURVENAME
+#define CKF_EC_CURVENAME (1UL << 26)
+#endif
+
+#ifndef CKR_CURVE_NOT_SUPPORTED
+#define CKR_CURVE_NOT_SUPPORTED 0x140UL
+#endif
+#ifndef CKR_TOKEN_RESOURCE_EXCEEDED
+#define CKR_TOKEN_RESOURCE_EXCEEDED 0x201UL
+#endif
+#ifndef CKR_OPERATION_CANCEL_FAILED
+#define CKR_OPERATION_CANCEL_FAILED 0x202UL
+#endif
+#ifndef CKR_KEY_EXHAUSTED
+#define CKR_KEY_EXHAUSTED 0x203UL
+#endif
+
+#ifndef CKK_EC_MONTGOMERY
+#define CKK_EC_MONTGOMERY 0x41UL
+#endif
+
+#endif

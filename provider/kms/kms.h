@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The one interface to a key management system. Behind it: hsm.c (an HSM through its own
+ * PKCS#11 module), later kmip.c. Nothing is opened before the first call that needs the KMS.
+ *
+ * Private-key primitives are named by the standard's mechanisms; hashing and padding are
+ * done by the caller: CKM_RSA_PKCS (sign: a DigestInfo), CKM_RSA_PKCS_PSS (a digest),
+ * CKM_RSA_X_509 (a block), CKM_RSA_PKCS_OAEP, CKM_ECDSA (a digest; r and s come back),
+ * CKM_EDDSA (the message), CKM_ECDH1_DERIVE.
+ *
+ * All may be called by several threads. All obey the deadline between the steps they are
+ * made of. Failures common to all: CKR_DEVICE_ERROR (unreachable, breaker open, deadline
+ * passed), CKR_USER_NOT_LOGGED_IN, CKR_HOST_MEMORY. A login the KMS has lost is renewed,
+ * lost sessions and handles are found again, and the call is tried once more; generating and
+ * destroying are not.
+ */
+#ifndef P11_KMS_KMS_KMS_H
+#define P11_KMS_KMS_KMS_H
+
+#include "base/algorithm.h"
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/compiler.h"
+#include "base/config.h"
+#include "base/pkcs11.h"
+#include "base/secret.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+struct kms; /* opaque */
+
+/*
+ * Names a private key in the KMS. Kept by the caller beside what it caches of the key;
+ * cached is the backend's (a handle, valid for the generation in its upper half).
+ */
+struct kms_key {
+	const unsigned char *id; /* CKA_ID, borrowed */
+	size_t id_size;
+	_Atomic uint64_t cached; /* starts 0 */
+};
+
+/* config: kms, pin_source, deadline_ms, keep_pin; borrowed for as long as the kms lives. CKR_ARGUMENTS_BAD: a URI that is not understood (logged). */
+MUST_USE CK_RV kms_new(const struct config_token *config, struct kms **ret_kms);
+/* Closes its sessions, logs out and finalises what it initialised itself. */
+void kms_free(struct kms **kms);
+/* In a forked child: forgets the parent's sessions; reconnects at the next call. Keeps the PIN. */
+void kms_forked(struct kms *kms);
+
+/*
+ * With a pin-source login is made by itself, and kms_login compares pin with it in constant
+ * time, without asking the KMS. Else pin goes to the KMS: CKR_PIN_INCORRECT, CKR_PIN_LOCKED,
+ * CKR_PIN_LEN_RANGE; and is kept to log in again when keep_pin is set.
+ */
+MUST_USE CK_RV kms_login(struct kms *kms, const void *pin, size_t pin_size,
+                         struct deadline deadline);
+/* Forgets the PIN and logs out at the KMS (nothing to do with a pin-source). */
+MUST_USE CK_RV kms_logout(struct kms *kms, struct deadline deadline);
+/* The KMS logs in by itself (pin-source). */
+bool kms_logs_in_itself(const struct kms *kms);
+
+struct kms_description {
+	char manufacturer[33], model[17], serial[17]; /* without padding */
+	CK_MECHANISM_TYPE *primitives; /* owned: see kms_description_clear */
+	size_t primitive_count;
+};
+
+/* Asks the KMS what it is and which private-key mechanisms (above, and the generating ones) it has. No login needed. */
+MUST_USE CK_RV kms_describe(struct kms *kms, struct deadline deadline,
+                            struct kms_description *ret_description);
+void kms_description_clear(struct kms_description *description);
+
+/* Can the KMS be reached and are we logged in? */
+MUST_USE CK_RV kms_ping(struct kms *kms, struct deadline deadline);
+
+struct kms_pair {
+	const struct algorithm *algorithm;
+	const unsigned char *id;
+	size_t id_size;
+	const char *label; /* NAME@VERSION */
+	bool decrypt, sign, unwrap, derive;
+};
+
+/* Makes a token pair: private half sensitive, never extractable. ret_spki: DER SubjectPublicKeyInfo. CKR_MECHANISM_INVALID, CKR_KEY_SIZE_RANGE: the KMS has no such algorithm. */
+MUST_USE CK_RV kms_generate_pair(struct kms *kms, const struct kms_pair *pair,
+                                 struct deadline deadline, struct buffer *ret_spki);
+/* Reads the public half from the KMS. CKR_KEY_HANDLE_INVALID: none there. */
+MUST_USE CK_RV kms_public_key(struct kms *kms, const void *id, size_t id_size,
+                              struct deadline deadline, struct buffer *ret_spki);
+/* Removes both halves; none there is success. */
+MUST_USE CK_RV kms_destroy_pair(struct kms *kms, const void *id, size_t id_size,
+                                struct deadline deadline);
+
+/* Called for each private key in the KMS; all borrowed; anything but CKR_OK ends the walk and is returned. */
+typedef CK_RV (*kms_found)(void *context, const void *id, size_t id_size, const char *label,
+                           CK_KEY_TYPE key_type);
+MUST_USE CK_RV kms_walk(struct kms *kms, struct deadline deadline, kms_found found, void *context);
+
+/*
+ * Signs with the primitive. *signature_size: room in, length out. CKR_KEY_HANDLE_INVALID: the
+ * KMS has no such key. CKR_DATA_LEN_RANGE, CKR_MECHANISM_INVALID, CKR_MECHANISM_PARAM_INVALID.
+ */
+MUST_USE CK_RV kms_sign(struct kms *kms, struct kms_key *key, CK_MECHANISM *primitive,
+                        const void *data, size_t data_size, struct deadline deadline,
+                        unsigned char *ret_signature, size_t *ret_signature_size);
+/* Decrypts with the primitive, into secret memory. CKR_ENCRYPTED_DATA_INVALID: one code for every bad ciphertext. */
+MUST_USE CK_RV kms_decrypt(struct kms *kms, struct kms_key *key, CK_MECHANISM *primitive,
+                           const void *data, size_t data_size, struct deadline deadline,
+                           struct secret **ret_plaintext);
+MUST_USE CK_RV kms_random(struct kms *kms, struct deadline deadline, void *ret_data, size_t size);
+
+/* The KMS's own code of its last failure, for CK_SESSION_INFO.ulDeviceError. */
+CK_ULONG kms_device_error(const struct kms *kms);
+
+#endif

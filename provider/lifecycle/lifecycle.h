@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What happens to keys: made, rotated, destroyed, kept in order. The command and the
+ * module both call this, so a key made by C_GenerateKeyPair lives the same life.
+ *
+ * Each call writes what it did to the log (info). Failures as in kms.h and registry.h.
+ */
+#ifndef P11_KMS_LIFECYCLE_LIFECYCLE_H
+#define P11_KMS_LIFECYCLE_LIFECYCLE_H
+
+#include "base/clock.h"
+#include "base/compiler.h"
+#include "base/config.h"
+#include "kms/kms.h"
+#include "registry/registry.h"
+
+/* One token's keys, open for change. */
+struct lifecycle {
+	const struct config_token *config; /* borrowed, all three */
+	struct kms *kms;
+	struct registry *registry;         /* opened to write */
+	struct buffer authority_id;        /* owned: CKA_ID of the authority in the KMS */
+	struct kms_key authority;          /* its id borrowed from authority_id */
+	bool authority_rsa;
+};
+
+/* Reads the token record. CKR_OBJECT_HANDLE_INVALID: the registry is empty (init was not run). */
+MUST_USE CK_RV lifecycle_open(const struct config_token *config, struct kms *kms,
+                              struct registry *registry, const struct authority *authority,
+                              struct lifecycle **ret_lifecycle);
+void lifecycle_free(struct lifecycle **lifecycle);
+
+/*
+ * init: makes the authority in the KMS, the pinned file and the registry with its token
+ * record. A second run finishes what a crash left and is success when all is there.
+ * *ret_why (caller frees) says what is in the way.
+ */
+MUST_USE CK_RV lifecycle_init(const struct config_token *config, struct kms *kms,
+                              struct deadline deadline, char **ret_why);
+
+struct create_request {
+	const char *name;                  /* NULL: the hexadecimal id */
+	const struct algorithm *algorithm; /* NULL: the key's own, else the configuration's */
+	unsigned usage;                    /* 0: the key's own, else decrypt|sign|unwrap for RSA, sign (and derive) for EC */
+	const void *id;                    /* NULL: 16 random bytes */
+	size_t id_size;
+	int64_t rotate_every;              /* of a new key; < 0: the configuration's */
+	const void *subject;               /* CKA_SUBJECT, may be NULL */
+	size_t subject_size;
+	int64_t protect_from;              /* CKA_START_DATE; 0: now */
+	int64_t protect_until;             /* CKA_END_DATE; 0: by the policy */
+	bool new_key_only;                 /* refuse a name in use: CKR_ATTRIBUTE_VALUE_INVALID */
+	bool rotation_only;                /* refuse a name not in use: CKR_OBJECT_HANDLE_INVALID */
+};
+
+/*
+ * The next version of a key (the first one makes the key): intent, generate, read back,
+ * check, prove, commit; the version that was current is deactivated in the same commit.
+ * CKR_ATTRIBUTE_VALUE_INVALID: name or id not allowed or in use. CKR_PUBLIC_KEY_INVALID: the
+ * KMS gave a bad one. CKR_FUNCTION_FAILED: the private half did not prove itself.
+ */
+MUST_USE CK_RV lifecycle_create(struct lifecycle *lifecycle, const struct create_request *request,
+                                struct deadline deadline, struct version **ret_version);
+
+/* Makes a version destroy-pending; when it was the current one the key has none until it is rotated. */
+MUST_USE CK_RV lifecycle_destroy(struct lifecycle *lifecycle, int64_t object);
+
+struct refresh_summary {
+	unsigned finished; /* pairs a crash left that are now versions */
+	unsigned undone;   /* pairs a crash left that were removed */
+	unsigned rotated;
+	unsigned purged;   /* versions past their grace, destroyed in the KMS */
+	unsigned failed;   /* of the above, each logged */
+};
+
+/* progress (may be NULL): done of total, for a bar. dry_run: counts only. */
+typedef void (*refresh_progress)(void *context, size_t done, size_t total);
+MUST_USE CK_RV lifecycle_refresh(struct lifecycle *lifecycle, bool dry_run,
+                                 refresh_progress progress, void *context,
+                                 struct refresh_summary *ret_summary);
+
+/* When the key's current version is due, 0 never. */
+int64_t lifecycle_next_rotation(const struct key_record *key, const struct version *current);
+
+/* Signs and verifies, or encrypts and decrypts, random data with both halves. */
+MUST_USE CK_RV lifecycle_prove(struct kms *kms, const struct algorithm *algorithm, unsigned usage,
+                               const void *id, size_t id_size, const struct buffer *spki,
+                               struct deadline deadline);
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The one table of mechanisms, and what stands behind its rows: which half works here and
+ * which in the KMS, the parameters, the sizes, the local cryptography, and how a private
+ * operation is turned into a primitive of the KMS. PKCS#11 mechanisms 3.0, sections 2.1
+ * (RSA), 2.3 (EC), 2.20-2.26 (digests).
+ */
+#ifndef P11_KMS_MECHANISM_MECHANISM_H
+#define P11_KMS_MECHANISM_MECHANISM_H
+
+#include "base/compiler.h"
+#include "base/pkcs11.h"
+#include "base/secret.h"
+#include "mechanism/digest.h"
+#include "mechanism/public-key.h"
+
+#include <stdbool.h>
+
+enum padding { PADDING_NONE, PADDING_RSA_PKCS, PADDING_RSA_PSS, PADDING_RSA_OAEP, PADDING_RSA_RAW };
+
+struct mechanism {
+	CK_MECHANISM_TYPE type;
+	const char *name;            /* "RSA-PKCS-OAEP" for tables and logs */
+	CK_KEY_TYPE key_type;        /* CK_UNAVAILABLE_INFORMATION for digests */
+	CK_ULONG min_bits, max_bits; /* 0 for digests */
+	CK_FLAGS local;              /* CKF_ENCRYPT, CKF_VERIFY, CKF_DIGEST: done here */
+	CK_FLAGS remote;             /* CKF_DECRYPT, CKF_SIGN, CKF_GENERATE_KEY_PAIR: done by the KMS … */
+	CK_MECHANISM_TYPE primitives[2]; /* … when it has one of these, best first; CK_UNAVAILABLE_INFORMATION ends */
+	CK_FLAGS ec;                 /* CKF_EC_* for CK_MECHANISM_INFO */
+	CK_MECHANISM_TYPE digest;    /* hash of the message (0: none; the data is the digest, or all of the message) */
+	enum padding padding;
+	bool multipart;              /* may be used with C_*Update */
+};
+
+/* NULL: not in the table. */
+const struct mechanism *mechanism_find(CK_MECHANISM_TYPE type);
+const struct mechanism *mechanism_at(size_t index); /* NULL past the last */
+
+/* What the KMS offers: the primitives of the token record. */
+typedef bool (*primitive_offered)(const void *context, CK_MECHANISM_TYPE primitive);
+
+/* local | (remote if a primitive is offered): what CK_MECHANISM_INFO.flags says; 0: not offered at all. legacy: the token's legacy-decrypt. */
+CK_FLAGS mechanism_flags(const struct mechanism *mechanism, bool legacy, primitive_offered offered,
+                         const void *context);
+
+/* A mechanism with its parameter, checked and copied: nothing of the caller's is kept. */
+struct mechanism_use {
+	const struct mechanism *mechanism;
+	CK_MECHANISM_TYPE digest;     /* of the padding (OAEP, PSS) or of the message */
+	CK_RSA_PKCS_MGF_TYPE mgf;
+	CK_ULONG salt_size;           /* PSS */
+	struct buffer label;          /* OAEP */
+};
+
+/*
+ * Checks and copies the parameter for a flag (CKF_ENCRYPT, CKF_SIGN …) and, but for digests,
+ * a key. CKR_MECHANISM_INVALID (not in the table, or not for this flag),
+ * CKR_MECHANISM_PARAM_INVALID, CKR_KEY_TYPE_INCONSISTENT, CKR_KEY_SIZE_RANGE.
+ */
+MUST_USE CK_RV mechanism_use_init(const CK_MECHANISM *mechanism, CK_FLAGS flag,
+                                  const struct public_key *key, struct mechanism_use *ret_use);
+void mechanism_use_clear(struct mechanism_use *use);
+
+/* Bytes of a ciphertext or signature; of a digest when key is NULL. */
+size_t mechanism_output_size(const struct mechanism_use *use, const struct public_key *key);
+/* The longest plaintext (OAEP, PKCS#1 v1.5, raw). */
+size_t mechanism_input_max(const struct mechanism_use *use, const struct public_key *key);
+
+/* CKR_DATA_LEN_RANGE. ret_data has mechanism_output_size bytes of room. */
+MUST_USE CK_RV mechanism_encrypt(const struct mechanism_use *use, struct public_key *key,
+                                 const void *data, size_t data_size, unsigned char *ret_data);
+
+/*
+ * Verifies. data is the digest of the message where use->mechanism->digest is not 0 (made by
+ * the caller with digest.h), else the data itself. CKR_SIGNATURE_INVALID,
+ * CKR_SIGNATURE_LEN_RANGE, CKR_DATA_LEN_RANGE.
+ */
+MUST_USE CK_RV mechanism_verify(const struct mechanism_use *use, struct public_key *key,
+                                const void *data, size_t data_size, const void *signature,
+                                size_t signature_size);
+
+/* A primitive to send to the KMS, with its parameter beside it. */
+struct mechanism_plan {
+	CK_MECHANISM primitive; /* points into this struct: don't copy it */
+	union {
+		CK_RSA_PKCS_PSS_PARAMS pss;
+		CK_RSA_PKCS_OAEP_PARAMS oaep;
+	} parameter;
+	bool unpad; /* decrypt: the answer is a raw block for mechanism_unpad */
+};
+
+/* What the KMS is to sign: data as for mechanism_verify; ret_block is what goes to kms_sign. CKR_DATA_LEN_RANGE. */
+MUST_USE CK_RV mechanism_plan_sign(const struct mechanism_use *use, const struct public_key *key,
+                                   const void *data, size_t data_size,
+                                   struct mechanism_plan *ret_plan, struct buffer *ret_block);
+/* How the KMS is to decrypt: its own OAEP for SHA-1 without a label when offered, else the raw primitive and mechanism_unpad. use must outlive the plan. CKR_MECHANISM_INVALID: the KMS has neither. */
+MUST_USE CK_RV mechanism_plan_decrypt(const struct mechanism_use *use, const struct public_key *key,
+                                      primitive_offered offered, const void *context,
+                                      struct mechanism_plan *ret_plan);
+/* Takes the padding off a raw block, in constant time. CKR_ENCRYPTED_DATA_INVALID for every cause. */
+MUST_USE CK_RV mechanism_unpad(const struct mechanism_use *use, const struct public_key *key,
+                               const struct secret *block, struct secret **ret_plaintext);
+
+#endif

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Records: what an entry of the log says, and their canonical JSON (sorted member names, no
+ * white space, UTF-8; see doc/registry-format.md). A record is whole: the newest entry of a
+ * version tells all about it.
+ */
+#ifndef P11_KMS_REGISTRY_RECORD_H
+#define P11_KMS_REGISTRY_RECORD_H
+
+#include "base/algorithm.h"
+#include "base/buffer.h"
+#include "base/compiler.h"
+#include "base/pkcs11.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define RECORD_NAME_MAX 255 /* bytes of UTF-8 */
+#define RECORD_ID_MAX 255   /* bytes of a CKA_ID */
+
+/* State of a version: NIST SP 800-57 part 1, KMIP 1.4 section 3.22. */
+enum version_state {
+	STATE_PRE_ACTIVE,
+	STATE_ACTIVE,          /* protects and processes */
+	STATE_DEACTIVATED,     /* only processes */
+	STATE_COMPROMISED,     /* processes, shown as such */
+	STATE_DESTROY_PENDING, /* shown nowhere, restorable */
+	STATE_DESTROYED,
+};
+
+const char *version_state_name(enum version_state state); /* "active", "destroy-pending" … */
+
+/* What a pair is for; the private half's verbs. */
+enum usage {
+	USAGE_DECRYPT = 1, /* and encrypt */
+	USAGE_SIGN = 2,    /* and verify */
+	USAGE_UNWRAP = 4,  /* and wrap */
+	USAGE_DERIVE = 8,
+};
+
+struct version {
+	int64_t object;       /* sequence of its first entry: names it for ever; 0 before the first commit */
+	int64_t sequence;     /* the entry this was read from; 0 before a commit */
+	char *name;           /* the key's name, owned */
+	int64_t number;       /* from 1 */
+	struct buffer id;     /* CKA_ID, 1 to RECORD_ID_MAX bytes */
+	const struct algorithm *algorithm;
+	enum version_state state;
+	unsigned usage;       /* enum usage, ored */
+	bool local;           /* CKA_LOCAL: the pair was made inside the KMS */
+	int64_t created;      /* times are seconds since 1970 */
+	int64_t protect_from;
+	int64_t protect_until; /* 0: without end */
+	int64_t state_since;
+	char *reason;         /* of the state, owned, NULL without */
+	struct buffer subject; /* CKA_SUBJECT, may be empty */
+	struct buffer spki;   /* DER SubjectPublicKeyInfo */
+};
+
+/* Zeroed but for its buffers; caller frees. */
+MUST_USE CK_RV version_new(struct version **ret_version);
+MUST_USE CK_RV version_dup(const struct version *version, struct version **ret_version);
+void version_free(struct version **version);
+
+/* CKA_LABEL: the key's name while active, else NAME@VERSION. Caller frees. NULL: no memory. */
+char *version_label(const struct version *version);
+/* active and now inside the protect period. */
+bool version_protects(const struct version *version, int64_t now);
+/* active, deactivated or compromised: an application sees it. */
+bool version_visible(const struct version *version);
+
+/* A key: its policy. */
+struct key_record {
+	char *name;
+	const struct algorithm *algorithm;
+	unsigned usage;
+	int64_t created;
+	int64_t rotate_every;  /* seconds; 0 never */
+	int64_t destroy_after; /* seconds of grace */
+};
+
+MUST_USE CK_RV key_record_new(struct key_record **ret_key);
+void key_record_free(struct key_record **key);
+
+/* The token: what its KMS is and can do, so that nobody must ask it. First entry, rewritten by refresh. */
+struct token_record {
+	int64_t created;
+	char *manufacturer, *model, *serial; /* of the KMS */
+	struct buffer authority_id;          /* CKA_ID of the authority in the KMS */
+	CK_MECHANISM_TYPE *primitives;       /* private-key mechanisms that the KMS offers, owned */
+	size_t primitive_count;
+};
+
+MUST_USE CK_RV token_record_new(struct token_record **ret_token);
+void token_record_free(struct token_record **token);
+bool token_record_has(const struct token_record *token, CK_MECHANISM_TYPE primitive);
+
+/* A name that may be given to a key: 1 to RECORD_NAME_MAX bytes of UTF-8 without control characters that does not end in '@' and digits. */
+bool record_name_valid(const char *name, size_t size);
+
+/* Encoding is canonical; decoding is strict: unknown members, wrong types, ranges, another type of record, a non-canonical text are refused with CKR_DATA_INVALID. */
+MUST_USE CK_RV version_encode(const struct version *version, struct buffer *ret_json);
+MUST_USE CK_RV version_decode(const void *json, size_t size, struct version **ret_version);
+MUST_USE CK_RV key_record_encode(const struct key_record *key, struct buffer *ret_json);
+MUST_USE CK_RV key_record_decode(const void *json, size_t size, struct key_record **ret_key);
+MUST_USE CK_RV token_record_encode(const struct token_record *token, struct buffer *ret_json);
+MUST_USE CK_RV token_record_decode(const void *json, size_t size, struct token_record **ret_token);
+
+#endif

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The registry: an append-only log of signed entries in one SQLite file, and an index of
+ * keys and versions over it. What is returned comes from signed entries only, and each is
+ * checked when it is read. doc/registry-format.md has the format.
+ *
+ * A struct registry may be used by several threads (its own lock guards the connection;
+ * the lock is never held while a signer signs). It must not be used in a forked child:
+ * registry_abandon it there.
+ *
+ * Failures: CKR_DEVICE_ERROR signature, chain or format broken (logged in one line);
+ * CKR_DEVICE_MEMORY disk full; CKR_FUNCTION_FAILED locked past the busy timeout, or not
+ * readable; CKR_TOKEN_WRITE_PROTECTED a change through a registry opened to read, or no
+ * permission to write; CKR_HOST_MEMORY.
+ */
+#ifndef P11_KMS_REGISTRY_REGISTRY_H
+#define P11_KMS_REGISTRY_REGISTRY_H
+
+#include "registry/authority.h"
+#include "registry/record.h"
+
+struct registry; /* opaque */
+
+enum registry_mode { REGISTRY_READ, REGISTRY_WRITE };
+
+/* Makes the file, which must not be there, mode 0644. Write the token record with registry_change next. *ret_why: caller frees. */
+MUST_USE CK_RV registry_create(const char *path, const struct authority *authority,
+                               struct registry **ret_registry, char **ret_why);
+/* authority is borrowed for as long as the registry lives. *ret_why as above, also when the file is missing, foreign, or of a newer format. */
+MUST_USE CK_RV registry_open(const char *path, const struct authority *authority,
+                             enum registry_mode mode, struct registry **ret_registry, char **ret_why);
+void registry_free(struct registry **registry);
+/* In a forked child: forgets the registry without touching its connection. */
+void registry_abandon(struct registry **registry);
+
+/* A number that grows whenever anyone has changed the registry. Cheap: no row is read. */
+MUST_USE CK_RV registry_generation(struct registry *registry, uint64_t *ret_generation);
+
+struct registry_head {
+	int64_t sequence;       /* of the last entry */
+	unsigned char hash[32]; /* chain hash of the last entry */
+	int64_t issued;
+	int64_t expires;
+};
+
+MUST_USE CK_RV registry_head(struct registry *registry, struct registry_head *ret_head);
+
+/* CKR_OBJECT_HANDLE_INVALID: no such version (key, token record). Caller frees. */
+MUST_USE CK_RV registry_version(struct registry *registry, int64_t object,
+                                struct version **ret_version);
+/* The sequence of the newest entry of a version, from the index, unchecked: tells whether a cached version is still the newest. */
+MUST_USE CK_RV registry_version_sequence(struct registry *registry, int64_t object,
+                                         int64_t *ret_sequence);
+MUST_USE CK_RV registry_key(struct registry *registry, const char *name,
+                            struct key_record **ret_key);
+MUST_USE CK_RV registry_token(struct registry *registry, struct token_record **ret_token);
+
+/* What a search asks for; members that are zero are not asked. The answer is a preselection from the index: read each version to be sure. */
+struct registry_search {
+	const char *name;  /* exact; with number: that version */
+	int64_t number;
+	bool active;       /* only active versions */
+	bool destroyed;    /* also destroy-pending and destroyed ones */
+	const void *id;
+	size_t id_size;
+	int64_t before;    /* only objects below this one: where the last page ended */
+};
+
+/* At most max objects, newest first. */
+MUST_USE CK_RV registry_search(struct registry *registry, const struct registry_search *search,
+                               int64_t *ret_objects, size_t max, size_t *ret_count);
+/* Names of keys in order, after the given one (NULL: from the first). Caller frees each. */
+MUST_USE CK_RV registry_key_names(struct registry *registry, const char *after, char **ret_names,
+                                  size_t max, size_t *ret_count);
+/* Keys and versions (all states) in the index. */
+MUST_USE CK_RV registry_count(struct registry *registry, int64_t *ret_keys, int64_t *ret_versions);
+
+/*
+ * Changing. build is called with the head that the change will follow; it reads what it
+ * needs and adds entries. They are then signed, with a new head, and committed in one
+ * transaction, if nobody was faster; else all is done again from build on. An empty change
+ * commits just a new head. build's own failure ends it.
+ */
+struct change; /* opaque */
+
+typedef CK_RV (*registry_build)(struct registry *registry, struct change *change, void *context);
+
+MUST_USE CK_RV registry_change(struct registry *registry, const struct signer *signer,
+                               int64_t expires_after, registry_build build, void *context);
+
+/* A version with object 0 gets the sequence of its entry, stored in version->object and version->sequence at once; its intent, if any, is removed by the commit. */
+MUST_USE CK_RV change_add_version(struct change *change, struct version *version);
+MUST_USE CK_RV change_add_key(struct change *change, const struct key_record *key);
+MUST_USE CK_RV change_add_token(struct change *change, const struct token_record *token);
+
+/*
+ * Intents: pairs about to be made in the KMS, so that a crash can be reconciled. Unsigned:
+ * they only ever lead to a pair being proven or removed.
+ */
+struct intent {
+	char *name; /* owned */
+	int64_t number;
+	struct buffer id;
+	int64_t since;
+};
+
+/* Reserves id and the key's next number. CKR_ATTRIBUTE_VALUE_INVALID: id is in use. */
+MUST_USE CK_RV registry_intend(struct registry *registry, const char *name, const void *id,
+                               size_t id_size, int64_t *ret_number);
+MUST_USE CK_RV registry_intents(struct registry *registry, struct intent **ret_intents,
+                                size_t *ret_count);
+void intents_free(struct intent *intents, size_t count);
+MUST_USE CK_RV registry_intent_remove(struct registry *registry, const void *id, size_t id_size);
+
+/* What registry_verify found, one call a finding. object 0: not about one version. */
+typedef void (*registry_finding)(void *context, int64_t sequence, int64_t object, const char *what);
+
+/* Walks the whole log: chain, signatures, formats, head, and the index against them. CKR_OK when it could be walked, whatever was found. */
+MUST_USE CK_RV registry_verify(struct registry *registry, registry_finding finding, void *context,
+                               int64_t *ret_entries, int64_t *ret_findings);
+
+#endif
