@@ -14,17 +14,24 @@
 #include "kms/kms.h"
 #include "registry/registry.h"
 
-/* One token's keys, open for change. */
+/*
+ * One token's keys, open for change. Several threads may use it: nothing in it changes but
+ * the KMS's handle of the authority.
+ */
 struct lifecycle {
-	const struct config_token *config; /* borrowed, all three */
+	const struct config_token *config; /* borrowed, all four */
 	struct kms *kms;
-	struct registry *registry;         /* opened to write */
-	struct buffer authority_id;        /* owned: CKA_ID of the authority in the KMS */
-	struct kms_key authority;          /* its id borrowed from authority_id */
-	bool authority_rsa;
+	struct registry *registry; /* opened to write */
+	const struct authority *authority;
+	struct token_record *token; /* owned, as it was when this was opened */
+	struct authority_signer *signer; /* owned: lifecycle/authority-signer.h */
 };
 
-/* Reads the token record. CKR_OBJECT_HANDLE_INVALID: the registry is empty (init was not run). */
+/*
+ * Reads the token record and looks whether the KMS's authority is the pinned one.
+ * CKR_OBJECT_HANDLE_INVALID: the registry is empty (init was not run). CKR_DEVICE_ERROR also
+ * when the KMS has another authority, or none (logged).
+ */
 MUST_USE CK_RV lifecycle_open(const struct config_token *config, struct kms *kms,
                               struct registry *registry, const struct authority *authority,
                               struct lifecycle **ret_lifecycle);
@@ -32,11 +39,16 @@ void lifecycle_free(struct lifecycle **lifecycle);
 
 /*
  * init: makes the authority in the KMS, the pinned file and the registry with its token
- * record. A second run finishes what a crash left and is success when all is there.
- * *ret_why (caller frees) says what is in the way.
+ * record. A second run finishes what a crash left, and is success when all is there;
+ * *ret_made is then false. On failure *ret_why (caller frees; NULL when the code says it all)
+ * says what is in the way. CKR_ARGUMENTS_BAD: a file of the configuration. CKR_KEY_HANDLE_INVALID:
+ * the KMS does not hold the pinned authority.
  */
 MUST_USE CK_RV lifecycle_init(const struct config_token *config, struct kms *kms,
-                              struct deadline deadline, char **ret_why);
+                              struct deadline deadline, bool *ret_made, char **ret_why);
+
+/* For calls that wait for no application (commands, timers): an HSM may take long to make a pair. */
+#define LIFECYCLE_DEADLINE_MS 30000
 
 struct create_request {
 	const char *name;                  /* NULL: the hexadecimal id */
@@ -56,21 +68,31 @@ struct create_request {
 /*
  * The next version of a key (the first one makes the key): intent, generate, read back,
  * check, prove, commit; the version that was current is deactivated in the same commit.
- * CKR_ATTRIBUTE_VALUE_INVALID: name or id not allowed or in use. CKR_PUBLIC_KEY_INVALID: the
- * KMS gave a bad one. CKR_FUNCTION_FAILED: the private half did not prove itself.
+ * CKR_ATTRIBUTE_VALUE_INVALID: name, id, usage or period not allowed or in use.
+ * CKR_OBJECT_HANDLE_INVALID: rotation_only and no such key. CKR_PUBLIC_KEY_INVALID: the KMS
+ * gave a bad one. CKR_FUNCTION_FAILED: the private half did not prove itself.
  */
 MUST_USE CK_RV lifecycle_create(struct lifecycle *lifecycle, const struct create_request *request,
                                 struct deadline deadline, struct version **ret_version);
 
-/* Makes a version destroy-pending; when it was the current one the key has none until it is rotated. */
+/* Makes a version destroy-pending; when it was the current one the key has none until it is rotated. CKR_OBJECT_HANDLE_INVALID: no such version, or not one that an application sees. */
 MUST_USE CK_RV lifecycle_destroy(struct lifecycle *lifecycle, int64_t object);
+/*
+ * Undoes that while the grace lasts. The version becomes the current one again when its
+ * protect period is not over and the key has no other, else it only processes.
+ * CKR_OBJECT_HANDLE_INVALID: no such version. CKR_ACTION_PROHIBITED: not destroy-pending, or
+ * its grace is over.
+ */
+MUST_USE CK_RV lifecycle_restore(struct lifecycle *lifecycle, int64_t object);
+/* When a destroy-pending version will be purged. */
+int64_t lifecycle_purge_time(const struct key_record *key, const struct version *version);
 
 struct refresh_summary {
 	unsigned finished; /* pairs a crash left that are now versions */
 	unsigned undone;   /* pairs a crash left that were removed */
 	unsigned rotated;
 	unsigned purged;   /* versions past their grace, destroyed in the KMS */
-	unsigned failed;   /* of the above, each logged */
+	unsigned failed;   /* what could not be done, each logged */
 };
 
 /* progress (may be NULL): done of total, for a bar. dry_run: counts only. */
@@ -82,8 +104,11 @@ MUST_USE CK_RV lifecycle_refresh(struct lifecycle *lifecycle, bool dry_run,
 /* When the key's current version is due, 0 never. */
 int64_t lifecycle_next_rotation(const struct key_record *key, const struct version *current);
 
-/* Signs and verifies, or encrypts and decrypts, random data with both halves. */
-MUST_USE CK_RV lifecycle_prove(struct kms *kms, const struct algorithm *algorithm, unsigned usage,
+/*
+ * Signs and verifies, encrypts and decrypts random data with both halves, as the usage asks.
+ * CKR_FUNCTION_FAILED: the private half did not prove itself (logged).
+ */
+MUST_USE CK_RV lifecycle_prove(struct kms *kms, const struct token_record *token, unsigned usage,
                                const void *id, size_t id_size, const struct buffer *spki,
                                struct deadline deadline);
 

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Signs as the authority, through the KMS. What comes back is verified with the pinned
+ * public half before anyone may use it: a wrong key in the KMS never signs an entry.
+ */
+#ifndef P11_KMS_LIFECYCLE_AUTHORITY_SIGNER_H
+#define P11_KMS_LIFECYCLE_AUTHORITY_SIGNER_H
+
+#include "kms/kms.h"
+#include "registry/authority.h"
+
+struct authority_signer; /* opaque; may be used by several threads */
+
+/* id: the CKA_ID of the authority in the KMS, copied. kms and authority are borrowed. Nothing is asked of the KMS yet. */
+MUST_USE CK_RV authority_signer_new(struct kms *kms, int64_t deadline_ms,
+                                    const struct authority *authority, const void *id,
+                                    size_t id_size, struct authority_signer **ret_signer);
+void authority_signer_free(struct authority_signer **signer);
+
+/* For registry_change; valid for as long as the signer lives. Each signature has deadline_ms. */
+struct signer authority_signer_use(struct authority_signer *signer);
+
+#endif

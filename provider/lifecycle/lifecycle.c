@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lifecycle/lifecycle.h"
+
+#include "base/log.h"
+#include "lifecycle/authority-signer.h"
+
+#include <stdlib.h>
+
+/* The key that the token record names must be, in the KMS, the one that the host pins. */
+static CK_RV
+check_authority(struct lifecycle *lifecycle)
+{
+	const struct buffer *id = &lifecycle->token->authority_id;
+	const struct buffer *pinned = authority_spki(lifecycle->authority);
+	struct buffer spki = BUFFER_INIT;
+	CK_RV rv;
+
+	rv = kms_public_key(lifecycle->kms, id->data, id->size,
+	                    deadline_in(lifecycle->config->deadline_ms), &spki);
+	if (rv == CKR_KEY_HANDLE_INVALID) {
+		log_error("token %s: its KMS does not hold the authority %s of this registry; look at the "
+		          "\"kms\" of the token in the configuration", lifecycle->config->name,
+		          authority_fingerprint(lifecycle->authority));
+		return CKR_DEVICE_ERROR;
+	}
+	if (rv != CKR_OK)
+		return rv;
+	if (!buffer_equal(pinned, spki.data, spki.size)) {
+		log_error("token %s: the authority in its KMS is not the one pinned in %s (%s)",
+		          lifecycle->config->name, lifecycle->config->authority,
+		          authority_fingerprint(lifecycle->authority));
+		rv = CKR_DEVICE_ERROR;
+	}
+	buffer_clear(&spki);
+	return rv;
+}
+
+CK_RV
+lifecycle_open(const struct config_token *config, struct kms *kms, struct registry *registry,
+               const struct authority *authority, struct lifecycle **ret_lifecycle)
+{
+	struct lifecycle *lifecycle;
+	CK_RV rv;
+
+	lifecycle = calloc(1, sizeof *lifecycle);
+	if (lifecycle == NULL)
+		return CKR_HOST_MEMORY;
+	lifecycle->config = config;
+	lifecycle->kms = kms;
+	lifecycle->registry = registry;
+	lifecycle->authority = authority;
+	rv = registry_token(registry, &lifecycle->token);
+	if (rv != CKR_OK)
+		goto out;
+	rv = check_authority(lifecycle);
+	if (rv != CKR_OK)
+		goto out;
+	rv = authority_signer_new(kms, config->deadline_ms, authority,
+	                          lifecycle->token->authority_id.data,
+	                          lifecycle->token->authority_id.size, &lifecycle->signer);
+	if (rv != CKR_OK)
+		goto out;
+	*ret_lifecycle = lifecycle;
+	lifecycle = NULL;
+out:
+	lifecycle_free(&lifecycle);
+	return rv;
+}
+
+void
+lifecycle_free(struct lifecycle **lifecycle)
+{
+	if (*lifecycle == NULL)
+		return;
+	authority_signer_free(&(*lifecycle)->signer);
+	token_record_free(&(*lifecycle)->token);
+	free(*lifecycle);
+	*lifecycle = NULL;
+}
+
+int64_t
+lifecycle_next_rotation(const struct key_record *key, const struct version *current)
+{
+	if (key->rotate_every == 0 || current == NULL || current->state != STATE_ACTIVE)
+		return 0;
+	return current->protect_from + key->rotate_every;
+}
+
+int64_t
+lifecycle_purge_time(const struct key_record *key, const struct version *version)
+{
+	return version->state_since + key->destroy_after;
+}
