@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Puts a version, whose pair is made and proven, into the registry. */
+#ifndef P11_KMS_LIFECYCLE_COMMIT_H
+#define P11_KMS_LIFECYCLE_COMMIT_H
+
+#include "lifecycle/lifecycle.h"
+
+struct commit {
+	struct version *version; /* borrowed; gets its object, sequence, state and period */
+	int64_t protect_until;   /* of the version while it is active; 0 without end */
+	int64_t rotate_every;    /* of the key, when this is its first version */
+	bool new_key_only;       /* CKR_ATTRIBUTE_VALUE_INVALID when the key is there */
+	bool rotation_only;      /* CKR_OBJECT_HANDLE_INVALID when it is not */
+	bool newest_only;        /* CKR_ACTION_PROHIBITED when a later number is there */
+	int64_t replaces;        /* CKR_ACTION_PROHIBITED when this isn't the current one; 0: any */
+};
+
+/*
+ * In one change: the key's record (when it is new, or takes over the version's algorithm and
+ * usage), the version that was current deactivated, the new one active. When one of a later
+ * number is current already (two creations crossed) the new one is deactivated instead.
+ * CKR_ACTION_PROHIBITED: the id is in the registry already.
+ */
+MUST_USE CK_RV version_commit(struct lifecycle *lifecycle, struct commit *commit);
+
+/* The current version of a key; *ret_version NULL and CKR_OK when it has none. Caller frees. */
+MUST_USE CK_RV version_current(struct registry *registry, const char *name,
+                               struct version **ret_version);
+/* Whether the key has a version of this number or a later one, in any state. */
+MUST_USE CK_RV version_number_taken(struct registry *registry, const char *name, int64_t number,
+                                    bool *ret_taken);
+
+#endif

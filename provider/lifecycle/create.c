@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lifecycle/create.h"
+
+#include "base/log.h"
+#include "base/openssl.h"
+#include "lifecycle/commit.h"
+#include "mechanism/public-key.h"
+
+#include <openssl/rand.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ID_SIZE 16 /* bytes of an id made here; libp11 fails on ids of more than 20 */
+
+unsigned
+usage_possible(const struct algorithm *algorithm)
+{
+	switch (algorithm->key_type) {
+	case CKK_RSA:
+		return USAGE_DECRYPT | USAGE_SIGN | USAGE_UNWRAP;
+	case CKK_EC:
+		return USAGE_SIGN | USAGE_DERIVE;
+	default:
+		return USAGE_SIGN;
+	}
+}
+
+unsigned
+usage_default(const struct algorithm *algorithm, const struct token_record *token)
+{
+	unsigned usage = usage_possible(algorithm);
+
+	if (!token_record_has(token, CKM_ECDH1_DERIVE))
+		usage &= ~(unsigned)USAGE_DERIVE;
+	return usage;
+}
+
+int64_t
+protect_until(const struct config_token *config, int64_t from, int64_t rotate_every)
+{
+	return rotate_every == 0 ? 0 : from + rotate_every + config->expires_after;
+}
+
+/* A given id must be free in the KMS too: undoing this creation would remove what has it. */
+static CK_RV
+settle_id(struct lifecycle *lifecycle, const struct create_request *request,
+          struct deadline deadline, struct buffer *ret_id)
+{
+	struct buffer spki = BUFFER_INIT;
+	unsigned char random[ID_SIZE];
+	CK_RV rv;
+
+	if (request->id == NULL) {
+		if (RAND_bytes_ex(openssl_context(), random, sizeof random, 0) != 1)
+			return openssl_failure(CKR_FUNCTION_FAILED);
+		return buffer_set(ret_id, random, sizeof random);
+	}
+	if (request->id_size == 0 || request->id_size > RECORD_ID_MAX)
+		return CKR_ATTRIBUTE_VALUE_INVALID;
+	rv = kms_public_key(lifecycle->kms, request->id, request->id_size, deadline, &spki);
+	buffer_clear(&spki);
+	if (rv == CKR_OK) {
+		log_warning("an id that was asked for is in use in the KMS of token %s",
+		            lifecycle->config->name);
+		return CKR_ATTRIBUTE_VALUE_INVALID;
+	}
+	if (rv != CKR_KEY_HANDLE_INVALID)
+		return rv;
+	return buffer_set(ret_id, request->id, request->id_size);
+}
+
+static CK_RV
+settle_name(const struct create_request *request, struct version *version)
+{
+	if (request->name != NULL)
+		version->name = strdup(request->name);
+	else
+		version->name = hex_dup(version->id.data, version->id.size);
+	if (version->name == NULL)
+		return CKR_HOST_MEMORY;
+	if (!record_name_valid(version->name, strlen(version->name)))
+		return CKR_ATTRIBUTE_VALUE_INVALID;
+	return CKR_OK;
+}
+
+/* Algorithm and usage: as asked for, else the key's own, else the configuration's. */
+static CK_RV
+settle_algorithm(const struct lifecycle *lifecycle, const struct create_request *request,
+                 const struct key_record *key, struct version *version)
+{
+	version->algorithm = request->algorithm;
+	if (version->algorithm == NULL && key != NULL)
+		version->algorithm = key->algorithm;
+	if (version->algorithm == NULL)
+		version->algorithm = algorithm_by_name(lifecycle->config->algorithm);
+	if (version->algorithm == NULL)
+		return CKR_GENERAL_ERROR; /* the configuration was checked when it was read */
+	version->usage = request->usage;
+	if (version->usage == 0 && key != NULL)
+		version->usage = key->usage & usage_possible(version->algorithm);
+	if (version->usage == 0)
+		version->usage = usage_default(version->algorithm, lifecycle->token);
+	if ((version->usage & ~usage_possible(version->algorithm)) != 0)
+		return CKR_ATTRIBUTE_VALUE_INVALID;
+	return CKR_OK;
+}
+
+static CK_RV
+settle_period(const struct lifecycle *lifecycle, const struct create_request *request,
+              struct version *version, struct commit *commit)
+{
+	int64_t from;
+
+	version->created = clock_now();
+	version->protect_from =
+	        request->protect_from != 0 ? request->protect_from : version->created;
+	/* A period that began in the past, by a CKA_START_DATE, still has the whole interval. */
+	from = version->protect_from > version->created ? version->protect_from : version->created;
+	commit->protect_until = request->protect_until;
+	if (commit->protect_until == 0)
+		commit->protect_until = protect_until(lifecycle->config, from, commit->rotate_every);
+	else if (commit->protect_until <= version->protect_from)
+		return CKR_ATTRIBUTE_VALUE_INVALID;
+	return CKR_OK;
+}
+
+/* All that can be known before the KMS makes the pair. */
+static CK_RV
+settle(struct lifecycle *lifecycle, const struct create_request *request,
+       struct deadline deadline, struct version *version, struct commit *commit)
+{
+	struct key_record *key = NULL;
+	CK_RV rv;
+
+	rv = settle_id(lifecycle, request, deadline, &version->id);
+	if (rv != CKR_OK)
+		return rv;
+	rv = settle_name(request, version);
+	if (rv != CKR_OK)
+		return rv;
+	rv = registry_key(lifecycle->registry, version->name, &key);
+	if (rv == CKR_OK && request->new_key_only)
+		rv = CKR_ATTRIBUTE_VALUE_INVALID;
+	else if (rv == CKR_OBJECT_HANDLE_INVALID && !request->rotation_only)
+		rv = CKR_OK;
+	if (rv != CKR_OK)
+		goto out;
+	rv = settle_algorithm(lifecycle, request, key, version);
+	if (rv != CKR_OK)
+		goto out;
+	commit->rotate_every = request->rotate_every < 0 ? lifecycle->config->rotate_every
+	                                                 : request->rotate_every;
+	if (key != NULL)
+		commit->rotate_every = key->rotate_every;
+	rv = settle_period(lifecycle, request, version, commit);
+	if (rv != CKR_OK)
+		goto out;
+	version->local = true;
+	if (request->subject != NULL)
+		rv = buffer_set(&version->subject, request->subject, request->subject_size);
+out:
+	key_record_free(&key);
+	return rv;
+}
+
+CK_RV
+pair_check(struct lifecycle *lifecycle, const struct version *version, struct deadline deadline)
+{
+	const char *why = NULL;
+	CK_RV rv;
+
+	rv = public_key_check(version->spki.data, version->spki.size, version->algorithm, &why);
+	if (rv != CKR_OK) {
+		log_error("the KMS of token %s made a bad public key for %s: %s",
+		          lifecycle->config->name, version->name, why != NULL ? why : ckr_name(rv));
+		return rv;
+	}
+	return lifecycle_prove(lifecycle->kms, lifecycle->token, version->usage, version->id.data,
+	                       version->id.size, &version->spki, deadline);
+}
+
+static CK_RV
+generate(struct lifecycle *lifecycle, struct version *version, struct deadline deadline)
+{
+	struct kms_pair pair = {
+		.algorithm = version->algorithm,
+		.id = version->id.data,
+		.id_size = version->id.size,
+		/* Keys are unwrapped by decrypting: the unwrapped one lives here, not in the KMS. */
+		.decrypt = (version->usage & (USAGE_DECRYPT | USAGE_UNWRAP)) != 0,
+		.sign = (version->usage & USAGE_SIGN) != 0,
+		.unwrap = (version->usage & USAGE_UNWRAP) != 0,
+		.derive = (version->usage & USAGE_DERIVE) != 0,
+	};
+	struct buffer stored = BUFFER_INIT;
+	char *label;
+	CK_RV rv;
+
+	if (asprintf(&label, "%s@%lld", version->name, (long long)version->number) < 0)
+		return CKR_HOST_MEMORY;
+	pair.label = label;
+	rv = kms_generate_pair(lifecycle->kms, &pair, deadline, &version->spki);
+	if (rv != CKR_OK)
+		goto out;
+	rv = kms_public_key(lifecycle->kms, version->id.data, version->id.size, deadline, &stored);
+	if (rv == CKR_OK && !buffer_equal(&version->spki, stored.data, stored.size)) {
+		log_error("the KMS of token %s stored another public key for %s than it made",
+		          lifecycle->config->name, label);
+		rv = CKR_FUNCTION_FAILED;
+	}
+out:
+	buffer_clear(&stored);
+	free(label);
+	return rv;
+}
+
+/*
+ * After a failure: removes what the KMS made, then the intent. What can't be removed now is
+ * left, with its intent, to refresh. So is a pair whose commit may have happened all the same.
+ */
+static void
+undo(struct lifecycle *lifecycle, const struct version *version, struct deadline deadline)
+{
+	struct registry_search search = {
+		.id = version->id.data, .id_size = version->id.size, .destroyed = true
+	};
+	int64_t object;
+	size_t count;
+
+	if (deadline_passed(deadline) ||
+	    registry_search(lifecycle->registry, &search, &object, 1, &count) != CKR_OK || count != 0 ||
+	    kms_destroy_pair(lifecycle->kms, version->id.data, version->id.size, deadline) != CKR_OK ||
+	    registry_intent_remove(lifecycle->registry, version->id.data, version->id.size) != CKR_OK)
+		log_warning("the creation of %s@%lld failed and is not undone yet: the next refresh does "
+		            "it", version->name, (long long)version->number);
+}
+
+CK_RV
+version_create(struct lifecycle *lifecycle, const struct create_request *request, int64_t replaces,
+               struct deadline deadline, struct version **ret_version)
+{
+	struct commit commit = {
+		.new_key_only = request->new_key_only,
+		.rotation_only = request->rotation_only,
+		.replaces = replaces,
+	};
+	struct version *version = NULL;
+	CK_RV rv;
+
+	rv = version_new(&version);
+	if (rv != CKR_OK)
+		return rv;
+	commit.version = version;
+	rv = settle(lifecycle, request, deadline, version, &commit);
+	if (rv != CKR_OK)
+		goto out;
+	rv = registry_intend(lifecycle->registry, version->name, version->id.data, version->id.size,
+	                     &version->number);
+	if (rv != CKR_OK)
+		goto out;
+	rv = generate(lifecycle, version, deadline);
+	if (rv == CKR_OK)
+		rv = pair_check(lifecycle, version, deadline);
+	if (rv == CKR_OK)
+		rv = version_commit(lifecycle, &commit);
+	if (rv != CKR_OK) {
+		undo(lifecycle, version, deadline);
+		goto out;
+	}
+	log_info("token %s: made %s@%lld, %s", lifecycle->config->name, version->name,
+	         (long long)version->number, version->algorithm->name);
+	*ret_version = version;
+	version = NULL;
+out:
+	version_free(&version);
+	return rv;
+}
+
+CK_RV
+lifecycle_create(struct lifecycle *lifecycle, const struct create_request *request,
+                 struct deadline deadline, struct version **ret_version)
+{
+	CK_RV rv;
+
+	rv = version_create(lifecycle, request, 0, deadline, ret_version);
+	return rv == CKR_ACTION_PROHIBITED ? CKR_FUNCTION_FAILED : rv;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Between the files of this folder: what create and refresh share. */
+#ifndef P11_KMS_LIFECYCLE_CREATE_H
+#define P11_KMS_LIFECYCLE_CREATE_H
+
+#include "lifecycle/lifecycle.h"
+
+/* As lifecycle_create, but CKR_ACTION_PROHIBITED, and nothing made, when replaces is not the key's current version any more. */
+MUST_USE CK_RV version_create(struct lifecycle *lifecycle, const struct create_request *request,
+                              int64_t replaces, struct deadline deadline,
+                              struct version **ret_version);
+
+/* What a key of this algorithm can be used for; of that, what the KMS can do. */
+unsigned usage_possible(const struct algorithm *algorithm);
+unsigned usage_default(const struct algorithm *algorithm, const struct token_record *token);
+
+/* How long a version protects that begins then: the policy's interval, and grace for a late refresh. */
+int64_t protect_until(const struct config_token *config, int64_t from, int64_t rotate_every);
+
+/* The public half follows the rules for keys in the registry, the private half works. */
+MUST_USE CK_RV pair_check(struct lifecycle *lifecycle, const struct version *version,
+                          struct deadline deadline);
+
+#endif
