@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lifecycle/reconcile.h"
+
+#include "base/log.h"
+#include "lifecycle/commit.h"
+#include "lifecycle/create.h"
+#include "mechanism/public-key.h"
+
+#include <string.h>
+
+/* NULL when it is none that a key can have. */
+static const struct algorithm *
+spki_algorithm(const struct buffer *spki)
+{
+	const struct algorithm *algorithm = NULL;
+	struct public_key *key = NULL;
+	struct buffer parameters = BUFFER_INIT;
+
+	if (public_key_new(spki->data, spki->size, &key) != CKR_OK)
+		return NULL;
+	if (public_key_type(key) == CKK_RSA)
+		algorithm = algorithm_rsa(public_key_bits(key));
+	else if (public_key_attribute(key, CKA_EC_PARAMS, &parameters) == CKR_OK)
+		algorithm = algorithm_ec(public_key_type(key), parameters.data, parameters.size);
+	buffer_clear(&parameters);
+	public_key_free(&key);
+	return algorithm;
+}
+
+/* The version that the pair would have become. */
+static CK_RV
+intended_version(const struct intent *intent, const struct key_record *key,
+                 const struct buffer *spki, struct version **ret_version)
+{
+	struct version *version = NULL;
+	CK_RV rv;
+
+	rv = version_new(&version);
+	if (rv != CKR_OK)
+		return rv;
+	version->number = intent->number;
+	version->local = true;
+	version->created = clock_now();
+	version->protect_from = version->created;
+	version->algorithm = spki_algorithm(spki);
+	if (version->algorithm == NULL) {
+		rv = CKR_PUBLIC_KEY_INVALID;
+		goto out;
+	}
+	version->usage = key->usage & usage_possible(version->algorithm);
+	if (version->usage == 0)
+		version->usage = usage_possible(version->algorithm);
+	version->name = strdup(intent->name);
+	if (version->name == NULL) {
+		rv = CKR_HOST_MEMORY;
+		goto out;
+	}
+	rv = buffer_set(&version->id, intent->id.data, intent->id.size);
+	if (rv != CKR_OK)
+		goto out;
+	rv = buffer_set(&version->spki, spki->data, spki->size);
+	if (rv != CKR_OK)
+		goto out;
+	*ret_version = version;
+	version = NULL;
+out:
+	version_free(&version);
+	return rv;
+}
+
+/* CKR_OBJECT_HANDLE_INVALID, CKR_ACTION_PROHIBITED, CKR_PUBLIC_KEY_INVALID, CKR_FUNCTION_FAILED: it can't be finished. */
+static CK_RV
+finish(struct lifecycle *lifecycle, const struct intent *intent, const struct buffer *spki,
+       bool dry_run, struct deadline deadline)
+{
+	struct commit commit = { .rotation_only = true, .newest_only = true };
+	struct version *version = NULL;
+	struct key_record *key = NULL;
+	bool taken;
+	CK_RV rv;
+
+	rv = registry_key(lifecycle->registry, intent->name, &key);
+	if (rv != CKR_OK)
+		return rv;
+	rv = version_number_taken(lifecycle->registry, intent->name, intent->number, &taken);
+	if (rv == CKR_OK && taken)
+		rv = CKR_ACTION_PROHIBITED;
+	if (rv != CKR_OK || dry_run)
+		goto out;
+	rv = intended_version(intent, key, spki, &version);
+	if (rv != CKR_OK)
+		goto out;
+	rv = pair_check(lifecycle, version, deadline);
+	if (rv != CKR_OK)
+		goto out;
+	commit.version = version;
+	commit.protect_until =
+	        protect_until(lifecycle->config, version->protect_from, key->rotate_every);
+	rv = version_commit(lifecycle, &commit);
+out:
+	version_free(&version);
+	key_record_free(&key);
+	return rv;
+}
+
+/* The pair goes, unless a version has it: then only the intent was left. */
+static CK_RV
+undo(struct lifecycle *lifecycle, const struct intent *intent, struct deadline deadline)
+{
+	struct registry_search search = {
+		.id = intent->id.data, .id_size = intent->id.size, .destroyed = true
+	};
+	int64_t object;
+	size_t count;
+	CK_RV rv;
+
+	rv = registry_search(lifecycle->registry, &search, &object, 1, &count);
+	if (rv != CKR_OK)
+		return rv;
+	if (count == 0) {
+		rv = kms_destroy_pair(lifecycle->kms, intent->id.data, intent->id.size, deadline);
+		if (rv != CKR_OK)
+			return rv;
+	}
+	return registry_intent_remove(lifecycle->registry, intent->id.data, intent->id.size);
+}
+
+CK_RV
+intent_reconcile(struct lifecycle *lifecycle, const struct intent *intent, bool dry_run,
+                 enum reconciled *ret_result)
+{
+	struct deadline deadline = deadline_in(LIFECYCLE_DEADLINE_MS);
+	struct buffer spki = BUFFER_INIT;
+	CK_RV rv;
+
+	rv = kms_public_key(lifecycle->kms, intent->id.data, intent->id.size, deadline, &spki);
+	if (rv == CKR_OK)
+		rv = finish(lifecycle, intent, &spki, dry_run, deadline);
+	buffer_clear(&spki);
+	switch (rv) {
+	case CKR_OK:
+		*ret_result = RECONCILED_FINISHED;
+		break;
+	case CKR_KEY_HANDLE_INVALID:    /* no pair in the KMS */
+	case CKR_OBJECT_HANDLE_INVALID: /* no such key */
+	case CKR_ACTION_PROHIBITED:     /* a later version is there */
+	case CKR_PUBLIC_KEY_INVALID:
+	case CKR_FUNCTION_FAILED:
+		rv = dry_run ? CKR_OK : undo(lifecycle, intent, deadline);
+		if (rv != CKR_OK)
+			return rv;
+		*ret_result = RECONCILED_UNDONE;
+		break;
+	default:
+		return rv;
+	}
+	if (!dry_run)
+		log_info("token %s: %s %s@%lld, which an interrupted creation left",
+		         lifecycle->config->name,
+		         *ret_result == RECONCILED_FINISHED ? "finished" : "undid", intent->name,
+		         (long long)intent->number);
+	return CKR_OK;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a crash left: a pair in the KMS that has an intent but no version. It becomes the next
+ * version of its key when it proves itself and no later one is there; else it is removed. The
+ * pair of a new key is always removed: its policy is not known, and nobody was told of it.
+ */
+#ifndef P11_KMS_LIFECYCLE_RECONCILE_H
+#define P11_KMS_LIFECYCLE_RECONCILE_H
+
+#include "lifecycle/lifecycle.h"
+
+enum reconciled { RECONCILED_FINISHED, RECONCILED_UNDONE };
+
+/* dry_run: tells, without proof, what would be done. Failures as of kms.h and registry.h: nothing was done. */
+MUST_USE CK_RV intent_reconcile(struct lifecycle *lifecycle, const struct intent *intent,
+                                bool dry_run, enum reconciled *ret_result);
+
+#endif
