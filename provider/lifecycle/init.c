@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lifecycle/lifecycle.h"
+
+#include "base/log.h"
+#include "lifecycle/authority-pair.h"
+#include "lifecycle/authority-signer.h"
+#include "lifecycle/describe.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/*
+ * The steps, each of which a second run finds done: the pair in the KMS, the pinned file, the
+ * registry, its token record. A pair that no pinned file tells of can't be told from another
+ * host's, but when it is all that the KMS holds.
+ */
+struct init {
+	const struct config_token *config; /* borrowed */
+	struct kms *kms;                   /* borrowed */
+	struct deadline deadline;
+	struct authority *authority; /* owned, and so are those that follow */
+	struct registry *registry;
+	struct token_record *token;
+	bool made;
+	char *why;
+};
+
+static CK_RV refuse(struct init *init, CK_RV rv, const char *format, ...) PRINTF_LIKE(3, 4);
+
+static CK_RV
+refuse(struct init *init, CK_RV rv, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	if (vasprintf(&init->why, format, arguments) < 0)
+		init->why = NULL;
+	va_end(arguments);
+	return rv;
+}
+
+static bool
+is_there(const char *path)
+{
+	struct stat status;
+
+	return lstat(path, &status) == 0;
+}
+
+/* Before anything is made that could then not be written down. */
+static CK_RV
+check_folder(struct init *init, const char *path)
+{
+	char *copy = strdup(path);
+	const char *folder;
+	CK_RV rv = CKR_OK;
+
+	if (copy == NULL)
+		return CKR_HOST_MEMORY;
+	folder = dirname(copy);
+	if (access(folder, F_OK) != 0)
+		rv = refuse(init, CKR_ARGUMENTS_BAD, "%s: the folder is not there; make it: mkdir -p %s",
+		            folder, folder);
+	else if (!is_there(path) && access(folder, W_OK | X_OK) != 0)
+		rv = refuse(init, CKR_ARGUMENTS_BAD, "%s: can't make %s there: %s", folder, path,
+		            strerror(errno));
+	free(copy);
+	return rv;
+}
+
+static CK_RV
+find_pinned(struct init *init, const struct kms_listing *listing)
+{
+	CK_RV rv;
+
+	if (!authority_read(init->config->authority, &init->authority, &init->why))
+		return CKR_ARGUMENTS_BAD;
+	rv = authority_find(init->kms, listing, init->authority, init->deadline,
+	                    &init->token->authority_id);
+	if (rv == CKR_KEY_HANDLE_INVALID)
+		rv = refuse(init, rv, "%s: the KMS of token %s does not hold this authority (%s); is its "
+		            "\"kms\" the right one? To begin anew, move this file and %s away",
+		            init->config->authority, init->config->name,
+		            authority_fingerprint(init->authority), init->config->registry);
+	return rv;
+}
+
+/* A run that was killed before it could write the pinned file left the only pair there is. */
+static CK_RV
+adopt(struct init *init, const struct kms_listing *listing)
+{
+	struct buffer *id = &init->token->authority_id;
+	struct buffer spki = BUFFER_INIT;
+	CK_RV rv = CKR_KEY_HANDLE_INVALID;
+
+	for (size_t i = 0; i < listing->count; i++) {
+		if (!listing->keys[i].own)
+			continue;
+		rv = buffer_set(id, listing->keys[i].id.data, listing->keys[i].id.size);
+		if (rv == CKR_OK)
+			rv = kms_public_key(init->kms, id->data, id->size, init->deadline, &spki);
+		if (rv == CKR_OK)
+			rv = authority_new(spki.data, spki.size, &init->authority);
+		break;
+	}
+	buffer_clear(&spki);
+	return rv;
+}
+
+static CK_RV
+make_pinned(struct init *init, const struct kms_listing *listing)
+{
+	struct buffer *id = &init->token->authority_id;
+	bool fresh = listing->own != 1 || listing->versions != 0;
+	CK_RV rv;
+
+	if (is_there(init->config->registry))
+		return refuse(init, CKR_ARGUMENTS_BAD,
+		              "%s is there, but its authority %s is not: copy the authority's file from a "
+		              "host that has it, or move the registry away to begin anew",
+		              init->config->registry, init->config->authority);
+	if (fresh && listing->own != 0)
+		log_warning("token %s: its KMS holds %zu other authorities of that name; if it was set up "
+		            "on another host, copy %s and the registry from there instead",
+		            init->config->name, listing->own, init->config->authority);
+	rv = fresh ? authority_generate(init->kms, init->token, init->config->name, init->deadline, id,
+	                                &init->authority)
+	           : adopt(init, listing);
+	if (rv == CKR_OK)
+		rv = lifecycle_prove(init->kms, init->token, USAGE_SIGN, id->data, id->size,
+		                     authority_spki(init->authority), init->deadline);
+	if (rv == CKR_OK && !authority_write(init->authority, init->config->authority, &init->why))
+		rv = CKR_ARGUMENTS_BAD;
+	if (rv != CKR_OK && fresh && id->size != 0 &&
+	    kms_destroy_pair(init->kms, id->data, id->size, init->deadline) != CKR_OK)
+		log_warning("token %s: a new authority that is not used stays in the KMS",
+		            init->config->name);
+	if (rv == CKR_OK) {
+		init->made = true;
+		log_info("token %s: %s the authority %s", init->config->name,
+		         fresh ? "made" : "took up", authority_fingerprint(init->authority));
+	}
+	return rv;
+}
+
+static CK_RV
+settle_authority(struct init *init)
+{
+	struct kms_listing listing;
+	CK_RV rv;
+
+	rv = token_describe(init->kms, init->deadline, NULL, 0, &init->token);
+	if (rv != CKR_OK)
+		return rv;
+	rv = kms_listing_read(init->kms, init->config->name, init->deadline, &listing);
+	if (rv != CKR_OK)
+		return rv;
+	if (is_there(init->config->authority))
+		rv = find_pinned(init, &listing);
+	else
+		rv = make_pinned(init, &listing);
+	kms_listing_clear(&listing);
+	return rv;
+}
+
+static CK_RV
+build(struct registry *registry, struct change *change, void *context)
+{
+	(void)registry;
+	return change_add_token(change, context);
+}
+
+static CK_RV
+settle_registry(struct init *init)
+{
+	const struct config_token *config = init->config;
+	const struct buffer *id = &init->token->authority_id;
+	struct authority_signer *signer = NULL;
+	struct token_record *token = NULL;
+	struct signer use;
+	CK_RV rv;
+
+	if (is_there(config->registry))
+		rv = registry_open(config->registry, init->authority, REGISTRY_WRITE, &init->registry,
+		                   &init->why);
+	else
+		rv = registry_create(config->registry, init->authority, &init->registry, &init->why);
+	if (rv != CKR_OK)
+		return rv;
+	rv = registry_token(init->registry, &token);
+	if (rv == CKR_OK && !buffer_equal(&token->authority_id, id->data, id->size))
+		rv = refuse(init, CKR_ARGUMENTS_BAD, "%s is of a token with another authority than %s",
+		            config->registry, config->authority);
+	token_record_free(&token);
+	if (rv != CKR_OBJECT_HANDLE_INVALID)
+		return rv;
+	rv = authority_signer_new(init->kms, config->deadline_ms, init->authority, id->data, id->size,
+	                          &signer);
+	if (rv != CKR_OK)
+		return rv;
+	use = authority_signer_use(signer);
+	rv = registry_change(init->registry, &use, config->expires_after, build, init->token);
+	authority_signer_free(&signer);
+	init->made |= rv == CKR_OK;
+	return rv;
+}
+
+CK_RV
+lifecycle_init(const struct config_token *config, struct kms *kms, struct deadline deadline,
+               bool *ret_made, char **ret_why)
+{
+	struct init init = { .config = config, .kms = kms, .deadline = deadline };
+	CK_RV rv;
+
+	rv = check_folder(&init, config->authority);
+	if (rv == CKR_OK)
+		rv = check_folder(&init, config->registry);
+	if (rv == CKR_OK)
+		rv = settle_authority(&init);
+	if (rv == CKR_OK)
+		rv = settle_registry(&init);
+	if (rv == CKR_OK)
+		*ret_made = init.made;
+	else
+		*ret_why = init.why;
+	registry_free(&init.registry);
+	token_record_free(&init.token);
+	authority_free(&init.authority);
+	return rv;
+}
