@@ -8,6 +8,7 @@
 #ifndef P11_KMS_MECHANISM_MECHANISM_H
 #define P11_KMS_MECHANISM_MECHANISM_H
 
+#include "base/buffer.h"
 #include "base/compiler.h"
 #include "base/pkcs11.h"
 #include "base/secret.h"
@@ -39,7 +40,11 @@ const struct mechanism *mechanism_at(size_t index); /* NULL past the last */
 /* What the KMS offers: the primitives of the token record. */
 typedef bool (*primitive_offered)(const void *context, CK_MECHANISM_TYPE primitive);
 
-/* local | (remote if a primitive is offered): what CK_MECHANISM_INFO.flags says; 0: not offered at all. legacy: the token's legacy-decrypt. */
+/*
+ * local | (remote if a primitive is offered): the verbs of CK_MECHANISM_INFO.flags, to which
+ * belong the table's ec flags; 0: not offered at all. legacy: the token's legacy-decrypt,
+ * which changes nothing yet (see mechanism.c).
+ */
 CK_FLAGS mechanism_flags(const struct mechanism *mechanism, bool legacy, primitive_offered offered,
                          const void *context);
 
@@ -66,14 +71,14 @@ size_t mechanism_output_size(const struct mechanism_use *use, const struct publi
 /* The longest plaintext (OAEP, PKCS#1 v1.5, raw). */
 size_t mechanism_input_max(const struct mechanism_use *use, const struct public_key *key);
 
-/* CKR_DATA_LEN_RANGE. ret_data has mechanism_output_size bytes of room. */
+/* CKR_DATA_LEN_RANGE, CKR_DATA_INVALID (raw: not below the modulus). ret_data has mechanism_output_size bytes of room. */
 MUST_USE CK_RV mechanism_encrypt(const struct mechanism_use *use, struct public_key *key,
                                  const void *data, size_t data_size, unsigned char *ret_data);
 
 /*
  * Verifies. data is the digest of the message where use->mechanism->digest is not 0 (made by
  * the caller with digest.h), else the data itself. CKR_SIGNATURE_INVALID,
- * CKR_SIGNATURE_LEN_RANGE, CKR_DATA_LEN_RANGE.
+ * CKR_SIGNATURE_LEN_RANGE, CKR_DATA_LEN_RANGE, CKR_DATA_INVALID (raw).
  */
 MUST_USE CK_RV mechanism_verify(const struct mechanism_use *use, struct public_key *key,
                                 const void *data, size_t data_size, const void *signature,
@@ -89,11 +94,15 @@ struct mechanism_plan {
 	bool unpad; /* decrypt: the answer is a raw block for mechanism_unpad */
 };
 
-/* What the KMS is to sign: data as for mechanism_verify; ret_block is what goes to kms_sign. CKR_DATA_LEN_RANGE. */
+/* What the KMS is to sign: data as for mechanism_verify; ret_block is what goes to kms_sign. CKR_DATA_LEN_RANGE, CKR_DATA_INVALID (raw). */
 MUST_USE CK_RV mechanism_plan_sign(const struct mechanism_use *use, const struct public_key *key,
                                    const void *data, size_t data_size,
                                    struct mechanism_plan *ret_plan, struct buffer *ret_block);
-/* How the KMS is to decrypt: its own OAEP for SHA-1 without a label when offered, else the raw primitive and mechanism_unpad. use must outlive the plan. CKR_MECHANISM_INVALID: the KMS has neither. */
+/*
+ * How the KMS is to decrypt: its own OAEP for SHA-1 without a label when offered, else the
+ * raw primitive and mechanism_unpad, else its OAEP with the parameter as it is. use must
+ * outlive the plan. CKR_MECHANISM_INVALID: the KMS has neither.
+ */
 MUST_USE CK_RV mechanism_plan_decrypt(const struct mechanism_use *use, const struct public_key *key,
                                       primitive_offered offered, const void *context,
                                       struct mechanism_plan *ret_plan);

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The table. What is not offered, and why:
+ *
+ * SHA-1 signs nothing any more (NIST SP 800-131A, revision 2, section 9); it still verifies
+ * what is old, and serves OAEP, where collisions do no harm. What a caller hashes himself
+ * for CKM_RSA_PKCS or CKM_ECDSA is not seen here.
+ *
+ * CKM_RSA_PKCS and CKM_RSA_X_509 don't decrypt: they are padding oracles. Safe would be an
+ * implicit rejection (draft-irtf-cfrg-rsa-guidance) that is the same for one ciphertext in
+ * every process, which takes a secret for each key that only the KMS has. Until there is
+ * one, the token's legacy-decrypt changes nothing here.
+ *
+ * CKM_RSA_X_509 signs, for callers that pad themselves (PSS in older OpenSSL engines). The
+ * operation is the one that decrypts: a pair that is to decrypt should not have CKA_SIGN.
+ */
+#include "mechanism/mechanism.h"
+
+#define NO_PRIMITIVE { CK_UNAVAILABLE_INFORMATION, CK_UNAVAILABLE_INFORMATION }
+#define ONE_PRIMITIVE(type) { (type), CK_UNAVAILABLE_INFORMATION }
+
+#define EC_FLAGS (CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_UNCOMPRESS)
+
+#define RSA_BITS .key_type = CKK_RSA, .min_bits = 1024, .max_bits = 16384
+#define EC_BITS .key_type = CKK_EC, .min_bits = 256, .max_bits = 521, .ec = EC_FLAGS
+/* Section 2.3.14 counts 255 bits, others 256. */
+#define EDWARDS_BITS .key_type = CKK_EC_EDWARDS, .min_bits = 255, .max_bits = 256, .ec = EC_FLAGS
+
+/* A signature over a hash made here; SHA-1 only verifies. */
+#define SIGNS(type) .local = CKF_VERIFY, .remote = CKF_SIGN, .primitives = ONE_PRIMITIVE(type)
+#define ONLY_VERIFIES .local = CKF_VERIFY, .primitives = NO_PRIMITIVE
+#define HASHES(type) .digest = (type), .multipart = true
+
+#define DIGEST_ROW(row, row_name) { \
+	.type = (row), .name = (row_name), .key_type = CK_UNAVAILABLE_INFORMATION, \
+	.local = CKF_DIGEST, .primitives = NO_PRIMITIVE, HASHES(row) }
+#define GENERATE(row) \
+	.type = (row), .remote = CKF_GENERATE_KEY_PAIR, .primitives = ONE_PRIMITIVE(row)
+
+static const struct mechanism table[] = {
+	{ GENERATE(CKM_RSA_PKCS_KEY_PAIR_GEN), .name = "RSA-PKCS-KEY-PAIR-GEN",
+	  .key_type = CKK_RSA, .min_bits = 2048, .max_bits = 4096 },
+	{ GENERATE(CKM_EC_KEY_PAIR_GEN), .name = "EC-KEY-PAIR-GEN", EC_BITS },
+	{ GENERATE(CKM_EC_EDWARDS_KEY_PAIR_GEN), .name = "EC-EDWARDS-KEY-PAIR-GEN", EDWARDS_BITS },
+
+	{ .type = CKM_RSA_PKCS, .name = "RSA-PKCS", RSA_BITS, .local = CKF_ENCRYPT | CKF_VERIFY,
+	  .remote = CKF_SIGN, .primitives = ONE_PRIMITIVE(CKM_RSA_PKCS),
+	  .padding = PADDING_RSA_PKCS },
+	{ .type = CKM_RSA_X_509, .name = "RSA-X-509", RSA_BITS, .local = CKF_ENCRYPT | CKF_VERIFY,
+	  .remote = CKF_SIGN, .primitives = ONE_PRIMITIVE(CKM_RSA_X_509),
+	  .padding = PADDING_RSA_RAW },
+	{ .type = CKM_RSA_PKCS_OAEP, .name = "RSA-PKCS-OAEP", RSA_BITS, .local = CKF_ENCRYPT,
+	  .remote = CKF_DECRYPT, .primitives = { CKM_RSA_PKCS_OAEP, CKM_RSA_X_509 },
+	  .padding = PADDING_RSA_OAEP },
+	{ .type = CKM_RSA_PKCS_PSS, .name = "RSA-PKCS-PSS", RSA_BITS, SIGNS(CKM_RSA_PKCS_PSS),
+	  .padding = PADDING_RSA_PSS },
+
+	{ .type = CKM_SHA1_RSA_PKCS, .name = "SHA1-RSA-PKCS", RSA_BITS, ONLY_VERIFIES,
+	  HASHES(CKM_SHA_1), .padding = PADDING_RSA_PKCS },
+	{ .type = CKM_SHA224_RSA_PKCS, .name = "SHA224-RSA-PKCS", RSA_BITS, SIGNS(CKM_RSA_PKCS),
+	  HASHES(CKM_SHA224), .padding = PADDING_RSA_PKCS },
+	{ .type = CKM_SHA256_RSA_PKCS, .name = "SHA256-RSA-PKCS", RSA_BITS, SIGNS(CKM_RSA_PKCS),
+	  HASHES(CKM_SHA256), .padding = PADDING_RSA_PKCS },
+	{ .type = CKM_SHA384_RSA_PKCS, .name = "SHA384-RSA-PKCS", RSA_BITS, SIGNS(CKM_RSA_PKCS),
+	  HASHES(CKM_SHA384), .padding = PADDING_RSA_PKCS },
+	{ .type = CKM_SHA512_RSA_PKCS, .name = "SHA512-RSA-PKCS", RSA_BITS, SIGNS(CKM_RSA_PKCS),
+	  HASHES(CKM_SHA512), .padding = PADDING_RSA_PKCS },
+
+	{ .type = CKM_SHA1_RSA_PKCS_PSS, .name = "SHA1-RSA-PKCS-PSS", RSA_BITS, ONLY_VERIFIES,
+	  HASHES(CKM_SHA_1), .padding = PADDING_RSA_PSS },
+	{ .type = CKM_SHA224_RSA_PKCS_PSS, .name = "SHA224-RSA-PKCS-PSS", RSA_BITS,
+	  SIGNS(CKM_RSA_PKCS_PSS), HASHES(CKM_SHA224), .padding = PADDING_RSA_PSS },
+	{ .type = CKM_SHA256_RSA_PKCS_PSS, .name = "SHA256-RSA-PKCS-PSS", RSA_BITS,
+	  SIGNS(CKM_RSA_PKCS_PSS), HASHES(CKM_SHA256), .padding = PADDING_RSA_PSS },
+	{ .type = CKM_SHA384_RSA_PKCS_PSS, .name = "SHA384-RSA-PKCS-PSS", RSA_BITS,
+	  SIGNS(CKM_RSA_PKCS_PSS), HASHES(CKM_SHA384), .padding = PADDING_RSA_PSS },
+	{ .type = CKM_SHA512_RSA_PKCS_PSS, .name = "SHA512-RSA-PKCS-PSS", RSA_BITS,
+	  SIGNS(CKM_RSA_PKCS_PSS), HASHES(CKM_SHA512), .padding = PADDING_RSA_PSS },
+
+	{ .type = CKM_ECDSA, .name = "ECDSA", EC_BITS, SIGNS(CKM_ECDSA) },
+	{ .type = CKM_ECDSA_SHA1, .name = "ECDSA-SHA1", EC_BITS, ONLY_VERIFIES, HASHES(CKM_SHA_1) },
+	{ .type = CKM_ECDSA_SHA224, .name = "ECDSA-SHA224", EC_BITS, SIGNS(CKM_ECDSA),
+	  HASHES(CKM_SHA224) },
+	{ .type = CKM_ECDSA_SHA256, .name = "ECDSA-SHA256", EC_BITS, SIGNS(CKM_ECDSA),
+	  HASHES(CKM_SHA256) },
+	{ .type = CKM_ECDSA_SHA384, .name = "ECDSA-SHA384", EC_BITS, SIGNS(CKM_ECDSA),
+	  HASHES(CKM_SHA384) },
+	{ .type = CKM_ECDSA_SHA512, .name = "ECDSA-SHA512", EC_BITS, SIGNS(CKM_ECDSA),
+	  HASHES(CKM_SHA512) },
+	/* Hashes the message twice (RFC 8032, section 5.1.6): only as a whole. */
+	{ .type = CKM_EDDSA, .name = "EDDSA", EDWARDS_BITS, SIGNS(CKM_EDDSA) },
+
+	DIGEST_ROW(CKM_SHA_1, "SHA-1"),
+	DIGEST_ROW(CKM_SHA224, "SHA224"),
+	DIGEST_ROW(CKM_SHA256, "SHA256"),
+	DIGEST_ROW(CKM_SHA384, "SHA384"),
+	DIGEST_ROW(CKM_SHA512, "SHA512"),
+};
+
+#define TABLE_SIZE (sizeof table / sizeof *table)
+
+const struct mechanism *
+mechanism_find(CK_MECHANISM_TYPE type)
+{
+	for (size_t i = 0; i < TABLE_SIZE; i++)
+		if (table[i].type == type)
+			return &table[i];
+	return NULL;
+}
+
+const struct mechanism *
+mechanism_at(size_t index)
+{
+	return index < TABLE_SIZE ? &table[index] : NULL;
+}
+
+CK_FLAGS
+mechanism_flags(const struct mechanism *mechanism, bool legacy, primitive_offered offered,
+                const void *context)
+{
+	CK_FLAGS flags = mechanism->local;
+	const size_t count = sizeof mechanism->primitives / sizeof *mechanism->primitives;
+
+	(void)legacy; /* nothing depends on it yet: see above */
+	for (size_t i = 0; i < count; i++) {
+		if (mechanism->primitives[i] == CK_UNAVAILABLE_INFORMATION)
+			break;
+		if (offered(context, mechanism->primitives[i]))
+			flags |= mechanism->remote;
+	}
+	return flags;
+}
