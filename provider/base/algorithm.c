@@ -13,7 +13,8 @@
 
 /*
  * DER of the curves' OBJECT IDENTIFIERs: RFC 5480, section 2.1.1.1, and for Ed25519
- * RFC 8410, section 3.
+ * RFC 8410, section 3. SoftHSM 2.6.1 makes Ed25519 pairs for this one and for the curveName
+ * below, and answers with the one it was given; it refuses GnuPG's.
  */
 static const unsigned char p256_params[] = { 0x06, 0x08, 0x2a, 0x86, 0x48,
 	                                     0xce, 0x3d, 0x03, 0x01, 0x07 };
@@ -39,9 +40,9 @@ static const struct algorithm algorithms[] = {
 #define ALGORITHM_COUNT (sizeof algorithms / sizeof *algorithms)
 
 /*
- * Other names of Ed25519 that programs send as CKA_EC_PARAMS. The curveName of PKCS#11 3.0,
- * section 2.3.10 (mechanisms), is a PrintableString; GnuPG's OBJECT IDENTIFIER
- * 1.3.6.1.4.1.11591.15.1 is what OpenSC sends to tokens that know no other.
+ * Other names of Ed25519 that programs send as CKA_EC_PARAMS: the curveName, a
+ * PrintableString (PKCS#11 mechanisms 3.0, section 2.3.5; pkcs11-tool sends it), and GnuPG's
+ * OBJECT IDENTIFIER 1.3.6.1.4.1.11591.15.1, older than RFC 8410's and still met.
  */
 static const unsigned char edwards25519_name[] = { 0x13, 0x0c, 'e', 'd', 'w', 'a', 'r',
 	                                           'd',  's',  '2', '5', '5', '1', '9' };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ckr_name of log.h: the return values of PKCS#11 3.0, section 5.1.7, by name. */
+/* ckr_name of log.h: the return values of PKCS#11 3.0, section 5.1, by name. */
 #include "base/log.h"
 
 #include <stddef.h>
