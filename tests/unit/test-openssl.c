@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "unit.h"
+
+#include "base/openssl.h"
+
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/provider.h>
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+START_TEST(start_and_stop_nest)
+{
+	OSSL_LIB_CTX *context;
+
+	ck_assert_ptr_null(openssl_context());
+	ck_assert_ptr_null(openssl_digest(CKM_SHA256));
+	ck_assert_uint_eq(openssl_start(), CKR_OK);
+	context = openssl_context();
+	ck_assert_ptr_nonnull(context);
+	ck_assert_uint_eq(openssl_start(), CKR_OK);
+	ck_assert_ptr_eq(openssl_context(), context);
+	openssl_stop();
+	ck_assert_ptr_eq(openssl_context(), context);
+	openssl_stop();
+	ck_assert_ptr_null(openssl_context());
+	openssl_stop(); /* one too many is forgiven */
+	ck_assert_uint_eq(openssl_start(), CKR_OK);
+	ck_assert_ptr_nonnull(openssl_context());
+	openssl_stop();
+}
+END_TEST
+
+START_TEST(the_context_is_private)
+{
+	ck_assert_uint_eq(openssl_start(), CKR_OK);
+	ck_assert_int_eq(OSSL_PROVIDER_available(openssl_context(), "default"), 1);
+	ck_assert_ptr_ne(openssl_context(), OSSL_LIB_CTX_get0_global_default());
+	openssl_stop();
+}
+END_TEST
+
+START_TEST(digests_are_fetched)
+{
+	static const struct {
+		CK_MECHANISM_TYPE type;
+		const char *name;
+		int size;
+	} cases[] = {
+		{ CKM_SHA_1, "SHA1", 20 },       { CKM_SHA224, "SHA2-224", 28 },
+		{ CKM_SHA256, "SHA2-256", 32 },  { CKM_SHA384, "SHA2-384", 48 },
+		{ CKM_SHA512, "SHA2-512", 64 },
+	};
+
+	ck_assert_uint_eq(openssl_start(), CKR_OK);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		const EVP_MD *digest = openssl_digest(cases[i].type);
+
+		ck_assert_ptr_nonnull(digest);
+		ck_assert_int_eq(EVP_MD_is_a(digest, cases[i].name), 1);
+		ck_assert_int_eq(EVP_MD_get_size(digest), cases[i].size);
+	}
+	ck_assert_ptr_null(openssl_digest(CKM_MD5));
+	ck_assert_ptr_null(openssl_digest(CKM_RSA_PKCS));
+	openssl_stop();
+}
+END_TEST
+
+START_TEST(failures_are_translated)
+{
+	ck_assert_uint_eq(openssl_failure(CKR_FUNCTION_FAILED), CKR_FUNCTION_FAILED);
+	ERR_raise(ERR_LIB_RSA, ERR_R_PASSED_NULL_PARAMETER);
+	ERR_raise(ERR_LIB_EVP, ERR_R_INTERNAL_ERROR);
+	ck_assert_uint_eq(openssl_failure(CKR_SIGNATURE_INVALID), CKR_SIGNATURE_INVALID);
+	ck_assert_uint_eq(ERR_peek_error(), 0);
+	/* Memory that was short anywhere in the queue. */
+	ERR_raise(ERR_LIB_RSA, ERR_R_PASSED_NULL_PARAMETER);
+	ERR_raise(ERR_LIB_EVP, ERR_R_MALLOC_FAILURE);
+	ERR_raise(ERR_LIB_RSA, ERR_R_INTERNAL_ERROR);
+	ck_assert_uint_eq(openssl_failure(CKR_SIGNATURE_INVALID), CKR_HOST_MEMORY);
+	ck_assert_uint_eq(ERR_peek_error(), 0);
+}
+END_TEST
+
+START_TEST(a_forked_child_goes_on)
+{
+	unsigned char value[EVP_MAX_MD_SIZE];
+	int status = 0;
+	pid_t child;
+
+	ck_assert_uint_eq(openssl_start(), CKR_OK);
+	child = fork();
+	if (child == 0) {
+		int good = EVP_Digest("abc", 3, value, NULL, openssl_digest(CKM_SHA256), NULL) == 1 &&
+		           value[0] == 0xba && value[31] == 0xad && openssl_start() == CKR_OK;
+		_exit(good ? 0 : 1);
+	}
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_int_eq(status, 0);
+	openssl_stop();
+}
+END_TEST
+
+static void *
+start_and_stop(void *context)
+{
+	CK_RV *rv = context;
+
+	for (int i = 0; i < 20 && *rv == CKR_OK; i++) {
+		*rv = openssl_start();
+		if (*rv == CKR_OK && openssl_digest(CKM_SHA256) == NULL)
+			*rv = CKR_GENERAL_ERROR;
+		if (*rv == CKR_OK)
+			openssl_stop();
+	}
+	return NULL;
+}
+
+START_TEST(threads_share_it)
+{
+	pthread_t threads[4];
+	CK_RV rvs[4] = { CKR_OK, CKR_OK, CKR_OK, CKR_OK };
+
+	for (int i = 0; i < 4; i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, start_and_stop, &rvs[i]), 0);
+	for (int i = 0; i < 4; i++) {
+		ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+		ck_assert_uint_eq(rvs[i], CKR_OK);
+	}
+	ck_assert_ptr_null(openssl_context());
+}
+END_TEST
+
+static void
+stop_late(void)
+{
+	openssl_stop();
+}
+
+/* A program's exit handler that was registered first runs after OpenSSL's. */
+START_TEST(stopping_after_openssl_is_harmless)
+{
+	int status = 0;
+	pid_t child = fork();
+
+	if (child == 0) {
+		if (atexit(stop_late) != 0 || openssl_start() != CKR_OK)
+			_exit(1);
+		exit(0);
+	}
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_int_eq(status, 0);
+}
+END_TEST
+
+/* The allocation that fails next; < 0: none. */
+static int countdown = -1;
+
+static int
+refused(void)
+{
+	return countdown >= 0 && countdown-- == 0;
+}
+
+static void *
+allocate(size_t size, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return refused() ? NULL : malloc(size);
+}
+
+static void *
+reallocate(void *data, size_t size, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return refused() ? NULL : realloc(data, size);
+}
+
+static void
+release(void *data, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	free(data);
+}
+
+/* One allocation after the other fails: every start tells so or works, none is left half done. */
+START_TEST(short_memory_is_told)
+{
+	int told = 0;
+
+	if (CRYPTO_set_mem_functions(allocate, reallocate, release) != 1)
+		return; /* no process of its own (CK_FORK=no) */
+	ck_assert_uint_eq(openssl_start(), CKR_OK);
+	openssl_stop();
+	for (int nth = 0; nth < 400; nth++) {
+		CK_RV rv;
+
+		countdown = nth;
+		rv = openssl_start();
+		countdown = -1;
+		ck_assert_uint_eq(ERR_peek_error(), 0);
+		if (rv == CKR_OK) {
+			ck_assert_ptr_nonnull(openssl_digest(CKM_SHA512));
+			openssl_stop();
+			continue;
+		}
+		ck_assert(rv == CKR_HOST_MEMORY || rv == CKR_GENERAL_ERROR);
+		told += rv == CKR_HOST_MEMORY;
+		ck_assert_ptr_null(openssl_context());
+		ck_assert_ptr_null(openssl_digest(CKM_SHA_1));
+	}
+	ck_assert_int_gt(told, 0);
+	ck_assert_uint_eq(openssl_start(), CKR_OK);
+	openssl_stop();
+}
+END_TEST
+
+Suite *
+unit_suite(void)
+{
+	Suite *suite = suite_create("openssl");
+	TCase *tcase = tcase_create("openssl");
+
+	tcase_set_timeout(tcase, 60);
+	tcase_add_test(tcase, short_memory_is_told);
+	tcase_add_test(tcase, start_and_stop_nest);
+	tcase_add_test(tcase, the_context_is_private);
+	tcase_add_test(tcase, digests_are_fetched);
+	tcase_add_test(tcase, failures_are_translated);
+	tcase_add_test(tcase, a_forked_child_goes_on);
+	tcase_add_test(tcase, threads_share_it);
+	tcase_add_test(tcase, stopping_after_openssl_is_harmless);
+	suite_add_tcase(suite, tcase);
+	return suite;
+}
