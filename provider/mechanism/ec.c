@@ -107,17 +107,18 @@ ecdsa_plan_sign(const struct mechanism_use *use, const struct public_key *key, c
 	return buffer_set(ret_block, data, data_size < order_size ? data_size : order_size);
 }
 
-/* Without a prepared context: setting one up costs little beside the verification. */
+/*
+ * Newer OpenSSLs let a context verify only once: each verification uses up a copy of the
+ * key's, which many threads may copy at a time.
+ */
 CK_RV
 eddsa_verify(struct public_key *key, const void *data, size_t data_size, const void *signature)
 {
 	EVP_MD_CTX *context = EVP_MD_CTX_new();
 	CK_RV rv = CKR_OK;
 
-	if (context == NULL)
-		return openssl_failure(CKR_HOST_MEMORY);
-	if (EVP_DigestVerifyInit_ex(context, NULL, NULL, openssl_context(), NULL, key->evp, NULL) != 1)
-		rv = openssl_failure(CKR_FUNCTION_FAILED);
+	if (context == NULL || EVP_MD_CTX_copy_ex(context, key->eddsa) != 1)
+		rv = openssl_failure(CKR_HOST_MEMORY);
 	else if (EVP_DigestVerify(context, signature, key->signature_size,
 	                          data_size == 0 ? (const void *)"" : data, data_size) != 1)
 		rv = openssl_failure(CKR_SIGNATURE_INVALID);

@@ -14,6 +14,7 @@ struct public_key {
 	unsigned bits;
 	size_t signature_size;
 	struct prepared_store prepared;
+	EVP_MD_CTX *eddsa; /* owned, Ed25519 only: set up, never used, copied by each verification */
 };
 
 /* For OpenSSL, from the parts. CKR_PUBLIC_KEY_INVALID: also a point that is not on its curve. */

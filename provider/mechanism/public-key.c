@@ -110,6 +110,21 @@ signature_size(const struct public_key *key)
 	}
 }
 
+static CK_RV
+eddsa_new(EVP_PKEY *evp, EVP_MD_CTX **ret_context)
+{
+	EVP_MD_CTX *context = EVP_MD_CTX_new();
+
+	if (context == NULL)
+		return openssl_failure(CKR_HOST_MEMORY);
+	if (EVP_DigestVerifyInit_ex(context, NULL, NULL, openssl_context(), NULL, evp, NULL) != 1) {
+		EVP_MD_CTX_free(context);
+		return openssl_failure(CKR_FUNCTION_FAILED);
+	}
+	*ret_context = context;
+	return CKR_OK;
+}
+
 CK_RV
 public_key_new(const void *spki, size_t size, struct public_key **ret_key)
 {
@@ -133,6 +148,11 @@ public_key_new(const void *spki, size_t size, struct public_key **ret_key)
 		goto out;
 	}
 	key->signature_size = signature_size(key);
+	if (key->parts.key_type == CKK_EC_EDWARDS) {
+		rv = eddsa_new(key->evp, &key->eddsa);
+		if (rv != CKR_OK)
+			goto out;
+	}
 	rv = buffer_set(&key->spki, spki, size);
 	if (rv != CKR_OK)
 		goto out;
@@ -149,6 +169,7 @@ public_key_free(struct public_key **key)
 	if (*key == NULL)
 		return;
 	prepared_store_clear(&(*key)->prepared);
+	EVP_MD_CTX_free((*key)->eddsa);
 	EVP_PKEY_free((*key)->evp);
 	spki_parts_clear(&(*key)->parts);
 	buffer_clear(&(*key)->spki);
