@@ -6,7 +6,10 @@
 #ifndef P11_KMS_BASE_PKCS11_H
 #define P11_KMS_BASE_PKCS11_H
 
+/* All else in the library is hidden; these are what the module exports. */
+#pragma GCC visibility push(default)
 #include <p11-kit/pkcs11.h>
+#pragma GCC visibility pop
 
 #ifndef CK_TRUE
 #define CK_TRUE 1

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What all entry points share: the way in, the way out, and answers about sizes. The order
+ * inside each C_* function is always: pointers, provider and session (entry_begin), state,
+ * sizes (entry_room), the worker, entry_end.
+ */
+#ifndef P11_KMS_CRYPTOKI_ENTRY_H
+#define P11_KMS_CRYPTOKI_ENTRY_H
+
+#include "base/compiler.h"
+#include "base/pkcs11.h"
+#include "token/operation.h"
+#include "token/provider.h"
+#include "token/session.h"
+
+/* CKR_CRYPTOKI_NOT_INITIALIZED, CKR_SESSION_HANDLE_INVALID. The session is locked until entry_end. */
+MUST_USE CK_RV entry_begin(CK_SESSION_HANDLE handle, struct session **ret_session);
+/* Logs function and result, releases the session (NULL is allowed), returns rv. */
+CK_RV entry_end(const char *function, struct session *session, CK_RV rv);
+/* For a function that this token does not have: valid arguments are told so. */
+CK_RV entry_unsupported(const char *function, CK_SESSION_HANDLE handle);
+
+/*
+ * Section 5.2: a result of size bytes is to go to out with *out_size bytes of room. True when
+ * there is room. Else *ret_rv is the answer: CKR_OK for a size query (out is NULL) or
+ * CKR_BUFFER_TOO_SMALL, with *out_size set; the operation stays alive.
+ */
+bool entry_room(size_t size, const void *out, CK_ULONG *out_size, CK_RV *ret_rv);
+
+/* The whole of a C_…Init: begins an operation of this kind in the session. */
+CK_RV entry_init(const char *function, CK_SESSION_HANDLE handle, enum operation_kind kind,
+                 const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key);
+
+/*
+ * The operation of this kind that the session is in. CKR_OPERATION_NOT_INITIALIZED; in one
+ * part (single) also CKR_OPERATION_ACTIVE after an update, which ends it (section 5.2).
+ */
+MUST_USE CK_RV entry_operation(struct session *session, enum operation_kind kind, bool single,
+                               struct operation **ret_operation);
+
+#endif

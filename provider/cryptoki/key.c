@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Key management functions. PKCS#11 3.0, section 5.18. */
+#include "cryptoki/entry.h"
+#include "token/generate.h"
+
+CK_RV
+C_GenerateKey(CK_SESSION_HANDLE handle, CK_MECHANISM *mechanism, CK_ATTRIBUTE *template,
+              CK_ULONG count, CK_OBJECT_HANDLE *key)
+{
+	if (mechanism == NULL || (template == NULL && count != 0) || key == NULL)
+		return CKR_ARGUMENTS_BAD;
+	return entry_unsupported("C_GenerateKey", handle);
+}
+
+CK_RV
+C_GenerateKeyPair(CK_SESSION_HANDLE handle, CK_MECHANISM *mechanism,
+                  CK_ATTRIBUTE *public_template, CK_ULONG public_count,
+                  CK_ATTRIBUTE *private_template, CK_ULONG private_count,
+                  CK_OBJECT_HANDLE *public_key, CK_OBJECT_HANDLE *private_key)
+{
+	struct session *session = NULL;
+	CK_RV rv;
+
+	if (mechanism == NULL || public_key == NULL || private_key == NULL ||
+	    (public_template == NULL && public_count != 0) ||
+	    (private_template == NULL && private_count != 0))
+		return CKR_ARGUMENTS_BAD;
+	rv = entry_begin(handle, &session);
+	if (rv == CKR_OK)
+		rv = generate_pair(session, mechanism,
+		                   (struct template) { public_template, public_count },
+		                   (struct template) { private_template, private_count },
+		                   public_key, private_key);
+	return entry_end("C_GenerateKeyPair", session, rv);
+}
+
+CK_RV
+C_WrapKey(CK_SESSION_HANDLE handle, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE wrapping_key,
+          CK_OBJECT_HANDLE key, unsigned char *wrapped, CK_ULONG *wrapped_size)
+{
+	(void)wrapping_key;
+	(void)key;
+	(void)wrapped;
+	if (mechanism == NULL || wrapped_size == NULL)
+		return CKR_ARGUMENTS_BAD;
+	return entry_unsupported("C_WrapKey", handle);
+}
+
+CK_RV
+C_UnwrapKey(CK_SESSION_HANDLE handle, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE unwrapping_key,
+            unsigned char *wrapped, CK_ULONG wrapped_size, CK_ATTRIBUTE *template,
+            CK_ULONG count, CK_OBJECT_HANDLE *key)
+{
+	(void)unwrapping_key;
+	if (mechanism == NULL || (wrapped == NULL && wrapped_size != 0) ||
+	    (template == NULL && count != 0) || key == NULL)
+		return CKR_ARGUMENTS_BAD;
+	return entry_unsupported("C_UnwrapKey", handle);
+}
+
+CK_RV
+C_DeriveKey(CK_SESSION_HANDLE handle, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE base_key,
+            CK_ATTRIBUTE *template, CK_ULONG count, CK_OBJECT_HANDLE *key)
+{
+	(void)base_key;
+	(void)key; /* some mechanisms return keys through their parameter instead */
+	if (mechanism == NULL || (template == NULL && count != 0))
+		return CKR_ARGUMENTS_BAD;
+	return entry_unsupported("C_DeriveKey", handle);
+}

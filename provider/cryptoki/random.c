@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Random number generation functions. PKCS#11 3.0, section 5.19. */
+#include "base/openssl.h"
+#include "cryptoki/entry.h"
+
+#include <openssl/rand.h>
+
+/* OpenSSL's generator seeds itself from the system. */
+CK_RV
+C_SeedRandom(CK_SESSION_HANDLE handle, unsigned char *seed, CK_ULONG seed_size)
+{
+	struct session *session = NULL;
+	CK_RV rv;
+
+	if (seed == NULL && seed_size != 0)
+		return CKR_ARGUMENTS_BAD;
+	rv = entry_begin(handle, &session);
+	return entry_end("C_SeedRandom", session,
+	                 rv == CKR_OK ? CKR_RANDOM_SEED_NOT_SUPPORTED : rv);
+}
+
+CK_RV
+C_GenerateRandom(CK_SESSION_HANDLE handle, unsigned char *random, CK_ULONG random_size)
+{
+	struct session *session = NULL;
+	CK_RV rv;
+
+	if (random == NULL && random_size != 0)
+		return CKR_ARGUMENTS_BAD;
+	rv = entry_begin(handle, &session);
+	if (rv == CKR_OK && random_size != 0 &&
+	    RAND_bytes_ex(openssl_context(), random, random_size, 0) != 1)
+		rv = openssl_failure(CKR_FUNCTION_FAILED);
+	return entry_end("C_GenerateRandom", session, rv);
+}

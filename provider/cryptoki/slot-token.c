@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Slot and token management functions. PKCS#11 3.0, section 5.5. */
+#include "cryptoki/entry.h"
+#include "mechanism/mechanism.h"
+#include "token/text.h"
+
+#include <stdio.h>
+
+CK_RV
+C_GetSlotList(CK_BBOOL token_present, CK_SLOT_ID *slots, CK_ULONG *count)
+{
+	CK_ULONG slot_count;
+	CK_RV rv;
+
+	(void)token_present; /* every slot has its token */
+	if (count == NULL)
+		return CKR_ARGUMENTS_BAD;
+	rv = provider_enter();
+	if (rv != CKR_OK)
+		return rv;
+	slot_count = provider_slot_count();
+	if (entry_room(slot_count, slots, count, &rv)) {
+		for (CK_SLOT_ID slot = 0; slot < slot_count; slot++)
+			slots[slot] = slot;
+		*count = slot_count;
+	}
+	return entry_end("C_GetSlotList", NULL, rv);
+}
+
+CK_RV
+C_GetSlotInfo(CK_SLOT_ID slot, CK_SLOT_INFO *info)
+{
+	struct token *token;
+	char description[sizeof info->slotDescription + 1];
+	CK_RV rv;
+
+	if (info == NULL)
+		return CKR_ARGUMENTS_BAD;
+	rv = provider_enter();
+	if (rv != CKR_OK)
+		return rv;
+	rv = provider_token(slot, &token);
+	if (rv != CKR_OK)
+		goto out;
+	*info = (CK_SLOT_INFO) {
+		.flags = CKF_TOKEN_PRESENT,
+		.firmwareVersion = { PACKAGE_VERSION_MAJOR, PACKAGE_VERSION_MINOR },
+	};
+	snprintf(description, sizeof description, "p11-kms %s", token->config->name);
+	text_pad(info->slotDescription, sizeof info->slotDescription, description);
+	text_pad(info->manufacturerID, sizeof info->manufacturerID, "p11-kms");
+out:
+	return entry_end("C_GetSlotInfo", NULL, rv);
+}
+
+CK_RV
+C_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
+{
+	struct token *token;
+	CK_RV rv;
+
+	if (info == NULL)
+		return CKR_ARGUMENTS_BAD;
+	rv = provider_enter();
+	if (rv != CKR_OK)
+		return rv;
+	rv = provider_token(slot, &token);
+	if (rv == CKR_OK)
+		token_info(token, info);
+	return entry_end("C_GetTokenInfo", NULL, rv);
+}
+
+CK_RV
+C_WaitForSlotEvent(CK_FLAGS flags, CK_SLOT_ID *slot, void *reserved)
+{
+	CK_RV rv;
+
+	if (slot == NULL || reserved != NULL)
+		return CKR_ARGUMENTS_BAD;
+	rv = provider_enter();
+	if (rv == CKR_OK) /* slots never change */
+		rv = (flags & CKF_DONT_BLOCK) != 0 ? CKR_NO_EVENT : CKR_FUNCTION_NOT_SUPPORTED;
+	return entry_end("C_WaitForSlotEvent", NULL, rv);
+}
+
+/* What the token offers of a mechanism; the registry tells what its KMS can do. */
+static CK_RV
+token_mechanism_flags(struct token *token, const struct mechanism *mechanism, CK_FLAGS *ret_flags)
+{
+	CK_RV rv = token_open(token);
+
+	if (rv != CKR_OK && rv != CKR_TOKEN_NOT_RECOGNIZED)
+		return rv;
+	*ret_flags = mechanism_flags(mechanism, token->config->legacy_decrypt, token_offers, token);
+	return CKR_OK;
+}
+
+CK_RV
+C_GetMechanismList(CK_SLOT_ID slot, CK_MECHANISM_TYPE *list, CK_ULONG *count)
+{
+	const struct mechanism *mechanism;
+	struct token *token;
+	CK_FLAGS flags = 0;
+	CK_ULONG offered = 0;
+	CK_RV rv;
+
+	if (count == NULL)
+		return CKR_ARGUMENTS_BAD;
+	rv = provider_enter();
+	if (rv != CKR_OK)
+		return rv;
+	rv = provider_token(slot, &token);
+	if (rv != CKR_OK)
+		goto out;
+	for (size_t i = 0; (mechanism = mechanism_at(i)) != NULL; i++) {
+		rv = token_mechanism_flags(token, mechanism, &flags);
+		if (rv != CKR_OK)
+			goto out;
+		if (flags == 0)
+			continue;
+		if (list != NULL && offered < *count)
+			list[offered] = mechanism->type;
+		offered++;
+	}
+	if (entry_room(offered, list, count, &rv))
+		*count = offered;
+out:
+	return entry_end("C_GetMechanismList", NULL, rv);
+}
+
+CK_RV
+C_GetMechanismInfo(CK_SLOT_ID slot, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO *info)
+{
+	const struct mechanism *mechanism;
+	struct token *token;
+	CK_FLAGS flags = 0;
+	CK_RV rv;
+
+	if (info == NULL)
+		return CKR_ARGUMENTS_BAD;
+	rv = provider_enter();
+	if (rv != CKR_OK)
+		return rv;
+	rv = provider_token(slot, &token);
+	if (rv != CKR_OK)
+		goto out;
+	mechanism = mechanism_find(type);
+	if (mechanism != NULL)
+		rv = token_mechanism_flags(token, mechanism, &flags);
+	if (rv == CKR_OK && flags == 0)
+		rv = CKR_MECHANISM_INVALID;
+	if (rv != CKR_OK)
+		goto out;
+	*info = (CK_MECHANISM_INFO) {
+		.ulMinKeySize = mechanism->min_bits,
+		.ulMaxKeySize = mechanism->max_bits,
+		.flags = flags | mechanism->ec,
+	};
+out:
+	return entry_end("C_GetMechanismInfo", NULL, rv);
+}
+
+/* Section 5.5.7: tokens are initialised with the command: p11-kms init. */
+CK_RV
+C_InitToken(CK_SLOT_ID slot, unsigned char *pin, CK_ULONG pin_size, unsigned char *label)
+{
+	struct token *token;
+	CK_RV rv;
+
+	if (label == NULL || (pin == NULL && pin_size != 0))
+		return CKR_ARGUMENTS_BAD;
+	rv = provider_enter();
+	if (rv != CKR_OK)
+		return rv;
+	rv = provider_token(slot, &token);
+	return entry_end("C_InitToken", NULL, rv == CKR_OK ? CKR_FUNCTION_NOT_SUPPORTED : rv);
+}
+
+/* Section 5.5.8: the KMS's administrator gives out PINs. */
+CK_RV
+C_InitPIN(CK_SESSION_HANDLE handle, unsigned char *pin, CK_ULONG pin_size)
+{
+	if (pin == NULL && pin_size != 0)
+		return CKR_ARGUMENTS_BAD;
+	return entry_unsupported("C_InitPIN", handle);
+}
+
+CK_RV
+C_SetPIN(CK_SESSION_HANDLE handle, unsigned char *old_pin, CK_ULONG old_size,
+         unsigned char *new_pin, CK_ULONG new_size)
+{
+	if ((old_pin == NULL && old_size != 0) || (new_pin == NULL && new_size != 0))
+		return CKR_ARGUMENTS_BAD;
+	return entry_unsupported("C_SetPIN", handle);
+}

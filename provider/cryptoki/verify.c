@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Functions for verifying signatures. PKCS#11 3.0, section 5.15. */
+#include "cryptoki/entry.h"
+
+CK_RV
+C_VerifyInit(CK_SESSION_HANDLE handle, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key)
+{
+	return entry_init("C_VerifyInit", handle, OPERATION_VERIFY, mechanism, key);
+}
+
+CK_RV
+C_Verify(CK_SESSION_HANDLE handle, unsigned char *data, CK_ULONG data_size,
+         unsigned char *signature, CK_ULONG signature_size)
+{
+	struct session *session = NULL;
+	struct operation *operation;
+	CK_RV rv;
+
+	if ((data == NULL && data_size != 0) || (signature == NULL && signature_size != 0))
+		return CKR_ARGUMENTS_BAD;
+	rv = entry_begin(handle, &session);
+	if (rv != CKR_OK)
+		goto out;
+	rv = entry_operation(session, OPERATION_VERIFY, true, &operation);
+	if (rv != CKR_OK)
+		goto out;
+	rv = operation_verify(operation, data, data_size, signature, signature_size);
+	operation_free(&session->operations[OPERATION_VERIFY]);
+out:
+	return entry_end("C_Verify", session, rv);
+}
+
+CK_RV
+C_VerifyUpdate(CK_SESSION_HANDLE handle, unsigned char *part, CK_ULONG part_size)
+{
+	struct session *session = NULL;
+	struct operation *operation;
+	CK_RV rv;
+
+	if (part == NULL && part_size != 0)
+		return CKR_ARGUMENTS_BAD;
+	rv = entry_begin(handle, &session);
+	if (rv != CKR_OK)
+		goto out;
+	rv = entry_operation(session, OPERATION_VERIFY, false, &operation);
+	if (rv != CKR_OK)
+		goto out;
+	rv = operation_update(operation, part, part_size);
+	if (rv != CKR_OK)
+		operation_free(&session->operations[OPERATION_VERIFY]);
+out:
+	return entry_end("C_VerifyUpdate", session, rv);
+}
+
+CK_RV
+C_VerifyFinal(CK_SESSION_HANDLE handle, unsigned char *signature, CK_ULONG signature_size)
+{
+	struct session *session = NULL;
+	struct operation *operation;
+	CK_RV rv;
+
+	if (signature == NULL && signature_size != 0)
+		return CKR_ARGUMENTS_BAD;
+	rv = entry_begin(handle, &session);
+	if (rv != CKR_OK)
+		goto out;
+	rv = entry_operation(session, OPERATION_VERIFY, false, &operation);
+	if (rv != CKR_OK)
+		goto out;
+	rv = operation_verify_final(operation, signature, signature_size);
+	operation_free(&session->operations[OPERATION_VERIFY]);
+out:
+	return entry_end("C_VerifyFinal", session, rv);
+}
+
+CK_RV
+C_VerifyRecoverInit(CK_SESSION_HANDLE handle, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key)
+{
+	(void)key;
+	if (mechanism == NULL)
+		return CKR_ARGUMENTS_BAD;
+	return entry_unsupported("C_VerifyRecoverInit", handle);
+}
+
+CK_RV
+C_VerifyRecover(CK_SESSION_HANDLE handle, unsigned char *signature, CK_ULONG signature_size,
+                unsigned char *data, CK_ULONG *data_size)
+{
+	(void)data;
+	if ((signature == NULL && signature_size != 0) || data_size == NULL)
+		return CKR_ARGUMENTS_BAD;
+	return entry_unsupported("C_VerifyRecover", handle);
+}

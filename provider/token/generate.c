@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "token/generate.h"
+
+#include "base/log.h"
+#include "mechanism/mechanism.h"
+#include "token/handle.h"
+#include "token/template.h"
+#include "token/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* How an attribute of a template is taken. */
+enum rule {
+	RULE_READ,     /* its value is read below */
+	RULE_TRUE,     /* only true can be had */
+	RULE_FALSE,    /* only false can be had */
+	RULE_EITHER,   /* true or false, told truthfully afterwards */
+	RULE_OURS,     /* set by the token: section 4.1.2, CKR_ATTRIBUTE_READ_ONLY */
+};
+
+struct attribute_rule {
+	CK_ATTRIBUTE_TYPE type;
+	enum rule rule;
+};
+
+static const struct attribute_rule public_rules[] = {
+	{ CKA_CLASS, RULE_READ },          { CKA_KEY_TYPE, RULE_READ },
+	{ CKA_TOKEN, RULE_READ },          { CKA_LABEL, RULE_READ },
+	{ CKA_ID, RULE_READ },             { CKA_SUBJECT, RULE_READ },
+	{ CKA_START_DATE, RULE_READ },     { CKA_END_DATE, RULE_READ },
+	{ CKA_MODULUS_BITS, RULE_READ },   { CKA_PUBLIC_EXPONENT, RULE_READ },
+	{ CKA_EC_PARAMS, RULE_READ },      { CKA_ENCRYPT, RULE_READ },
+	{ CKA_VERIFY, RULE_READ },         { CKA_WRAP, RULE_READ },
+	{ CKA_DERIVE, RULE_READ },         { CKA_VERIFY_RECOVER, RULE_EITHER },
+	{ CKA_MODIFIABLE, RULE_EITHER },   { CKA_COPYABLE, RULE_EITHER },
+	{ CKA_DESTROYABLE, RULE_EITHER },  { CKA_PRIVATE, RULE_FALSE },
+	{ CKA_TRUSTED, RULE_FALSE },       { CKA_LOCAL, RULE_OURS },
+	{ CKA_KEY_GEN_MECHANISM, RULE_OURS }, { CKA_MODULUS, RULE_OURS },
+	{ CKA_EC_POINT, RULE_OURS },       { CKA_UNIQUE_ID, RULE_OURS },
+	{ CKA_PUBLIC_KEY_INFO, RULE_OURS },
+};
+
+static const struct attribute_rule private_rules[] = {
+	{ CKA_CLASS, RULE_READ },          { CKA_KEY_TYPE, RULE_READ },
+	{ CKA_TOKEN, RULE_READ },          { CKA_LABEL, RULE_READ },
+	{ CKA_ID, RULE_READ },             { CKA_SUBJECT, RULE_READ },
+	{ CKA_START_DATE, RULE_READ },     { CKA_END_DATE, RULE_READ },
+	{ CKA_DECRYPT, RULE_READ },        { CKA_SIGN, RULE_READ },
+	{ CKA_UNWRAP, RULE_READ },         { CKA_DERIVE, RULE_READ },
+	{ CKA_SIGN_RECOVER, RULE_EITHER }, { CKA_MODIFIABLE, RULE_EITHER },
+	{ CKA_COPYABLE, RULE_EITHER },     { CKA_PRIVATE, RULE_EITHER },
+	{ CKA_DESTROYABLE, RULE_TRUE },    { CKA_SENSITIVE, RULE_TRUE },
+	{ CKA_EXTRACTABLE, RULE_FALSE },   { CKA_WRAP_WITH_TRUSTED, RULE_FALSE },
+	{ CKA_ALWAYS_AUTHENTICATE, RULE_FALSE }, { CKA_LOCAL, RULE_OURS },
+	{ CKA_ALWAYS_SENSITIVE, RULE_OURS }, { CKA_NEVER_EXTRACTABLE, RULE_OURS },
+	{ CKA_KEY_GEN_MECHANISM, RULE_OURS }, { CKA_MODULUS, RULE_OURS },
+	{ CKA_PUBLIC_EXPONENT, RULE_OURS }, { CKA_PRIVATE_EXPONENT, RULE_OURS },
+	{ CKA_VALUE, RULE_OURS },          { CKA_UNIQUE_ID, RULE_OURS },
+	{ CKA_PUBLIC_KEY_INFO, RULE_OURS },
+};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static const struct attribute_rule *
+rule_find(const struct attribute_rule *rules, size_t count, CK_ATTRIBUTE_TYPE type)
+{
+	for (size_t i = 0; i < count; i++)
+		if (rules[i].type == type)
+			return &rules[i];
+	return NULL;
+}
+
+static CK_RV
+rules_obey(struct template template, const struct attribute_rule *rules, size_t rule_count)
+{
+	const struct attribute_rule *rule;
+	bool value = false;
+	CK_RV rv = template_check(template.attributes, template.count);
+
+	for (CK_ULONG i = 0; rv == CKR_OK && i < template.count; i++) {
+		rule = rule_find(rules, rule_count, template.attributes[i].type);
+		if (rule == NULL)
+			return CKR_ATTRIBUTE_TYPE_INVALID;
+		if (rule->rule == RULE_OURS)
+			return CKR_ATTRIBUTE_READ_ONLY;
+		if (rule->rule == RULE_READ)
+			continue;
+		rv = template_bool(template.attributes, template.count, rule->type, &value);
+		if (rv == CKR_OK && ((rule->rule == RULE_TRUE && !value) ||
+		                     (rule->rule == RULE_FALSE && value)))
+			rv = CKR_ATTRIBUTE_VALUE_INVALID;
+	}
+	return rv;
+}
+
+/* CKA_CLASS, CKA_KEY_TYPE, CKA_TOKEN of one of the templates. */
+static CK_RV
+template_fits(struct template template, CK_OBJECT_CLASS class, CK_KEY_TYPE key_type)
+{
+	CK_ULONG given_class = class;
+	CK_ULONG given_type = key_type;
+	bool token = false;
+	CK_RV rv;
+
+	rv = template_ulong(template.attributes, template.count, CKA_CLASS, &given_class);
+	if (rv == CKR_OK)
+		rv = template_ulong(template.attributes, template.count, CKA_KEY_TYPE, &given_type);
+	if (rv == CKR_OK)
+		rv = template_bool(template.attributes, template.count, CKA_TOKEN, &token);
+	if (rv != CKR_OK)
+		return rv;
+	if (given_class != class || given_type != key_type)
+		return CKR_TEMPLATE_INCONSISTENT;
+	if (!token) {
+		log_warning("a key pair with CKA_TOKEN false (the standard's default) can't be "
+		            "made by this version; set it to true in both templates");
+		return CKR_TEMPLATE_INCONSISTENT;
+	}
+	return CKR_OK;
+}
+
+/* F4, whatever leading zeros it comes with. */
+static bool
+exponent_is_f4(const CK_ATTRIBUTE *exponent)
+{
+	static const unsigned char f4[] = { 0x01, 0x00, 0x01 };
+	const unsigned char *value = exponent->pValue;
+	CK_ULONG size = exponent->ulValueLen;
+
+	while (size > sizeof f4 && *value == 0) {
+		value++;
+		size--;
+	}
+	return size == sizeof f4 && memcmp(value, f4, sizeof f4) == 0;
+}
+
+static CK_RV
+template_algorithm(struct template template, const struct mechanism *mechanism,
+                   const struct algorithm **ret_algorithm)
+{
+	const CK_ATTRIBUTE *attribute;
+	CK_ULONG bits = 0;
+	CK_RV rv;
+
+	if (mechanism->type == CKM_RSA_PKCS_KEY_PAIR_GEN) {
+		attribute = template_find(template.attributes, template.count, CKA_PUBLIC_EXPONENT);
+		if (attribute != NULL && !exponent_is_f4(attribute))
+			return CKR_ATTRIBUTE_VALUE_INVALID;
+		rv = template_ulong(template.attributes, template.count, CKA_MODULUS_BITS, &bits);
+		if (rv != CKR_OK)
+			return rv;
+		if (bits == 0)
+			return CKR_TEMPLATE_INCOMPLETE;
+		*ret_algorithm = algorithm_rsa(bits);
+		return *ret_algorithm != NULL ? CKR_OK : CKR_KEY_SIZE_RANGE;
+	}
+	attribute = template_find(template.attributes, template.count, CKA_EC_PARAMS);
+	if (attribute == NULL)
+		return CKR_TEMPLATE_INCOMPLETE;
+	*ret_algorithm = algorithm_ec(mechanism->key_type, attribute->pValue,
+	                              attribute->ulValueLen);
+	return *ret_algorithm != NULL ? CKR_OK : CKR_CURVE_NOT_SUPPORTED;
+}
+
+/*
+ * The private half's verbs decide what the pair is for; where it names none, the public
+ * half's do. 0: neither named any, and the policy decides.
+ */
+static CK_RV
+templates_usage(struct template public_template, struct template private_template,
+                unsigned *ret_usage)
+{
+	static const struct {
+		CK_ATTRIBUTE_TYPE private_verb, public_verb;
+		unsigned usage;
+	} verbs[] = {
+		{ CKA_DECRYPT, CKA_ENCRYPT, USAGE_DECRYPT },
+		{ CKA_SIGN, CKA_VERIFY, USAGE_SIGN },
+		{ CKA_UNWRAP, CKA_WRAP, USAGE_UNWRAP },
+		{ CKA_DERIVE, CKA_DERIVE, USAGE_DERIVE },
+	};
+	unsigned private_usage = 0, public_usage = 0, named = 0;
+	bool value;
+	CK_RV rv = CKR_OK;
+
+	for (size_t i = 0; i < COUNT(verbs); i++) {
+		value = false;
+		rv = template_bool(private_template.attributes, private_template.count,
+		                   verbs[i].private_verb, &value);
+		private_usage |= value ? verbs[i].usage : 0;
+		if (template_find(private_template.attributes, private_template.count,
+		                  verbs[i].private_verb) != NULL)
+			named++;
+		value = false;
+		if (rv == CKR_OK)
+			rv = template_bool(public_template.attributes, public_template.count,
+			                   verbs[i].public_verb, &value);
+		public_usage |= value ? verbs[i].usage : 0;
+		if (rv != CKR_OK)
+			return rv;
+	}
+	*ret_usage = private_usage != 0 ? private_usage : public_usage;
+	return *ret_usage == 0 && named != 0 ? CKR_TEMPLATE_INCONSISTENT : CKR_OK;
+}
+
+/* An attribute that either template may give, and both only alike. */
+static CK_RV
+templates_shared(struct template public_template, struct template private_template,
+                 CK_ATTRIBUTE_TYPE type, const CK_ATTRIBUTE **ret_attribute)
+{
+	const CK_ATTRIBUTE *a, *b;
+
+	a = template_find(public_template.attributes, public_template.count, type);
+	b = template_find(private_template.attributes, private_template.count, type);
+	if (a != NULL && a->ulValueLen == 0)
+		a = NULL; /* empty is as good as absent */
+	if (b != NULL && b->ulValueLen == 0)
+		b = NULL;
+	if (a != NULL && b != NULL &&
+	    (a->ulValueLen != b->ulValueLen || memcmp(a->pValue, b->pValue, a->ulValueLen) != 0))
+		return CKR_TEMPLATE_INCONSISTENT;
+	*ret_attribute = a != NULL ? a : b;
+	return CKR_OK;
+}
+
+static CK_RV
+templates_date(struct template public_template, struct template private_template,
+               CK_ATTRIBUTE_TYPE type, int64_t *ret_seconds)
+{
+	const CK_ATTRIBUTE *attribute;
+	CK_DATE date;
+	CK_RV rv = templates_shared(public_template, private_template, type, &attribute);
+
+	if (rv != CKR_OK || attribute == NULL)
+		return rv;
+	if (attribute->ulValueLen != sizeof date)
+		return CKR_ATTRIBUTE_VALUE_INVALID;
+	memcpy(&date, attribute->pValue, sizeof date);
+	return date_to_time(&date, ret_seconds) ? CKR_OK : CKR_ATTRIBUTE_VALUE_INVALID;
+}
+
+/* What names and dates the version: CKA_LABEL (a copy, the caller frees), CKA_ID, CKA_SUBJECT, dates. */
+static CK_RV
+templates_request(struct template public_template, struct template private_template,
+                  struct create_request *request, char **ret_name)
+{
+	const CK_ATTRIBUTE *label, *id, *subject;
+	CK_RV rv;
+
+	rv = templates_shared(public_template, private_template, CKA_LABEL, &label);
+	if (rv == CKR_OK)
+		rv = templates_shared(public_template, private_template, CKA_ID, &id);
+	if (rv == CKR_OK)
+		rv = templates_shared(public_template, private_template, CKA_SUBJECT, &subject);
+	if (rv == CKR_OK)
+		rv = templates_date(public_template, private_template, CKA_START_DATE,
+		                    &request->protect_from);
+	if (rv == CKR_OK)
+		rv = templates_date(public_template, private_template, CKA_END_DATE,
+		                    &request->protect_until);
+	if (rv != CKR_OK)
+		return rv;
+	if (id != NULL) {
+		request->id = id->pValue;
+		request->id_size = id->ulValueLen;
+	}
+	if (subject != NULL) {
+		request->subject = subject->pValue;
+		request->subject_size = subject->ulValueLen;
+	}
+	if (label == NULL)
+		return CKR_OK;
+	if (!record_name_valid(label->pValue, label->ulValueLen))
+		return CKR_ATTRIBUTE_VALUE_INVALID;
+	*ret_name = strndup(label->pValue, label->ulValueLen);
+	if (*ret_name == NULL)
+		return CKR_HOST_MEMORY;
+	request->name = *ret_name;
+	return CKR_OK;
+}
+
+static CK_RV
+templates_read(const struct mechanism *mechanism, struct template public_template,
+               struct template private_template, struct create_request *request, char **ret_name)
+{
+	CK_RV rv = rules_obey(public_template, public_rules, COUNT(public_rules));
+
+	if (rv == CKR_OK)
+		rv = rules_obey(private_template, private_rules, COUNT(private_rules));
+	if (rv == CKR_OK)
+		rv = template_fits(public_template, CKO_PUBLIC_KEY, mechanism->key_type);
+	if (rv == CKR_OK)
+		rv = template_fits(private_template, CKO_PRIVATE_KEY, mechanism->key_type);
+	if (rv == CKR_OK)
+		rv = template_algorithm(public_template, mechanism, &request->algorithm);
+	if (rv == CKR_OK)
+		rv = templates_usage(public_template, private_template, &request->usage);
+	if (rv == CKR_OK)
+		rv = templates_request(public_template, private_template, request, ret_name);
+	return rv;
+}
+
+CK_RV
+generate_pair(struct session *session, const CK_MECHANISM *mechanism,
+              struct template public_template, struct template private_template,
+              CK_OBJECT_HANDLE *ret_public, CK_OBJECT_HANDLE *ret_private)
+{
+	struct token *token = session->token;
+	const struct mechanism *row = mechanism_find(mechanism->mechanism);
+	struct create_request request = { .rotate_every = -1 };
+	struct lifecycle *lifecycle;
+	struct version *version = NULL;
+	char *name = NULL;
+	CK_RV rv;
+
+	if (row == NULL || (mechanism_flags(row, token->config->legacy_decrypt, token_offers,
+	                                    token) & CKF_GENERATE_KEY_PAIR) == 0)
+		return CKR_MECHANISM_INVALID;
+	if (mechanism->pParameter != NULL || mechanism->ulParameterLen != 0)
+		return CKR_MECHANISM_PARAM_INVALID;
+	rv = templates_read(row, public_template, private_template, &request, &name);
+	if (rv != CKR_OK)
+		goto out;
+	rv = CKR_SESSION_READ_ONLY;
+	if (!session->read_write)
+		goto out;
+	rv = CKR_USER_NOT_LOGGED_IN;
+	if (!token_unlocked(token))
+		goto out;
+	request.new_key_only = token->config->refuse_same_label;
+	rv = token_lifecycle(token, &lifecycle);
+	if (rv == CKR_OK)
+		rv = lifecycle_create(lifecycle, &request, token_deadline(token), &version);
+	if (rv == CKR_OK)
+		rv = token_poll(token, true);
+	if (rv != CKR_OK)
+		goto out;
+	*ret_public = handle_join(version->object, CKO_PUBLIC_KEY);
+	*ret_private = handle_join(version->object, CKO_PRIVATE_KEY);
+out:
+	version_free(&version);
+	free(name);
+	return rv;
+}

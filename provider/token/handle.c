@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "token/handle.h"
+
+#define CLASS_BITS 3
+#define CLASS_MASK ((1UL << CLASS_BITS) - 1)
+
+/* Codes of the classes; 0 is left out, so that no handle is CK_INVALID_HANDLE. */
+#define CODE_PUBLIC_KEY 1UL
+#define CODE_PRIVATE_KEY 2UL
+
+bool
+handle_split(CK_OBJECT_HANDLE handle, int64_t *ret_object, CK_OBJECT_CLASS *ret_class)
+{
+	CK_ULONG code = handle & CLASS_MASK;
+
+	if ((handle >> CLASS_BITS) == 0)
+		return false;
+	if (code != CODE_PUBLIC_KEY && code != CODE_PRIVATE_KEY)
+		return false;
+	*ret_object = (int64_t)(handle >> CLASS_BITS);
+	*ret_class = code == CODE_PUBLIC_KEY ? CKO_PUBLIC_KEY : CKO_PRIVATE_KEY;
+	return true;
+}
+
+CK_OBJECT_HANDLE
+handle_join(int64_t object, CK_OBJECT_CLASS class)
+{
+	CK_ULONG code = class == CKO_PUBLIC_KEY ? CODE_PUBLIC_KEY : CODE_PRIVATE_KEY;
+
+	return (CK_OBJECT_HANDLE)object << CLASS_BITS | code;
+}

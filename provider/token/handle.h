@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Handles of token objects. A handle is the object's number in the registry and, in the low
+ * bits, which of its objects is meant: it can be made and taken apart without a table, is
+ * the same in every process, and is never reused.
+ */
+#ifndef P11_KMS_TOKEN_HANDLE_H
+#define P11_KMS_TOKEN_HANDLE_H
+
+#include "base/pkcs11.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* False for what can't be the handle of a token object. */
+bool handle_split(CK_OBJECT_HANDLE handle, int64_t *ret_object, CK_OBJECT_CLASS *ret_class);
+
+/* class: CKO_PUBLIC_KEY or CKO_PRIVATE_KEY; object: above 0. */
+CK_OBJECT_HANDLE handle_join(int64_t object, CK_OBJECT_CLASS class);
+
+#endif

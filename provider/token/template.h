@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Templates as applications pass them: read with care, copied where they must outlive a call. */
+#ifndef P11_KMS_TOKEN_TEMPLATE_H
+#define P11_KMS_TOKEN_TEMPLATE_H
+
+#include "base/compiler.h"
+#include "base/pkcs11.h"
+
+#include <stdbool.h>
+
+/*
+ * Is it one at all? CKR_ARGUMENTS_BAD: NULL with a count; CKR_ATTRIBUTE_VALUE_INVALID: an
+ * attribute without the bytes it claims; CKR_TEMPLATE_INCONSISTENT: an attribute twice with
+ * two values (section 4.1.1).
+ */
+MUST_USE CK_RV template_check(const CK_ATTRIBUTE *template, CK_ULONG count);
+
+/* NULL when it is not there. Borrowed. */
+const CK_ATTRIBUTE *template_find(const CK_ATTRIBUTE *template, CK_ULONG count,
+                                  CK_ATTRIBUTE_TYPE type);
+
+/* Values; absent ones leave *ret_value alone. CKR_ATTRIBUTE_VALUE_INVALID: of the wrong size. */
+MUST_USE CK_RV template_bool(const CK_ATTRIBUTE *template, CK_ULONG count, CK_ATTRIBUTE_TYPE type,
+                             bool *ret_value);
+MUST_USE CK_RV template_ulong(const CK_ATTRIBUTE *template, CK_ULONG count, CK_ATTRIBUTE_TYPE type,
+                              CK_ULONG *ret_value);
+
+/* One allocation: caller frees with free(). An empty template gives NULL. CKR_HOST_MEMORY. */
+MUST_USE CK_RV template_dup(const CK_ATTRIBUTE *template, CK_ULONG count, CK_ATTRIBUTE **ret_copy);
+
+#endif

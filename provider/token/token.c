@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "token/token.h"
+
+#include "base/log.h"
+
+#include <openssl/crypto.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* How stale a handle's version may be: a key rotated elsewhere stops protecting within this. */
+#define POLL_EVERY_MS 1000
+
+CK_RV
+token_new(const struct config_token *config, CK_SLOT_ID slot, struct token **ret_token)
+{
+	struct token *token = calloc(1, sizeof *token);
+	CK_RV rv;
+
+	if (token == NULL)
+		return CKR_HOST_MEMORY;
+	if (config->kms != NULL) {
+		rv = kms_new(config, &token->kms);
+		if (rv != CKR_OK) {
+			free(token);
+			return rv;
+		}
+	}
+	token->config = config;
+	token->slot = slot;
+	pthread_mutex_init(&token->lock, NULL);
+	*ret_token = token;
+	return CKR_OK;
+}
+
+void
+token_free(struct token **token)
+{
+	if (*token == NULL)
+		return;
+	lifecycle_free(&(*token)->lifecycle);
+	registry_free(&(*token)->writer);
+	key_cache_free(&(*token)->keys);
+	token_record_free(&(*token)->record);
+	registry_free(&(*token)->registry);
+	authority_free(&(*token)->authority);
+	kms_free(&(*token)->kms);
+	pthread_mutex_destroy(&(*token)->lock);
+	free(*token);
+	*token = NULL;
+}
+
+void
+token_abandon(struct token **token)
+{
+	if (*token == NULL)
+		return;
+	/*
+	 * The parent's connections are shared with it and its locks may be held for ever, so
+	 * they are left as they are; the few kilobytes are the price.
+	 */
+	if ((*token)->writer != NULL)
+		registry_abandon(&(*token)->writer);
+	if ((*token)->registry != NULL)
+		registry_abandon(&(*token)->registry);
+	if ((*token)->kms != NULL)
+		kms_forked((*token)->kms);
+	*token = NULL;
+}
+
+/* Opens what the first session needs, in the order in which one part needs the other. */
+static CK_RV
+token_open_locked(struct token *token)
+{
+	struct registry *registry = NULL;
+	char *why = NULL;
+	CK_RV rv;
+
+	if (token->authority == NULL &&
+	    !authority_read(token->config->authority, &token->authority, &why)) {
+		rv = access(token->config->authority, F_OK) == 0 ? CKR_DEVICE_ERROR
+		                                                 : CKR_TOKEN_NOT_RECOGNIZED;
+		goto out;
+	}
+	rv = registry_open(token->config->registry, token->authority, REGISTRY_READ, &registry,
+	                   &why);
+	if (rv != CKR_OK)
+		goto out;
+	if (token->record == NULL) {
+		rv = registry_token(registry, &token->record);
+		if (rv == CKR_OBJECT_HANDLE_INVALID)
+			rv = CKR_TOKEN_NOT_RECOGNIZED;
+		if (rv != CKR_OK)
+			goto out;
+	}
+	if (token->keys == NULL) {
+		rv = key_cache_new(registry, &token->keys);
+		if (rv != CKR_OK)
+			goto out;
+	}
+	token->registry = registry;
+	registry = NULL;
+	rv = token_poll(token, true);
+out:
+	if (why != NULL)
+		log_error("token %s: %s", token->config->name, why);
+	else if (rv == CKR_TOKEN_NOT_RECOGNIZED)
+		log_error("token %s: not initialised; run: p11-kms init --token %s",
+		          token->config->name, token->config->name);
+	free(why);
+	registry_free(&registry);
+	return rv;
+}
+
+CK_RV
+token_open(struct token *token)
+{
+	CK_RV rv = CKR_OK;
+
+	pthread_mutex_lock(&token->lock);
+	if (token->registry == NULL)
+		rv = token_open_locked(token);
+	pthread_mutex_unlock(&token->lock);
+	return rv;
+}
+
+bool
+token_needs_login(const struct token *token)
+{
+	return token->kms != NULL && !kms_logs_in_itself(token->kms);
+}
+
+bool
+token_unlocked(const struct token *token)
+{
+	return token->kms != NULL && (token->logged_in || !token_needs_login(token));
+}
+
+CK_RV
+token_login(struct token *token, const void *pin, size_t pin_size)
+{
+	CK_RV rv;
+
+	if (token->kms == NULL)
+		return CKR_USER_PIN_NOT_INITIALIZED;
+	if (token->logged_in)
+		return CKR_USER_ALREADY_LOGGED_IN;
+	rv = kms_login(token->kms, pin, pin_size, token_deadline(token));
+	if (rv == CKR_OK)
+		token->logged_in = true;
+	return rv;
+}
+
+CK_RV
+token_logout(struct token *token)
+{
+	bool logged_in = true;
+	CK_RV rv;
+
+	if (!atomic_compare_exchange_strong(&token->logged_in, &logged_in, false))
+		return CKR_USER_NOT_LOGGED_IN;
+	/* We are logged out whether or not the KMS can still be told so. */
+	rv = kms_logout(token->kms, token_deadline(token));
+	if (rv != CKR_OK)
+		log_debug("token %s: logout at the KMS: %s", token->config->name, ckr_name(rv));
+	return CKR_OK;
+}
+
+CK_RV
+token_poll(struct token *token, bool always)
+{
+	struct registry_head head = { 0 };
+	int64_t now_ms = clock_coarse_ms();
+	uint64_t generation;
+	CK_RV rv;
+
+	if (!always && now_ms - token->polled_ms < POLL_EVERY_MS)
+		return CKR_OK;
+	rv = registry_generation(token->registry, &generation);
+	if (rv != CKR_OK)
+		return rv;
+	if (generation != token->generation || token->polled_ms == 0) {
+		/* A broken head stops protecting (token_fresh), not everything. */
+		rv = registry_head(token->registry, &head);
+		if (rv == CKR_HOST_MEMORY)
+			return rv;
+		token->expires = rv == CKR_OK ? head.expires : 0;
+		token->generation = generation;
+	}
+	token->polled_ms = now_ms;
+	return CKR_OK;
+}
+
+CK_RV
+token_key(struct token *token, int64_t object, struct key **ret_key)
+{
+	struct key *key;
+	CK_RV rv = token_poll(token, false);
+
+	if (rv != CKR_OK)
+		return rv;
+	rv = key_cache_get(token->keys, object, token->generation, &key);
+	if (rv != CKR_OK)
+		return rv;
+	if (!version_visible(key->version)) {
+		key_release(&key);
+		return CKR_OBJECT_HANDLE_INVALID;
+	}
+	*ret_key = key;
+	return CKR_OK;
+}
+
+CK_RV
+token_fresh(struct token *token)
+{
+	char expired[CLOCK_RFC3339_SIZE];
+
+	if (clock_now() <= token->expires)
+		return CKR_OK;
+	if (token->expires == 0) {
+		log_error("token %s: the registry's head is broken, so nothing more is encrypted "
+		          "under its keys; run: p11-kms verify", token->config->name);
+	} else {
+		clock_format(token->expires, expired);
+		log_error("token %s: the registry expired at %s, so nothing more is encrypted "
+		          "under its keys; run p11-kms refresh where the KMS can be reached",
+		          token->config->name, expired);
+	}
+	return CKR_DEVICE_ERROR;
+}
+
+static CK_RV
+token_lifecycle_open_locked(struct token *token)
+{
+	char *why = NULL;
+	CK_RV rv;
+
+	if (token->writer == NULL) {
+		rv = registry_open(token->config->registry, token->authority, REGISTRY_WRITE,
+		                   &token->writer, &why);
+		if (rv != CKR_OK) {
+			log_error("token %s: %s", token->config->name,
+			          why != NULL ? why : ckr_name(rv));
+			free(why);
+			return rv;
+		}
+	}
+	return lifecycle_open(token->config, token->kms, token->writer, token->authority,
+	                      &token->lifecycle);
+}
+
+CK_RV
+token_lifecycle(struct token *token, struct lifecycle **ret_lifecycle)
+{
+	CK_RV rv = CKR_OK;
+
+	if (token->kms == NULL)
+		return CKR_TOKEN_WRITE_PROTECTED;
+	pthread_mutex_lock(&token->lock);
+	if (token->lifecycle == NULL)
+		rv = token_lifecycle_open_locked(token);
+	if (rv == CKR_OK)
+		*ret_lifecycle = token->lifecycle;
+	pthread_mutex_unlock(&token->lock);
+	return rv;
+}
+
+bool
+token_offers(const void *context, CK_MECHANISM_TYPE primitive)
+{
+	const struct token *token = context;
+
+	return token->kms != NULL && token->record != NULL &&
+	       token_record_has(token->record, primitive);
+}
+
+struct deadline
+token_deadline(const struct token *token)
+{
+	return deadline_in(token->config->deadline_ms);
+}
