@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Intents: what is about to be made in the KMS. Kept by the same file, beside the log. */
+#include "registry/internal.h"
+
+#include "base/clock.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A statement whose ?1 is set gives one number. */
+static CK_RV
+number_read(struct store *store, sqlite3_stmt *statement, int64_t *ret_number)
+{
+	int result = sqlite3_step(statement);
+	CK_RV rv = CKR_OK;
+
+	if (result == SQLITE_ROW)
+		*ret_number = sqlite3_column_int64(statement, 0);
+	else
+		rv = store_failure(store, result);
+	store_done(statement);
+	return rv;
+}
+
+/* Inside a write transaction. */
+static CK_RV
+intend(struct store *store, const char *name, const void *id, int id_size, int64_t *ret_number)
+{
+	sqlite3_stmt *statement = NULL;
+	int64_t in_use = 0;
+	CK_RV rv;
+
+	rv = store_statement(store, ID_IN_USE, &statement);
+	if (rv != CKR_OK)
+		return rv;
+	sqlite3_bind_blob(statement, 1, id, id_size, SQLITE_STATIC);
+	rv = number_read(store, statement, &in_use);
+	if (rv != CKR_OK)
+		return rv;
+	if (in_use != 0)
+		return CKR_ATTRIBUTE_VALUE_INVALID;
+
+	rv = store_statement(store, NEXT_NUMBER, &statement);
+	if (rv != CKR_OK)
+		return rv;
+	sqlite3_bind_text(statement, 1, name, -1, SQLITE_STATIC);
+	rv = number_read(store, statement, ret_number);
+	if (rv != CKR_OK)
+		return rv;
+
+	rv = store_statement(store, INTENT_INSERT, &statement);
+	if (rv != CKR_OK)
+		return rv;
+	sqlite3_bind_blob(statement, 1, id, id_size, SQLITE_STATIC);
+	sqlite3_bind_text(statement, 2, name, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(statement, 3, *ret_number);
+	sqlite3_bind_int64(statement, 4, clock_now());
+	return store_run(store, statement);
+}
+
+CK_RV
+registry_intend(struct registry *registry, const char *name, const void *id, size_t id_size,
+                int64_t *ret_number)
+{
+	int64_t number = 0;
+	CK_RV rv;
+
+	if (registry->mode != REGISTRY_WRITE)
+		return CKR_TOKEN_WRITE_PROTECTED;
+	if (!record_name_valid(name, strlen(name)) || id_size < 1 || id_size > RECORD_ID_MAX)
+		return CKR_ATTRIBUTE_VALUE_INVALID;
+	(void)pthread_mutex_lock(&registry->lock);
+	rv = store_run_plain(registry->store, BEGIN_WRITE);
+	if (rv == CKR_OK) {
+		rv = intend(registry->store, name, id, (int)id_size, &number);
+		rv = registry_end_locked(registry, rv);
+	}
+	(void)pthread_mutex_unlock(&registry->lock);
+	if (rv == CKR_OK)
+		*ret_number = number;
+	return rv;
+}
+
+static CK_RV
+intent_columns(sqlite3_stmt *row, struct intent *intent)
+{
+	const char *name = (const char *)sqlite3_column_text(row, 1);
+	CK_RV rv;
+
+	rv = buffer_set(&intent->id, sqlite3_column_blob(row, 0), (size_t)sqlite3_column_bytes(row, 0));
+	if (rv != CKR_OK)
+		return rv;
+	intent->name = strdup(name == NULL ? "" : name);
+	intent->number = sqlite3_column_int64(row, 2);
+	intent->since = sqlite3_column_int64(row, 3);
+	return intent->name == NULL ? CKR_HOST_MEMORY : CKR_OK;
+}
+
+static CK_RV
+intents_read(struct store *store, sqlite3_stmt *statement, struct intent **intents, size_t *count)
+{
+	int result;
+	CK_RV rv;
+
+	while ((result = sqlite3_step(statement)) == SQLITE_ROW) {
+		struct intent *grown = reallocarray(*intents, *count + 1, sizeof **intents);
+
+		if (grown == NULL)
+			return CKR_HOST_MEMORY;
+		*intents = grown;
+		memset(&grown[*count], 0, sizeof *grown);
+		(*count)++;
+		rv = intent_columns(statement, &grown[*count - 1]);
+		if (rv != CKR_OK)
+			return rv;
+	}
+	return result == SQLITE_DONE ? CKR_OK : store_failure(store, result);
+}
+
+CK_RV
+registry_intents(struct registry *registry, struct intent **ret_intents, size_t *ret_count)
+{
+	sqlite3_stmt *statement = NULL;
+	struct intent *intents = NULL;
+	size_t count = 0;
+	CK_RV rv;
+
+	(void)pthread_mutex_lock(&registry->lock);
+	rv = store_statement(registry->store, INTENT_READ, &statement);
+	if (rv == CKR_OK) {
+		rv = intents_read(registry->store, statement, &intents, &count);
+		store_done(statement);
+	}
+	(void)pthread_mutex_unlock(&registry->lock);
+	if (rv != CKR_OK) {
+		intents_free(intents, count);
+		return rv;
+	}
+	*ret_intents = intents;
+	*ret_count = count;
+	return CKR_OK;
+}
+
+void
+intents_free(struct intent *intents, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		free(intents[i].name);
+		buffer_clear(&intents[i].id);
+	}
+	free(intents);
+}
+
+CK_RV
+registry_intent_remove(struct registry *registry, const void *id, size_t id_size)
+{
+	sqlite3_stmt *statement = NULL;
+	CK_RV rv;
+
+	if (registry->mode != REGISTRY_WRITE)
+		return CKR_TOKEN_WRITE_PROTECTED;
+	if (id_size > RECORD_ID_MAX)
+		return CKR_OK;
+	(void)pthread_mutex_lock(&registry->lock);
+	rv = store_statement(registry->store, INTENT_DELETE, &statement);
+	if (rv == CKR_OK) {
+		sqlite3_bind_blob(statement, 1, id, (int)id_size, SQLITE_STATIC);
+		rv = store_run(registry->store, statement);
+		registry->generation++;
+	}
+	(void)pthread_mutex_unlock(&registry->lock);
+	return rv;
+}

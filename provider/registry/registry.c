@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "registry/internal.h"
+
+#include "base/log.h"
+#include "base/text.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static CK_RV
+registry_new(const char *path, const struct authority *authority, enum registry_mode mode,
+             struct registry **ret_registry)
+{
+	struct registry *registry = calloc(1, sizeof *registry);
+
+	if (registry == NULL)
+		return CKR_HOST_MEMORY;
+	registry->path = strdup(path);
+	if (registry->path == NULL || pthread_mutex_init(&registry->lock, NULL) != 0) {
+		free(registry->path);
+		free(registry);
+		return CKR_HOST_MEMORY;
+	}
+	registry->authority = authority;
+	registry->mode = mode;
+	registry->generation = 1;
+	*ret_registry = registry;
+	return CKR_OK;
+}
+
+CK_RV
+registry_open(const char *path, const struct authority *authority, enum registry_mode mode,
+              struct registry **ret_registry, char **ret_why)
+{
+	struct registry *registry = NULL;
+	CK_RV rv;
+
+	*ret_why = NULL;
+	rv = registry_new(path, authority, mode, &registry);
+	if (rv != CKR_OK) {
+		*ret_why = text_format("%s: not enough memory", path);
+		return rv;
+	}
+	rv = store_open(path, mode == REGISTRY_WRITE, &registry->store, ret_why);
+	if (rv != CKR_OK) {
+		registry_free(&registry);
+		return rv;
+	}
+	*ret_registry = registry;
+	return CKR_OK;
+}
+
+CK_RV
+registry_create(const char *path, const struct authority *authority,
+                struct registry **ret_registry, char **ret_why)
+{
+	CK_RV rv;
+
+	*ret_why = NULL;
+	rv = store_create(path, ret_why);
+	if (rv != CKR_OK)
+		return rv;
+	return registry_open(path, authority, REGISTRY_WRITE, ret_registry, ret_why);
+}
+
+void
+registry_free(struct registry **registry)
+{
+	struct registry *old = *registry;
+
+	if (old == NULL)
+		return;
+	store_close(&old->store);
+	(void)pthread_mutex_destroy(&old->lock);
+	free(old->path);
+	free(old);
+	*registry = NULL;
+}
+
+/*
+ * The parent's connection must not be used here: its locks are the parent's (POSIX record
+ * locks are not inherited). But SQLite remembers them for each file of the process, and a
+ * connection that this child opens later would believe that it has them; another process
+ * could then shrink the shared index under it. So the connection is closed, which only
+ * drops memory and descriptors (no checkpoint: see store.c), unless a thread of the
+ * parent was inside SQLite while it forked: what it left half done is not to be touched,
+ * and the memory is given up.
+ */
+void
+registry_abandon(struct registry **registry)
+{
+	struct registry *old = *registry;
+
+	if (old == NULL)
+		return;
+	*registry = NULL;
+	if (pthread_mutex_trylock(&old->lock) != 0)
+		return;
+	store_abandon(&old->store);
+	(void)pthread_mutex_unlock(&old->lock);
+	(void)pthread_mutex_destroy(&old->lock);
+	free(old->path);
+	free(old);
+}
+
+void
+registry_report(struct registry *registry, int64_t sequence, const char *what)
+{
+	bool fresh = true;
+
+	(void)pthread_mutex_lock(&registry->lock);
+	for (size_t i = 0; fresh && i < registry->reported_count; i++)
+		fresh = registry->reported[i] != sequence;
+	if (registry->reported_count == REPORTED_MAX)
+		fresh = false;
+	if (fresh)
+		registry->reported[registry->reported_count++] = sequence;
+	(void)pthread_mutex_unlock(&registry->lock);
+	if (fresh)
+		log_error("%s: entry %" PRId64 ": %s; it is not used; run p11-kms verify",
+		          registry->path, sequence, what);
+}
+
+/* Someone has put another file in the place of the registry: go over to it. What can't be opened (yet) is tried again next time. */
+static void
+follow_locked(struct registry *registry)
+{
+	struct store *fresh = NULL;
+	char *why = NULL;
+
+	if (!store_replaced(registry->store))
+		return;
+	if (store_open(registry->path, registry->mode == REGISTRY_WRITE, &fresh, &why) != CKR_OK) {
+		log_warning("%s", why == NULL ? registry->path : why);
+		free(why);
+		return;
+	}
+	store_abandon(&registry->store);
+	registry->store = fresh;
+	registry->data_version = 0;
+	registry->generation++;
+}
+
+CK_RV
+registry_generation_locked(struct registry *registry, uint64_t *ret_generation)
+{
+	int64_t data_version = 0;
+	CK_RV rv;
+
+	follow_locked(registry);
+	rv = store_data_version(registry->store, &data_version);
+	if (rv != CKR_OK)
+		return rv;
+	if (data_version != registry->data_version) {
+		registry->data_version = data_version;
+		registry->generation++;
+	}
+	*ret_generation = registry->generation;
+	return CKR_OK;
+}
+
+CK_RV
+registry_generation(struct registry *registry, uint64_t *ret_generation)
+{
+	CK_RV rv;
+
+	(void)pthread_mutex_lock(&registry->lock);
+	rv = registry_generation_locked(registry, ret_generation);
+	(void)pthread_mutex_unlock(&registry->lock);
+	return rv;
+}
+
+CK_RV
+registry_end_locked(struct registry *registry, CK_RV rv)
+{
+	CK_RV rollback_rv;
+
+	if (rv == CKR_OK)
+		rv = store_run_plain(registry->store, COMMIT);
+	if (rv == CKR_OK) {
+		registry->generation++;
+		return CKR_OK;
+	}
+	/* SQLite has rolled back already after some failures: then there is nothing left to end. */
+	if (sqlite3_get_autocommit(registry->store->db) == 0) {
+		rollback_rv = store_run_plain(registry->store, ROLLBACK);
+		if (rollback_rv != CKR_OK)
+			log_error("%s: could not roll back", registry->path);
+	}
+	return rv;
+}
+
+CK_RV
+registry_head(struct registry *registry, struct registry_head *ret_head)
+{
+	struct head_row row = { .present = false };
+	uint64_t generation = 0;
+	const char *wrong = NULL;
+	bool cached;
+	CK_RV rv;
+
+	(void)pthread_mutex_lock(&registry->lock);
+	rv = registry_generation_locked(registry, &generation);
+	cached = rv == CKR_OK && registry->head_generation == generation;
+	if (cached)
+		*ret_head = registry->head;
+	else if (rv == CKR_OK)
+		rv = chain_head(registry->store, &row);
+	(void)pthread_mutex_unlock(&registry->lock);
+	if (rv != CKR_OK || cached)
+		return rv;
+
+	rv = head_row_check(&row, registry->authority, &wrong);
+	if (rv == CKR_OK && wrong != NULL) {
+		registry_report(registry, row.last, wrong);
+		rv = CKR_DEVICE_ERROR;
+	}
+	if (rv == CKR_OK) {
+		(void)pthread_mutex_lock(&registry->lock);
+		registry->head = row.head;
+		registry->head_generation = generation;
+		(void)pthread_mutex_unlock(&registry->lock);
+		*ret_head = row.head;
+	}
+	head_row_clear(&row);
+	return rv;
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Preselection from the index. Nothing here is checked: what is found is read with registry_version. */
+#include "registry/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The statement that the most selective member asks for. */
+static enum statement
+search_statement(const struct registry_search *search)
+{
+	if (search->id != NULL)
+		return SEARCH_ID;
+	if (search->name == NULL)
+		return SEARCH_ALL;
+	if (search->number != 0)
+		return SEARCH_NUMBER;
+	return search->active ? SEARCH_NAME_ACTIVE : SEARCH_NAME;
+}
+
+static void
+search_bind(const struct registry_search *search, enum statement which, size_t max,
+            sqlite3_stmt *statement)
+{
+	sqlite3_bind_int64(statement, 1, search->before == 0 ? INT64_MAX : search->before);
+	sqlite3_bind_int(statement, 2, search->active);
+	sqlite3_bind_int(statement, 3, search->destroyed);
+	sqlite3_bind_int64(statement, 4, max > INT32_MAX ? INT32_MAX : (int64_t)max);
+	if (which == SEARCH_ID)
+		sqlite3_bind_blob(statement, 5, search->id, (int)search->id_size, SQLITE_STATIC);
+	else if (which != SEARCH_ALL)
+		sqlite3_bind_text(statement, 5, search->name, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(statement, 6, search->number);
+	if (which == SEARCH_ID && search->name != NULL)
+		sqlite3_bind_text(statement, 7, search->name, -1, SQLITE_STATIC);
+}
+
+CK_RV
+registry_search(struct registry *registry, const struct registry_search *search,
+                int64_t *ret_objects, size_t max, size_t *ret_count)
+{
+	enum statement which = search_statement(search);
+	sqlite3_stmt *statement = NULL;
+	size_t count = 0;
+	int result = SQLITE_ROW;
+	CK_RV rv;
+
+	if (search->id_size > RECORD_ID_MAX) {
+		*ret_count = 0;
+		return CKR_OK;
+	}
+	(void)pthread_mutex_lock(&registry->lock);
+	rv = store_statement(registry->store, which, &statement);
+	if (rv == CKR_OK) {
+		search_bind(search, which, max, statement);
+		while (count < max && (result = sqlite3_step(statement)) == SQLITE_ROW)
+			ret_objects[count++] = sqlite3_column_int64(statement, 0);
+		if (result != SQLITE_ROW && result != SQLITE_DONE)
+			rv = store_failure(registry->store, result);
+		store_done(statement);
+	}
+	(void)pthread_mutex_unlock(&registry->lock);
+	if (rv == CKR_OK)
+		*ret_count = count;
+	return rv;
+}
+
+static CK_RV
+names_read(struct store *store, sqlite3_stmt *statement, char **ret_names, size_t max,
+           size_t *count)
+{
+	int result = SQLITE_ROW;
+
+	while (*count < max && (result = sqlite3_step(statement)) == SQLITE_ROW) {
+		const char *name = (const char *)sqlite3_column_text(statement, 0);
+
+		ret_names[*count] = strdup(name == NULL ? "" : name);
+		if (ret_names[*count] == NULL)
+			return CKR_HOST_MEMORY;
+		(*count)++;
+	}
+	if (result != SQLITE_ROW && result != SQLITE_DONE)
+		return store_failure(store, result);
+	return CKR_OK;
+}
+
+CK_RV
+registry_key_names(struct registry *registry, const char *after, char **ret_names, size_t max,
+                   size_t *ret_count)
+{
+	sqlite3_stmt *statement = NULL;
+	size_t count = 0;
+	CK_RV rv;
+
+	(void)pthread_mutex_lock(&registry->lock);
+	rv = store_statement(registry->store, KEY_NAMES, &statement);
+	if (rv == CKR_OK) {
+		sqlite3_bind_text(statement, 1, after == NULL ? "" : after, -1, SQLITE_STATIC);
+		sqlite3_bind_int64(statement, 2, max > INT32_MAX ? INT32_MAX : (int64_t)max);
+		rv = names_read(registry->store, statement, ret_names, max, &count);
+		store_done(statement);
+	}
+	(void)pthread_mutex_unlock(&registry->lock);
+	if (rv != CKR_OK) {
+		while (count > 0)
+			free(ret_names[--count]);
+		return rv;
+	}
+	*ret_count = count;
+	return CKR_OK;
+}
+
+CK_RV
+registry_count(struct registry *registry, int64_t *ret_keys, int64_t *ret_versions)
+{
+	sqlite3_stmt *statement = NULL;
+	int result;
+	CK_RV rv;
+
+	(void)pthread_mutex_lock(&registry->lock);
+	rv = store_statement(registry->store, COUNT, &statement);
+	if (rv == CKR_OK) {
+		result = sqlite3_step(statement);
+		if (result == SQLITE_ROW) {
+			*ret_keys = sqlite3_column_int64(statement, 0);
+			*ret_versions = sqlite3_column_int64(statement, 1);
+		} else {
+			rv = store_failure(registry->store, result);
+		}
+		store_done(statement);
+	}
+	(void)pthread_mutex_unlock(&registry->lock);
+	return rv;
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* All SQL of the registry. doc/registry-format.md explains the tables. */
+#include "registry/store.h"
+
+const char store_schema[] =
+	"CREATE TABLE entries ("
+	" sequence INTEGER PRIMARY KEY,"
+	" previous BLOB NOT NULL,"
+	" payload BLOB NOT NULL,"
+	" signature BLOB NOT NULL);"
+	"CREATE TABLE head ("
+	" one INTEGER PRIMARY KEY CHECK (one = 1),"
+	" sequence INTEGER NOT NULL,"
+	" hash BLOB NOT NULL,"
+	" issued INTEGER NOT NULL,"
+	" expires INTEGER NOT NULL,"
+	" signature BLOB NOT NULL);"
+	"CREATE TABLE versions ("
+	" object INTEGER PRIMARY KEY,"
+	" sequence INTEGER NOT NULL,"
+	" name TEXT NOT NULL,"
+	" number INTEGER NOT NULL,"
+	" id BLOB NOT NULL UNIQUE,"
+	" state TEXT NOT NULL,"
+	" UNIQUE (name, number));"
+	"CREATE INDEX active_versions ON versions (name) WHERE state = 'active';"
+	"CREATE TABLE keys ("
+	" name TEXT PRIMARY KEY NOT NULL,"
+	" sequence INTEGER NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE token ("
+	" one INTEGER PRIMARY KEY CHECK (one = 1),"
+	" sequence INTEGER NOT NULL);"
+	"CREATE TABLE intents ("
+	" id BLOB PRIMARY KEY NOT NULL,"
+	" name TEXT NOT NULL,"
+	" number INTEGER NOT NULL,"
+	" since INTEGER NOT NULL,"
+	" UNIQUE (name, number)) WITHOUT ROWID;";
+
+/* Filters that every search ends with: ?1 before, ?2 active only, ?3 destroyed too, ?4 how many. */
+#define SEARCH_END \
+	" AND object < ?1 AND (?2 = 0 OR state = 'active')" \
+	" AND (?3 = 1 OR state NOT IN ('destroy-pending', 'destroyed'))" \
+	" ORDER BY object DESC LIMIT ?4"
+
+const char *const statement_texts[STATEMENT_COUNT] = {
+	[ENTRY_INSERT] = "INSERT INTO entries (sequence, previous, payload, signature)"
+	                 " VALUES (?1, ?2, ?3, ?4)",
+	/* The left side is one made row, so that an empty registry also gives one. */
+	[HEAD_READ] = "SELECT (SELECT max(sequence) FROM entries), h.sequence, h.hash, h.issued,"
+	              " h.expires, h.signature, e.previous, e.payload, e.signature"
+	              " FROM (SELECT 1 AS one) AS o LEFT JOIN head AS h ON h.one = o.one"
+	              " LEFT JOIN entries AS e ON e.sequence = h.sequence",
+	[HEAD_WRITE] = "INSERT OR REPLACE INTO head (one, sequence, hash, issued, expires, signature)"
+	               " VALUES (1, ?1, ?2, ?3, ?4, ?5)",
+	[VERSION_READ] = "SELECT v.sequence, v.name, v.number, v.id, v.state,"
+	                 " e.previous, e.payload, e.signature FROM versions AS v"
+	                 " LEFT JOIN entries AS e ON e.sequence = v.sequence WHERE v.object = ?1",
+	[VERSION_SEQUENCE] = "SELECT sequence FROM versions WHERE object = ?1",
+	[VERSION_INSERT] = "INSERT INTO versions (object, sequence, name, number, id, state)"
+	                   " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+	[VERSION_UPDATE] = "UPDATE versions SET sequence = ?2, state = ?6 WHERE object = ?1"
+	                   " AND sequence < ?2 AND name = ?3 AND number = ?4 AND id = ?5",
+	[KEY_READ] = "SELECT k.sequence, e.previous, e.payload, e.signature FROM keys AS k"
+	             " LEFT JOIN entries AS e ON e.sequence = k.sequence WHERE k.name = ?1",
+	[KEY_WRITE] = "INSERT OR REPLACE INTO keys (name, sequence) VALUES (?1, ?2)",
+	[TOKEN_READ] = "SELECT t.sequence, e.previous, e.payload, e.signature FROM token AS t"
+	               " LEFT JOIN entries AS e ON e.sequence = t.sequence WHERE t.one = 1",
+	[TOKEN_WRITE] = "INSERT OR REPLACE INTO token (one, sequence) VALUES (1, ?1)",
+	[SEARCH_ALL] = "SELECT object FROM versions WHERE (?6 = 0 OR number = ?6)" SEARCH_END,
+	[SEARCH_ID] = "SELECT object FROM versions WHERE id = ?5 AND (?7 IS NULL OR name = ?7)"
+	              " AND (?6 = 0 OR number = ?6)" SEARCH_END,
+	[SEARCH_NAME] = "SELECT object FROM versions WHERE name = ?5" SEARCH_END,
+	[SEARCH_NAME_ACTIVE] = "SELECT object FROM versions WHERE name = ?5 AND state = 'active'"
+	                       SEARCH_END,
+	[SEARCH_NUMBER] = "SELECT object FROM versions WHERE name = ?5 AND number = ?6" SEARCH_END,
+	[KEY_NAMES] = "SELECT name FROM keys WHERE name > ?1 ORDER BY name LIMIT ?2",
+	[COUNT] = "SELECT (SELECT count(*) FROM keys), (SELECT count(*) FROM versions)",
+	[ID_IN_USE] = "SELECT EXISTS (SELECT 1 FROM versions WHERE id = ?1)"
+	              " OR EXISTS (SELECT 1 FROM intents WHERE id = ?1)",
+	[NEXT_NUMBER] = "SELECT 1 + max(coalesce((SELECT max(number) FROM versions WHERE name = ?1), 0),"
+	                " coalesce((SELECT max(number) FROM intents WHERE name = ?1), 0))",
+	[INTENT_INSERT] = "INSERT INTO intents (id, name, number, since) VALUES (?1, ?2, ?3, ?4)",
+	[INTENT_READ] = "SELECT id, name, number, since FROM intents ORDER BY since, name, number",
+	[INTENT_DELETE] = "DELETE FROM intents WHERE id = ?1",
+	[DATA_VERSION] = "PRAGMA data_version",
+	[BEGIN_READ] = "BEGIN",
+	[BEGIN_WRITE] = "BEGIN IMMEDIATE",
+	[COMMIT] = "COMMIT",
+	[ROLLBACK] = "ROLLBACK",
+};

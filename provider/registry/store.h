@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The SQLite file under a registry: opening, prepared statements, transactions, and what
+ * SQLite's failures mean. Private to registry/; every function needs the registry's lock.
+ */
+#ifndef P11_KMS_REGISTRY_STORE_H
+#define P11_KMS_REGISTRY_STORE_H
+
+#include "base/compiler.h"
+#include "base/pkcs11.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <sqlite3.h>
+
+/* Marks the file as ours (PRAGMA application_id): "p11k". */
+#define STORE_APPLICATION_ID 0x7031316b
+/* The format (PRAGMA user_version). */
+#define STORE_FORMAT 1
+
+/* The statements that are kept prepared; their texts are in statement.c. */
+enum statement {
+	ENTRY_INSERT,
+	HEAD_READ,
+	HEAD_WRITE,
+	VERSION_READ,
+	VERSION_SEQUENCE,
+	VERSION_INSERT,
+	VERSION_UPDATE,
+	KEY_READ,
+	KEY_WRITE,
+	TOKEN_READ,
+	TOKEN_WRITE,
+	SEARCH_ALL,
+	SEARCH_ID,
+	SEARCH_NAME,
+	SEARCH_NAME_ACTIVE,
+	SEARCH_NUMBER,
+	KEY_NAMES,
+	COUNT,
+	ID_IN_USE,
+	NEXT_NUMBER,
+	INTENT_INSERT,
+	INTENT_READ,
+	INTENT_DELETE,
+	DATA_VERSION,
+	BEGIN_READ,
+	BEGIN_WRITE,
+	COMMIT,
+	ROLLBACK,
+	STATEMENT_COUNT,
+};
+
+extern const char *const statement_texts[STATEMENT_COUNT];
+/* What makes a new registry. */
+extern const char store_schema[];
+
+struct store {
+	char *path;     /* owned; the folder resolved */
+	sqlite3 *db;
+	sqlite3_stmt *statements[STATEMENT_COUNT]; /* prepared at their first use */
+	bool writable;
+	uint64_t device, inode; /* of the file that is open */
+};
+
+/* Makes an empty registry. Refuses a file that is there: CKR_FUNCTION_FAILED. */
+MUST_USE CK_RV store_create(const char *path, char **ret_why);
+MUST_USE CK_RV store_open(const char *path, bool write, struct store **ret_store, char **ret_why);
+/* Writes nothing but, when writable, a checkpoint. */
+void store_close(struct store **store);
+/* In a forked child, when no call was under way: closes without touching the files. */
+void store_abandon(struct store **store);
+/* Another file has taken the path since. */
+bool store_replaced(const struct store *store);
+
+/* Ready to bind and step. CKR as store_failure. */
+MUST_USE CK_RV store_statement(struct store *store, enum statement which, sqlite3_stmt **ret_statement);
+/* Ends the statement's read and forgets what was bound. NULL is allowed. */
+void store_done(sqlite3_stmt *statement);
+/* Runs a statement that gives no row, and ends it. */
+MUST_USE CK_RV store_run(struct store *store, sqlite3_stmt *statement);
+MUST_USE CK_RV store_run_plain(struct store *store, enum statement which);
+/* What result means, logged in one line. */
+MUST_USE CK_RV store_failure(struct store *store, int result);
+/* Changes when another connection has committed; unchanged by own commits. */
+MUST_USE CK_RV store_data_version(struct store *store, int64_t *ret_data_version);
+
+#endif
