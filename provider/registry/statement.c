@@ -75,7 +75,8 @@ const char *const statement_texts[STATEMENT_COUNT] = {
 	                       SEARCH_END,
 	[SEARCH_NUMBER] = "SELECT object FROM versions WHERE name = ?5 AND number = ?6" SEARCH_END,
 	[KEY_NAMES] = "SELECT name FROM keys WHERE name > ?1 ORDER BY name LIMIT ?2",
-	[COUNT] = "SELECT (SELECT count(*) FROM keys), (SELECT count(*) FROM versions)",
+	[COUNT] = "SELECT (SELECT count(*) FROM keys), (SELECT count(*) FROM versions),"
+	          " (SELECT count(*) FROM token)",
 	[ID_IN_USE] = "SELECT EXISTS (SELECT 1 FROM versions WHERE id = ?1)"
 	              " OR EXISTS (SELECT 1 FROM intents WHERE id = ?1)",
 	[NEXT_NUMBER] = "SELECT 1 + max(coalesce((SELECT max(number) FROM versions WHERE name = ?1), 0),"
@@ -83,6 +84,13 @@ const char *const statement_texts[STATEMENT_COUNT] = {
 	[INTENT_INSERT] = "INSERT INTO intents (id, name, number, since) VALUES (?1, ?2, ?3, ?4)",
 	[INTENT_READ] = "SELECT id, name, number, since FROM intents ORDER BY since, name, number",
 	[INTENT_DELETE] = "DELETE FROM intents WHERE id = ?1",
+	[ENTRIES] = "SELECT sequence, previous, payload, signature FROM entries ORDER BY sequence",
+	[VERSION_ROW] = "SELECT sequence, name, number, id, state FROM versions WHERE object = ?1",
+	[VERSION_ROWS] = "SELECT v.object, v.sequence, e.previous, e.payload, e.signature"
+	                 " FROM versions AS v LEFT JOIN entries AS e ON e.sequence = v.sequence",
+	[KEY_ROWS] = "SELECT k.name, k.sequence, e.previous, e.payload, e.signature"
+	             " FROM keys AS k LEFT JOIN entries AS e ON e.sequence = k.sequence",
+	[INTEGRITY] = "PRAGMA integrity_check(20)",
 	[DATA_VERSION] = "PRAGMA data_version",
 	[BEGIN_READ] = "BEGIN",
 	[BEGIN_WRITE] = "BEGIN IMMEDIATE",

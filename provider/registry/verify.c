@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Walking the whole registry, in one snapshot of a connection of its own: nobody waits, and
+ * memory does not grow with the log.
+ *
+ * Whether the index is right is told without remembering the log: no row may be older than
+ * an entry about the same thing, and the entry that a row points to must say what the row
+ * says. A row that no such entry meets is one too many.
+ */
+#include "registry/internal.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/text.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The rows of one table of the index that were met by the entry they point to. */
+struct tally {
+	int64_t met;
+	int64_t rows;
+};
+
+struct walk {
+	struct registry *registry;
+	struct store *store;
+	registry_finding finding;
+	void *context;
+	int64_t findings;
+	int64_t entries;
+	int64_t last; /* sequence of the entry before */
+	unsigned char hash[CHAIN_HASH_SIZE];
+	struct tally versions, keys, tokens;
+};
+
+static void
+found(struct walk *walk, int64_t sequence, int64_t object, const char *what)
+{
+	walk->findings++;
+	if (walk->finding != NULL)
+		walk->finding(walk->context, sequence, object, what);
+}
+
+/* Steps a statement that finds at most one row. CKR_OBJECT_HANDLE_INVALID: none. */
+static CK_RV
+step_one(struct walk *walk, sqlite3_stmt *statement)
+{
+	int result = sqlite3_step(statement);
+
+	if (result == SQLITE_ROW)
+		return CKR_OK;
+	return result == SQLITE_DONE ? CKR_OBJECT_HANDLE_INVALID : store_failure(walk->store, result);
+}
+
+/* The row is about the entry at sequence, or about a newer one. */
+static void
+compare_sequence(struct walk *walk, int64_t row_sequence, int64_t sequence, int64_t object,
+                 struct tally *tally)
+{
+	if (row_sequence == sequence)
+		tally->met++;
+	else if (row_sequence < sequence)
+		found(walk, sequence, object, "the index has an older entry than this one");
+}
+
+static bool
+row_names(sqlite3_stmt *row, const struct version *version)
+{
+	const char *name = (const char *)sqlite3_column_text(row, 1);
+
+	return name != NULL && strcmp(name, version->name) == 0 &&
+	       sqlite3_column_int64(row, 2) == version->number &&
+	       (size_t)sqlite3_column_bytes(row, 3) == version->id.size &&
+	       memcmp(sqlite3_column_blob(row, 3), version->id.data, version->id.size) == 0;
+}
+
+static CK_RV
+check_version(struct walk *walk, const struct entry *entry, const struct version *version)
+{
+	sqlite3_stmt *row = NULL;
+	const char *state;
+	CK_RV rv;
+
+	if (version->object > entry->sequence) {
+		found(walk, entry->sequence, version->object, "names an object that comes after it");
+		return CKR_OK;
+	}
+	rv = store_statement(walk->store, VERSION_ROW, &row);
+	if (rv != CKR_OK)
+		return rv;
+	sqlite3_bind_int64(row, 1, version->object);
+	rv = step_one(walk, row);
+	if (rv == CKR_OBJECT_HANDLE_INVALID) {
+		found(walk, entry->sequence, version->object, "the version is missing in the index");
+		rv = CKR_OK;
+	} else if (rv == CKR_OK) {
+		compare_sequence(walk, sqlite3_column_int64(row, 0), entry->sequence, version->object,
+		                 &walk->versions);
+		if (!row_names(row, version))
+			found(walk, entry->sequence, version->object,
+			      "the index has another name, number or CKA_ID for the version");
+		state = (const char *)sqlite3_column_text(row, 4);
+		if (sqlite3_column_int64(row, 0) == entry->sequence &&
+		    (state == NULL || strcmp(state, version_state_name(version->state)) != 0))
+			found(walk, entry->sequence, version->object,
+			      "the index has another state for the version");
+	}
+	store_done(row);
+	return rv;
+}
+
+/* name NULL: the token's row. */
+static CK_RV
+check_record(struct walk *walk, const struct entry *entry, const char *name, struct tally *tally)
+{
+	sqlite3_stmt *row = NULL;
+	CK_RV rv;
+
+	rv = store_statement(walk->store, name == NULL ? TOKEN_READ : KEY_READ, &row);
+	if (rv != CKR_OK)
+		return rv;
+	if (name != NULL)
+		sqlite3_bind_text(row, 1, name, -1, SQLITE_STATIC);
+	rv = step_one(walk, row);
+	if (rv == CKR_OBJECT_HANDLE_INVALID) {
+		found(walk, entry->sequence, 0, name == NULL ? "the token is missing in the index" :
+		                                               "the key is missing in the index");
+		rv = CKR_OK;
+	} else if (rv == CKR_OK) {
+		compare_sequence(walk, sqlite3_column_int64(row, 0), entry->sequence, 0, tally);
+	}
+	store_done(row);
+	return rv;
+}
+
+/* Tries the kinds of records, the most frequent first. */
+static CK_RV
+check_payload(struct walk *walk, const struct entry *entry)
+{
+	struct version *version = NULL;
+	struct key_record *key = NULL;
+	struct token_record *token = NULL;
+	CK_RV rv;
+
+	rv = version_decode(entry->payload.data, entry->payload.size, &version);
+	if (rv == CKR_OK) {
+		rv = check_version(walk, entry, version);
+		version_free(&version);
+		return rv;
+	}
+	if (rv == CKR_DATA_INVALID)
+		rv = key_record_decode(entry->payload.data, entry->payload.size, &key);
+	if (rv == CKR_OK) {
+		rv = check_record(walk, entry, key->name, &walk->keys);
+		key_record_free(&key);
+		return rv;
+	}
+	if (rv == CKR_DATA_INVALID)
+		rv = token_record_decode(entry->payload.data, entry->payload.size, &token);
+	if (rv == CKR_OK) {
+		rv = check_record(walk, entry, NULL, &walk->tokens);
+		token_record_free(&token);
+		return rv;
+	}
+	if (rv != CKR_DATA_INVALID)
+		return rv;
+	found(walk, entry->sequence, 0, "is not a record in canonical form");
+	return CKR_OK;
+}
+
+static CK_RV
+check_entry(struct walk *walk, const struct entry *entry)
+{
+	CK_RV rv;
+
+	if (entry->sequence != walk->last + 1)
+		found(walk, entry->sequence, 0, "does not follow the entry before: entries are missing");
+	if (memcmp(entry->previous, walk->hash, CHAIN_HASH_SIZE) != 0)
+		found(walk, entry->sequence, 0, "the chain is broken: the entry before is not the one it follows");
+	rv = entry_hash(entry, walk->hash);
+	if (rv != CKR_OK)
+		return rv;
+	rv = entry_verify(entry, walk->registry->authority);
+	if (rv == CKR_SIGNATURE_INVALID) {
+		found(walk, entry->sequence, 0, "is not signed by the pinned authority");
+		return CKR_OK;
+	}
+	if (rv != CKR_OK)
+		return rv;
+	return check_payload(walk, entry);
+}
+
+static CK_RV
+walk_entries(struct walk *walk)
+{
+	struct entry entry = { .sequence = 0 };
+	sqlite3_stmt *row = NULL;
+	int result;
+	CK_RV rv;
+
+	rv = store_statement(walk->store, ENTRIES, &row);
+	while (rv == CKR_OK && (result = sqlite3_step(row)) != SQLITE_DONE) {
+		if (result != SQLITE_ROW) {
+			rv = store_failure(walk->store, result);
+			break;
+		}
+		walk->entries++;
+		entry.sequence = sqlite3_column_int64(row, 0);
+		rv = entry_column(row, 1, &entry);
+		if (rv == CKR_OK) {
+			rv = check_entry(walk, &entry);
+		} else if (rv == CKR_DEVICE_ERROR) {
+			found(walk, entry.sequence, 0, "is malformed: not the columns of an entry");
+			rv = CKR_OK;
+		}
+		walk->last = entry.sequence;
+	}
+	store_done(row);
+	entry_clear(&entry);
+	return rv;
+}
+
+/* What SQLite itself finds: an index of its own that does not match its table. */
+static CK_RV
+walk_file(struct walk *walk)
+{
+	sqlite3_stmt *row = NULL;
+	int result;
+	CK_RV rv;
+
+	rv = store_statement(walk->store, INTEGRITY, &row);
+	if (rv != CKR_OK)
+		return rv;
+	while ((result = sqlite3_step(row)) == SQLITE_ROW) {
+		const char *text = (const char *)sqlite3_column_text(row, 0);
+
+		if (text != NULL && strcmp(text, "ok") != 0)
+			found(walk, 0, 0, text);
+	}
+	if (result != SQLITE_DONE)
+		rv = store_failure(walk->store, result);
+	store_done(row);
+	return rv;
+}
+
+static CK_RV
+walk_head(struct walk *walk)
+{
+	struct head_row row = { .present = false };
+	const char *wrong = NULL;
+	CK_RV rv;
+
+	rv = chain_head(walk->store, &row);
+	if (rv != CKR_OK)
+		return rv;
+	rv = head_row_check(&row, walk->registry->authority, &wrong);
+	if (rv == CKR_OK && wrong != NULL)
+		found(walk, row.head.sequence, 0, wrong);
+	else if (rv == CKR_OK && row.head.expires <= clock_now())
+		found(walk, row.head.sequence, 0, "the head has expired; run p11-kms refresh");
+	head_row_clear(&row);
+	return rv;
+}
+
+static CK_RV
+count_rows(struct walk *walk)
+{
+	sqlite3_stmt *row = NULL;
+	CK_RV rv;
+
+	rv = store_statement(walk->store, COUNT, &row);
+	if (rv != CKR_OK)
+		return rv;
+	rv = step_one(walk, row);
+	if (rv == CKR_OK) {
+		walk->keys.rows = sqlite3_column_int64(row, 0);
+		walk->versions.rows = sqlite3_column_int64(row, 1);
+		walk->tokens.rows = sqlite3_column_int64(row, 2);
+	}
+	store_done(row);
+	return rv;
+}
+
+/* The row's entry (columns from first on) is a record of that row: else the row is one too many. */
+static CK_RV
+row_is_met(sqlite3_stmt *row, int first, int64_t object, const char *name, bool *ret_met)
+{
+	struct entry entry = { .sequence = 0 };
+	struct version *version = NULL;
+	struct key_record *key = NULL;
+	CK_RV rv;
+
+	*ret_met = false;
+	rv = entry_column(row, first, &entry);
+	if (rv == CKR_OK && name == NULL)
+		rv = version_decode(entry.payload.data, entry.payload.size, &version);
+	else if (rv == CKR_OK)
+		rv = key_record_decode(entry.payload.data, entry.payload.size, &key);
+	if (rv == CKR_OK)
+		*ret_met = name == NULL ? version->object == object : strcmp(key->name, name) == 0;
+	version_free(&version);
+	key_record_free(&key);
+	entry_clear(&entry);
+	return rv == CKR_DEVICE_ERROR || rv == CKR_DATA_INVALID ? CKR_OK : rv;
+}
+
+/* Walks the rows of versions (which: VERSION_ROWS) or of keys (KEY_ROWS), for those without an entry. */
+static CK_RV
+walk_rows(struct walk *walk, enum statement which)
+{
+	sqlite3_stmt *row = NULL;
+	bool met = false;
+	int result;
+	CK_RV rv;
+
+	rv = store_statement(walk->store, which, &row);
+	while (rv == CKR_OK && (result = sqlite3_step(row)) != SQLITE_DONE) {
+		int64_t object = which == VERSION_ROWS ? sqlite3_column_int64(row, 0) : 0;
+		const char *name = which == KEY_ROWS ? (const char *)sqlite3_column_text(row, 0) : NULL;
+
+		if (result != SQLITE_ROW) {
+			rv = store_failure(walk->store, result);
+			break;
+		}
+		rv = row_is_met(row, 2, object, which == KEY_ROWS && name == NULL ? "" : name, &met);
+		if (rv == CKR_OK && !met)
+			found(walk, sqlite3_column_int64(row, 1), object,
+			      which == VERSION_ROWS ? "the index has a version that this entry is not about" :
+			                              "the index has a key that this entry is not about");
+	}
+	store_done(row);
+	return rv;
+}
+
+static CK_RV
+walk_index(struct walk *walk)
+{
+	CK_RV rv;
+
+	rv = count_rows(walk);
+	if (rv == CKR_OK && walk->versions.met != walk->versions.rows)
+		rv = walk_rows(walk, VERSION_ROWS);
+	if (rv == CKR_OK && walk->keys.met != walk->keys.rows)
+		rv = walk_rows(walk, KEY_ROWS);
+	if (rv == CKR_OK && walk->tokens.met != walk->tokens.rows)
+		found(walk, 0, 0, "the index has a token that its entry is not about");
+	return rv;
+}
+
+CK_RV
+registry_verify(struct registry *registry, registry_finding finding, void *context,
+                int64_t *ret_entries, int64_t *ret_findings)
+{
+	struct walk walk = { .registry = registry, .finding = finding, .context = context };
+	char *why = NULL;
+	CK_RV rv;
+
+	rv = store_open(registry->path, false, &walk.store, &why);
+	if (rv != CKR_OK) {
+		log_error("%s", why == NULL ? registry->path : why);
+		free(why);
+		return rv;
+	}
+	rv = store_run_plain(walk.store, BEGIN_READ);
+	if (rv == CKR_OK)
+		rv = walk_file(&walk);
+	if (rv == CKR_OK)
+		rv = walk_entries(&walk);
+	if (rv == CKR_OK)
+		rv = walk_head(&walk);
+	if (rv == CKR_OK)
+		rv = walk_index(&walk);
+	if (rv == CKR_OK)
+		rv = store_run_plain(walk.store, COMMIT);
+	store_close(&walk.store);
+	if (rv != CKR_OK)
+		return rv;
+	*ret_entries = walk.entries;
+	*ret_findings = walk.findings;
+	return CKR_OK;
+}
