@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Section 5.4 with CKF_OS_LOCKING_OK: threads, each with sessions of its own, at once. */
+#include "blackbox.h"
+
+#include "base/clock.h"
+#include "signing.h"
+
+#include <openssl/evp.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define THREADS 8
+#define SECONDS 3
+
+/* Assertions end a process, not a thread: a worker notes its first failure for the test. */
+struct worker {
+	pthread_t thread;
+	int number;
+	const char *failed; /* the call */
+	CK_RV rv;
+	unsigned long rounds;
+};
+
+static atomic_bool enough;
+
+#define TRY(call)                                                                                 \
+	do {                                                                                      \
+		CK_RV try_rv = (call);                                                            \
+		if (try_rv != CKR_OK) {                                                           \
+			worker->failed = #call;                                                   \
+			worker->rv = try_rv;                                                      \
+			return false;                                                             \
+		}                                                                                 \
+	} while (0)
+
+static bool
+find(struct worker *worker, CK_SESSION_HANDLE session, enum pair_kind kind, CK_OBJECT_CLASS class,
+     CK_OBJECT_HANDLE *ret_object)
+{
+	CK_ATTRIBUTE sought[] = {
+		ATTRIBUTE(CKA_CLASS, &class, sizeof(class)),
+		ATTRIBUTE(CKA_LABEL, pair_label(kind), strlen(pair_label(kind))),
+	};
+	CK_ULONG count = 0;
+
+	TRY(p11->C_FindObjectsInit(session, sought, COUNT(sought)));
+	TRY(p11->C_FindObjects(session, ret_object, 1, &count));
+	TRY(p11->C_FindObjectsFinal(session));
+	if (count != 1) {
+		worker->failed = "search found nothing";
+		return false;
+	}
+	return true;
+}
+
+static bool
+sign_and_verify(struct worker *worker, CK_SESSION_HANDLE session, enum pair_kind kind)
+{
+	CK_MECHANISM mechanism = { pair_key_type(kind) == CKK_RSA ? CKM_SHA256_RSA_PKCS : CKM_ECDSA,
+		                   NULL, 0 };
+	unsigned char data[32] = { 0 }, signature[SIGNATURE_MAX];
+	CK_ULONG size = sizeof(signature);
+	CK_OBJECT_HANDLE public_key, private_key;
+	CK_RV rv;
+
+	data[0] = (unsigned char)worker->number;
+	data[1] = (unsigned char)worker->rounds;
+	if (!find(worker, session, kind, CKO_PUBLIC_KEY, &public_key) ||
+	    !find(worker, session, kind, CKO_PRIVATE_KEY, &private_key))
+		return false;
+	TRY(p11->C_SignInit(session, &mechanism, private_key));
+	TRY(p11->C_Sign(session, data, sizeof(data), signature, &size));
+	for (int i = 0; i < 5; i++) {
+		TRY(p11->C_VerifyInit(session, &mechanism, public_key));
+		TRY(p11->C_Verify(session, data, sizeof(data), signature, size));
+	}
+	data[2] ^= 1;
+	TRY(p11->C_VerifyInit(session, &mechanism, public_key));
+	rv = p11->C_Verify(session, data, sizeof(data), signature, size);
+	if (rv != CKR_SIGNATURE_INVALID) {
+		worker->failed = "a wrong signature was not called invalid";
+		worker->rv = rv;
+		return false;
+	}
+	return true;
+}
+
+static bool
+digest(struct worker *worker, CK_SESSION_HANDLE session)
+{
+	CK_MECHANISM mechanism = { CKM_SHA256, NULL, 0 };
+	unsigned char data[100], value[32], expected[32];
+	CK_ULONG size = sizeof(value);
+
+	memset(data, worker->number, sizeof(data));
+	TRY(p11->C_DigestInit(session, &mechanism));
+	TRY(p11->C_DigestUpdate(session, data, 50));
+	TRY(p11->C_DigestUpdate(session, data + 50, 50));
+	TRY(p11->C_DigestFinal(session, value, &size));
+	EVP_Digest(data, sizeof(data), expected, NULL, EVP_sha256(), NULL);
+	if (memcmp(value, expected, sizeof(value)) != 0) {
+		worker->failed = "a digest of another thread's data";
+		return false;
+	}
+	return true;
+}
+
+static bool
+round_of(struct worker *worker)
+{
+	CK_SESSION_HANDLE session;
+	CK_SESSION_INFO info;
+
+	TRY(p11->C_OpenSession(token_slot, CKF_SERIAL_SESSION, NULL, NULL, &session));
+	TRY(p11->C_GetSessionInfo(session, &info));
+	if (!sign_and_verify(worker, session, PAIR_P256) ||
+	    !sign_and_verify(worker, session, PAIR_RSA) || !digest(worker, session))
+		return false;
+	TRY(p11->C_CloseSession(session));
+	return true;
+}
+
+static void *
+work(void *argument)
+{
+	struct worker *worker = argument;
+
+	while (!atomic_load(&enough) && !worker->failed && round_of(worker))
+		worker->rounds++;
+	return NULL;
+}
+
+START_TEST(all_at_once)
+{
+	struct worker workers[THREADS] = { 0 };
+	CK_SESSION_HANDLE session = session_user(0); /* holds the login */
+	int64_t end = clock_monotonic_ms() + SECONDS * 1000;
+
+	if (!pair_offered(PAIR_RSA) || !pair_offered(PAIR_P256))
+		return;
+	for (int i = 0; i < THREADS; i++) {
+		workers[i].number = i;
+		ck_assert_int_eq(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
+	}
+	/* Meanwhile someone looks about and closes other sessions. */
+	while (clock_monotonic_ms() < end) {
+		CK_SESSION_HANDLE other = session_public(CKF_RW_SESSION);
+
+		(void)pair_public(other, PAIR_RSA);
+		expect(CKR_OK, p11->C_CloseSession(other));
+	}
+	atomic_store(&enough, true);
+	for (int i = 0; i < THREADS; i++)
+		ck_assert_int_eq(pthread_join(workers[i].thread, NULL), 0);
+	for (int i = 0; i < THREADS; i++) {
+		ck_assert_msg(!workers[i].failed, "thread %d, round %lu: %s: 0x%lx", i,
+		              workers[i].rounds, workers[i].failed, workers[i].rv);
+		ck_assert_msg(workers[i].rounds > 0, "thread %d never had its turn", i);
+	}
+	expect(CKR_OK, p11->C_CloseSession(session));
+}
+END_TEST
+
+static void *
+start_and_stop(void *argument)
+{
+	unsigned long *ret_unexpected = argument;
+	CK_C_INITIALIZE_ARGS arguments = { .flags = CKF_OS_LOCKING_OK };
+	CK_ULONG count;
+	CK_RV rv;
+
+	for (int i = 0; i < 50; i++) {
+		rv = p11->C_Initialize(&arguments);
+		if (rv != CKR_OK && rv != CKR_CRYPTOKI_ALREADY_INITIALIZED)
+			++*ret_unexpected;
+		rv = p11->C_GetSlotList(CK_TRUE, NULL, &count);
+		if (rv != CKR_OK)
+			++*ret_unexpected;
+	}
+	return NULL;
+}
+
+/* Several libraries of one program initialise it at the same time: one is first, none fails. */
+START_TEST(initialize_at_once)
+{
+	pthread_t threads[THREADS];
+	unsigned long unexpected[THREADS] = { 0 };
+
+	for (int i = 0; i < THREADS; i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, start_and_stop, &unexpected[i]),
+		                 0);
+	for (int i = 0; i < THREADS; i++) {
+		ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+		ck_assert_uint_eq(unexpected[i], 0);
+	}
+	expect(CKR_OK, p11->C_Finalize(NULL));
+}
+END_TEST
+
+Suite *
+concurrency_suite(void)
+{
+	Suite *suite = suite_create("concurrency");
+	TCase *tcase = started_case(suite, "started");
+
+	tcase_add_test(tcase, all_at_once);
+	tcase = tcase_create("not started");
+	tcase_set_timeout(tcase, 60);
+	tcase_add_test(tcase, initialize_at_once);
+	suite_add_tcase(suite, tcase);
+	return suite;
+}
