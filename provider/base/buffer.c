@@ -19,8 +19,10 @@ reserve(struct buffer *buffer, size_t size)
 
 	if (size <= buffer->capacity)
 		return CKR_OK;
+	if (size > PTRDIFF_MAX)
+		return CKR_HOST_MEMORY; /* no object is that large */
 	while (capacity < size)
-		capacity = capacity > SIZE_MAX / 2 ? size : capacity * 2;
+		capacity = capacity > PTRDIFF_MAX / 2 ? size : capacity * 2;
 	data = malloc(capacity);
 	if (data == NULL)
 		return CKR_HOST_MEMORY;
