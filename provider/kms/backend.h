@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a kind of KMS must offer to stand behind kms.h. kms.c decides whether a call goes
+ * through (breaker), whether it is tried once more, and what the caller is told; a backend
+ * makes one attempt, answers with the KMS's own code, and has dropped what that code says
+ * is lost, so that the next attempt connects and logs in anew.
+ */
+#ifndef P11_KMS_KMS_BACKEND_H
+#define P11_KMS_KMS_BACKEND_H
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/compiler.h"
+#include "base/config.h"
+#include "base/pkcs11.h"
+#include "kms/kms.h"
+#include "kms/pin.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* One try of one call. */
+struct kms_attempt {
+	struct deadline deadline;
+	/* Set by the backend: */
+	bool final;    /* trying again is useless, or not allowed because the change was sent */
+	bool alive;    /* the KMS was asked afterwards and is well: the failure is the call's own */
+	bool unasked;  /* ended before the KMS was asked */
+	CK_RV own;     /* the KMS's own code, when it failed */
+};
+
+/* The arguments of a call, by its name. */
+struct kms_login_request {
+	const void *pin;
+	size_t pin_size;
+};
+
+struct kms_generate_request {
+	const struct kms_pair *pair;
+	struct buffer *ret_spki;
+};
+
+struct kms_id_request {
+	const void *id;
+	size_t id_size;
+	struct buffer *ret_spki; /* public_key only */
+};
+
+/* Private keys as the KMS lists them. */
+struct kms_listed {
+	struct buffer id;
+	char *label; /* owned, never NULL */
+	CK_KEY_TYPE key_type;
+};
+
+struct kms_list_request {
+	struct kms_listed *ret_keys; /* owned by the caller, see kms_listed_free */
+	size_t ret_count;
+};
+
+void kms_listed_free(struct kms_listed *keys, size_t count);
+
+struct kms_sign_request {
+	struct kms_key *key;
+	CK_MECHANISM *primitive;
+	const void *data;
+	size_t data_size;
+	unsigned char *ret_signature;
+	size_t *ret_signature_size;
+};
+
+struct kms_decrypt_request {
+	struct kms_key *key;
+	CK_MECHANISM *primitive;
+	const void *data;
+	size_t data_size;
+	struct secret **ret_plaintext;
+};
+
+struct kms_random_request {
+	void *ret_data;
+	size_t size;
+};
+
+/* request points to the struct that the comment beside it names. */
+typedef CK_RV (*kms_operation)(void *state, void *request, struct kms_attempt *attempt);
+
+struct kms_backend {
+	/* config and pin are borrowed for as long as the state lives. CKR_ARGUMENTS_BAD (logged), CKR_HOST_MEMORY. */
+	CK_RV (*open)(const struct config_token *config, struct pin *pin, void **ret_state);
+	void (*close)(void **state);
+	void (*forked)(void *state);
+	void (*logout)(void *state, struct deadline deadline);
+
+	kms_operation login;        /* kms_login_request */
+	kms_operation describe;     /* kms_description */
+	kms_operation ping;         /* NULL */
+	kms_operation generate;     /* kms_generate_request */
+	kms_operation public_key;   /* kms_id_request */
+	kms_operation destroy;      /* kms_id_request */
+	kms_operation list;         /* kms_list_request */
+	kms_operation sign;         /* kms_sign_request */
+	kms_operation decrypt;      /* kms_decrypt_request */
+	kms_operation random;       /* kms_random_request */
+};
+
+extern const struct kms_backend hsm_backend;
+
+#endif
