@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Objects of an HSM, through one session: found, read, checked. PKCS#11's own codes come back. */
+#ifndef P11_KMS_KMS_HSM_OBJECT_H
+#define P11_KMS_KMS_HSM_OBJECT_H
+
+#include "base/buffer.h"
+#include "base/compiler.h"
+#include "base/pkcs11.h"
+#include "kms/backend.h"
+#include "kms/hsm-session.h"
+
+/* The token object of a class with this CKA_ID; the first when there are several. CKR_KEY_HANDLE_INVALID: none. */
+MUST_USE CK_RV hsm_object_find(const struct hsm_session *session, CK_OBJECT_CLASS class,
+                               const void *id, size_t id_size, CK_OBJECT_HANDLE *ret_object);
+/* All token objects of a class; the caller frees. */
+MUST_USE CK_RV hsm_object_find_all(const struct hsm_session *session, CK_OBJECT_CLASS class,
+                                   CK_OBJECT_HANDLE **ret_objects, size_t *ret_count);
+/* What kms_walk tells of a private key. CKR_OBJECT_HANDLE_INVALID: gone meanwhile. */
+MUST_USE CK_RV hsm_object_describe(const struct hsm_session *session, CK_OBJECT_HANDLE object,
+                                   struct kms_listed *ret_key);
+/* Any one attribute of variable length. */
+MUST_USE CK_RV hsm_object_attribute(const struct hsm_session *session, CK_OBJECT_HANDLE object,
+                                    CK_ATTRIBUTE_TYPE type, struct buffer *ret_value);
+/* DER SubjectPublicKeyInfo of a public key. CKR_PUBLIC_KEY_INVALID: not one we know. */
+MUST_USE CK_RV hsm_object_spki(const struct hsm_session *session, CK_OBJECT_HANDLE object,
+                               struct buffer *ret_spki);
+/* Is a private key sensitive and never extractable, as far as the HSM tells? CKR_OK or CKR_TEMPLATE_INCONSISTENT. */
+MUST_USE CK_RV hsm_object_check_sealed(const struct hsm_session *session,
+                                       CK_OBJECT_HANDLE object);
+
+#endif

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Key pairs of an HSM made and destroyed. */
+#ifndef P11_KMS_KMS_HSM_PAIR_H
+#define P11_KMS_KMS_HSM_PAIR_H
+
+#include "kms/hsm-session.h"
+
+/*
+ * Makes the pair, makes sure that the private half is sealed in the HSM, and reads the
+ * public half. session->attempt is final from the moment the HSM is asked.
+ * CKR_MECHANISM_INVALID, CKR_KEY_SIZE_RANGE; CKR_TEMPLATE_INCONSISTENT: not sealed, and removed again.
+ */
+MUST_USE CK_RV hsm_pair_generate(const struct hsm_session *session, const struct kms_pair *pair,
+                                 struct buffer *ret_spki);
+/* Destroys all token objects that are a half of it. CKR_KEY_HANDLE_INVALID: none there. */
+MUST_USE CK_RV hsm_pair_destroy(const struct hsm_session *session, const void *id,
+                                size_t id_size);
+
+#endif

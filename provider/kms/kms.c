@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kms/kms.h"
+
+#include "base/log.h"
+#include "base/openssl.h"
+#include "kms/backend.h"
+#include "kms/breaker.h"
+#include "kms/pin.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct kms {
+	const struct config_token *config; /* borrowed */
+	const struct kms_backend *backend;
+	void *state;
+	struct pin *pin;
+	struct breaker breaker;
+	_Atomic CK_ULONG device_error;
+};
+
+CK_RV
+kms_new(const struct config_token *config, struct kms **ret_kms)
+{
+	struct kms *kms;
+	CK_RV rv;
+
+	rv = openssl_start();
+	if (rv != CKR_OK)
+		return rv;
+	kms = calloc(1, sizeof *kms);
+	if (kms == NULL) {
+		openssl_stop();
+		return CKR_HOST_MEMORY;
+	}
+	kms->config = config;
+	kms->backend = &hsm_backend;
+	breaker_init(&kms->breaker);
+	rv = pin_new(config, &kms->pin);
+	if (rv == CKR_OK)
+		rv = kms->backend->open(config, kms->pin, &kms->state);
+	if (rv != CKR_OK) {
+		kms_free(&kms);
+		return rv;
+	}
+	*ret_kms = kms;
+	return CKR_OK;
+}
+
+void
+kms_free(struct kms **kms)
+{
+	if (*kms == NULL)
+		return;
+	if ((*kms)->state != NULL)
+		(*kms)->backend->close(&(*kms)->state);
+	pin_free(&(*kms)->pin);
+	breaker_destroy(&(*kms)->breaker);
+	free(*kms);
+	*kms = NULL;
+	openssl_stop();
+}
+
+void
+kms_forked(struct kms *kms)
+{
+	breaker_init(&kms->breaker);
+	pin_forked(kms->pin);
+	kms->backend->forked(kms->state);
+}
+
+/* Something was lost that the next attempt makes anew. */
+static bool
+is_lost(CK_RV rv)
+{
+	switch (rv) {
+	case CKR_SESSION_HANDLE_INVALID:
+	case CKR_SESSION_CLOSED:
+	case CKR_USER_NOT_LOGGED_IN:
+	case CKR_CRYPTOKI_NOT_INITIALIZED:
+	case CKR_DEVICE_ERROR:
+	case CKR_DEVICE_REMOVED:
+	case CKR_TOKEN_NOT_PRESENT:
+	case CKR_SLOT_ID_INVALID:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* The server did not answer, or not as one that is well. */
+static bool
+is_failure(CK_RV rv)
+{
+	if (rv == CKR_USER_NOT_LOGGED_IN)
+		return false;
+	return is_lost(rv) || rv == CKR_GENERAL_ERROR || rv == CKR_FUNCTION_FAILED ||
+	       rv == CKR_TOKEN_NOT_RECOGNIZED || rv == CKR_SESSION_COUNT ||
+	       rv >= CKR_VENDOR_DEFINED;
+}
+
+static enum breaker_outcome
+outcome_of(CK_RV rv, const struct kms_attempt *attempt)
+{
+	if (rv == CKR_HOST_MEMORY || (rv != CKR_OK && attempt->unasked))
+		return BREAKER_UNASKED;
+	if (!is_failure(rv) || attempt->alive || rv == CKR_SESSION_COUNT)
+		return BREAKER_ANSWERED;
+	return deadline_passed(attempt->deadline) ? BREAKER_TOO_LATE : BREAKER_FAILED;
+}
+
+static void
+report(struct kms *kms, CK_RV rv, const struct kms_attempt *attempt)
+{
+	enum breaker_outcome outcome = outcome_of(rv, attempt);
+
+	if (!breaker_report(&kms->breaker, outcome, clock_monotonic_ms()))
+		return;
+	if (outcome == BREAKER_ANSWERED)
+		log_warning("token %s: the KMS answers again", kms->config->name);
+	else
+		log_warning("token %s: the KMS does not answer (%s); calls fail at once until it does",
+		            kms->config->name, ckr_name(attempt->own != CKR_OK ? attempt->own : rv));
+}
+
+/* One try, and one more when the first lost something that can be made anew. */
+static CK_RV
+call(struct kms *kms, kms_operation operation, void *request, struct deadline deadline)
+{
+	struct kms_attempt attempt = { .deadline = deadline };
+	CK_RV rv;
+
+	if (deadline_passed(deadline) || !breaker_admit(&kms->breaker, clock_monotonic_ms()))
+		return CKR_DEVICE_ERROR;
+	rv = operation(kms->state, request, &attempt);
+	if (is_lost(rv) && !attempt.final && !deadline_passed(deadline)) {
+		log_debug("token %s: %s; once more", kms->config->name, ckr_name(rv));
+		memset(&attempt, 0, sizeof attempt);
+		attempt.deadline = deadline;
+		rv = operation(kms->state, request, &attempt);
+	}
+	report(kms, rv, &attempt);
+	if (!is_failure(rv))
+		return rv;
+	kms->device_error = attempt.own != CKR_OK ? attempt.own : rv;
+	return CKR_DEVICE_ERROR;
+}
+
+CK_RV
+kms_login(struct kms *kms, const void *pin, size_t pin_size, struct deadline deadline)
+{
+	struct kms_login_request request = { pin, pin_size };
+	CK_RV rv;
+
+	if (pin_has_source(kms->pin))
+		return pin_compare(kms->pin, pin, pin_size);
+	rv = call(kms, kms->backend->login, &request, deadline);
+	if (rv != CKR_OK)
+		return rv;
+	return pin_keep(kms->pin, pin, pin_size);
+}
+
+CK_RV
+kms_logout(struct kms *kms, struct deadline deadline)
+{
+	if (pin_has_source(kms->pin))
+		return CKR_OK;
+	pin_forget(kms->pin);
+	kms->backend->logout(kms->state, deadline);
+	return CKR_OK;
+}
+
+bool
+kms_logs_in_itself(const struct kms *kms)
+{
+	return pin_has_source(kms->pin);
+}
+
+CK_RV
+kms_describe(struct kms *kms, struct deadline deadline, struct kms_description *ret_description)
+{
+	return call(kms, kms->backend->describe, ret_description, deadline);
+}
+
+void
+kms_description_clear(struct kms_description *description)
+{
+	free(description->primitives);
+	memset(description, 0, sizeof *description);
+}
+
+CK_RV
+kms_ping(struct kms *kms, struct deadline deadline)
+{
+	return call(kms, kms->backend->ping, NULL, deadline);
+}
+
+CK_RV
+kms_generate_pair(struct kms *kms, const struct kms_pair *pair, struct deadline deadline,
+                  struct buffer *ret_spki)
+{
+	struct kms_generate_request request = { pair, ret_spki };
+
+	return call(kms, kms->backend->generate, &request, deadline);
+}
+
+CK_RV
+kms_public_key(struct kms *kms, const void *id, size_t id_size, struct deadline deadline,
+               struct buffer *ret_spki)
+{
+	struct kms_id_request request = { id, id_size, ret_spki };
+
+	return call(kms, kms->backend->public_key, &request, deadline);
+}
+
+CK_RV
+kms_destroy_pair(struct kms *kms, const void *id, size_t id_size, struct deadline deadline)
+{
+	struct kms_id_request request = { id, id_size, NULL };
+
+	return call(kms, kms->backend->destroy, &request, deadline);
+}
+
+void
+kms_listed_free(struct kms_listed *keys, size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		buffer_clear(&keys[i].id);
+		free(keys[i].label);
+	}
+	free(keys);
+}
+
+CK_RV
+kms_walk(struct kms *kms, struct deadline deadline, kms_found found, void *context)
+{
+	struct kms_list_request request = { NULL, 0 };
+	CK_RV rv;
+	size_t i;
+
+	/* The list is complete before the first is told, so that found may call the KMS. */
+	rv = call(kms, kms->backend->list, &request, deadline);
+	for (i = 0; rv == CKR_OK && i < request.ret_count; i++)
+		rv = found(context, request.ret_keys[i].id.data, request.ret_keys[i].id.size,
+		           request.ret_keys[i].label, request.ret_keys[i].key_type);
+	kms_listed_free(request.ret_keys, request.ret_count);
+	return rv;
+}
+
+CK_RV
+kms_sign(struct kms *kms, struct kms_key *key, CK_MECHANISM *primitive, const void *data,
+         size_t data_size, struct deadline deadline, unsigned char *ret_signature,
+         size_t *ret_signature_size)
+{
+	struct kms_sign_request request = {
+		key, primitive, data, data_size, ret_signature, ret_signature_size,
+	};
+
+	return call(kms, kms->backend->sign, &request, deadline);
+}
+
+CK_RV
+kms_decrypt(struct kms *kms, struct kms_key *key, CK_MECHANISM *primitive, const void *data,
+            size_t data_size, struct deadline deadline, struct secret **ret_plaintext)
+{
+	struct kms_decrypt_request request = { key, primitive, data, data_size, ret_plaintext };
+
+	return call(kms, kms->backend->decrypt, &request, deadline);
+}
+
+CK_RV
+kms_random(struct kms *kms, struct deadline deadline, void *ret_data, size_t size)
+{
+	struct kms_random_request request = { ret_data, size };
+
+	return call(kms, kms->backend->random, &request, deadline);
+}
+
+CK_ULONG
+kms_device_error(const struct kms *kms)
+{
+	return kms->device_error;
+}
