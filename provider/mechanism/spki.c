@@ -16,6 +16,7 @@
 
 #define SPKI_SIZE_MAX 8192 /* RSA of 16384 bits needs under 4200 */
 #define ED25519_SIZE 32
+#define UNUSED_BITS 7 /* where an ASN1_BIT_STRING's flags count the bits its last byte has too many */
 
 typedef struct {
 	X509_ALGOR *algorithm;
@@ -213,6 +214,10 @@ spki_parse(const void *spki, size_t size, struct spki_parts *ret_parts)
 	rv = item_same(decoded, ASN1_ITEM_rptr(SPKI), spki, size);
 	if (rv != CKR_OK)
 		goto out;
+	if ((decoded->key->flags & UNUSED_BITS) != 0) {
+		rv = CKR_PUBLIC_KEY_INVALID;
+		goto out;
+	}
 	rv = parse_parts(decoded, &parts);
 	if (rv != CKR_OK)
 		goto out;
