@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of subcommands and of their options: the source of --help, of what is accepted, and of what the man page is checked against. */
+#ifndef P11_KMS_COMMAND_COMMAND_H
+#define P11_KMS_COMMAND_COMMAND_H
+
+#include "base/compiler.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* What the command exits with. p11-kms(1) has the same list. */
+enum exit_code {
+	EXIT_DONE = 0,
+	EXIT_FAILED = 1,        /* anything that no other code is for */
+	EXIT_USAGE = 2,         /* the command line */
+	EXIT_CONFIGURATION = 3, /* the configuration, or a file that it names */
+	EXIT_KMS = 4,           /* the KMS can't be reached, or refuses the login */
+	EXIT_REGISTRY = 5,      /* the registry is damaged, or refused */
+	EXIT_NO_KEY = 6,        /* there is no such key, version or name */
+	EXIT_FINDINGS = 7,      /* verify found something wrong */
+};
+
+enum option_id {
+	OPTION_ALGORITHM,
+	OPTION_ALL,
+	OPTION_CONFIG,
+	OPTION_DRY_RUN,
+	OPTION_FORMAT,
+	OPTION_HELP,
+	OPTION_ID,
+	OPTION_IN,
+	OPTION_JSON,
+	OPTION_OUT,
+	OPTION_PIN_SOURCE,
+	OPTION_ROTATE_EVERY,
+	OPTION_TOKEN,
+	OPTION_USAGE,
+	OPTION_VERSION,
+	OPTION_YES,
+	OPTION_COUNT,
+};
+
+struct option_row {
+	const char *name;     /* without the dashes */
+	char letter;          /* '\0': none */
+	const char *argument; /* "FILE"; NULL: a flag */
+	const char *help;
+	bool everywhere;      /* every command takes it */
+};
+
+/* What was given on the command line; everything borrowed from argv. */
+struct arguments {
+	const char *options[OPTION_COUNT]; /* NULL: not given; "" for flags */
+	char **operands;
+	int operand_count;
+};
+
+struct command {
+	const char *name;
+	const char *operands; /* "NAME[@VERSION]", "" for none */
+	int least, most;      /* how many */
+	const char *summary;  /* a line in the list */
+	const char *details;  /* paragraphs, lines of at most 78 columns */
+	enum option_id options[8]; /* beside those that all take; OPTION_COUNT ends */
+	int (*run)(const struct arguments *arguments); /* exit code */
+};
+
+/* NULL: none of that name. */
+const struct command *command_find(const char *name);
+/* NULL past the last. */
+const struct command *command_at(size_t index);
+bool command_takes(const struct command *command, enum option_id option);
+
+/* Reads argv. False, with a complaint, when it can't be understood. ret_arguments->operands: caller frees; the command's name is not in them. */
+MUST_USE bool arguments_parse(int argc, char **argv, struct arguments *ret_arguments,
+                              const struct command **ret_command);
+const struct option_row *option_row(enum option_id option);
+
+/* --help: of all, of one. */
+void help_all(void);
+void help_command(const struct command *command);
+
+int command_create(const struct arguments *arguments);
+int command_decrypt(const struct arguments *arguments);
+int command_destroy(const struct arguments *arguments);
+int command_encrypt(const struct arguments *arguments);
+int command_export(const struct arguments *arguments);
+int command_help(const struct arguments *arguments);
+int command_init(const struct arguments *arguments);
+int command_list(const struct arguments *arguments);
+int command_refresh(const struct arguments *arguments);
+int command_restore(const struct arguments *arguments);
+int command_rotate(const struct arguments *arguments);
+int command_show(const struct arguments *arguments);
+int command_status(const struct arguments *arguments);
+int command_verify(const struct arguments *arguments);
+
+#endif

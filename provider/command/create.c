@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "command/describe-version.h"
+#include "command/reference.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int
+read_policy(const struct arguments *arguments, struct create_request *request)
+{
+	const char *algorithm = arguments->options[OPTION_ALGORITHM];
+	const char *every = arguments->options[OPTION_ROTATE_EVERY];
+	const char *usage = arguments->options[OPTION_USAGE];
+
+	if (algorithm != NULL) {
+		request->algorithm = algorithm_by_name(algorithm);
+		if (request->algorithm == NULL) {
+			complain("%s: there is no such algorithm; see `p11-kms create --help`", algorithm);
+			return EXIT_USAGE;
+		}
+	}
+	request->rotate_every = -1;
+	if (every != NULL && !duration_parse(every, &request->rotate_every)) {
+		complain("%s: a duration is a whole number and s, m, h, d, w or y (90d), or never",
+		         every);
+		return EXIT_USAGE;
+	}
+	if (usage != NULL && !usage_parse(usage, &request->usage)) {
+		complain("%s: usages are decrypt, sign, unwrap and derive, with commas between", usage);
+		return EXIT_USAGE;
+	}
+	return EXIT_DONE;
+}
+
+static int
+read_request(const struct arguments *arguments, struct create_request *request, struct buffer *id)
+{
+	const char *hex = arguments->options[OPTION_ID];
+	const char *name = arguments->operands[0];
+
+	if (!record_name_valid(name, strlen(name))) {
+		complain("%s: a name is 1 to %d bytes of UTF-8 without control characters, and does not "
+		         "end in @ and a number", name, RECORD_NAME_MAX);
+		return EXIT_USAGE;
+	}
+	request->name = name;
+	request->new_key_only = true;
+	if (hex != NULL) {
+		if (!hex_parse(hex, id) || id->size == 0 || id->size > RECORD_ID_MAX) {
+			complain("%s: an id is 1 to %d bytes, two hexadecimal digits each", hex,
+			         RECORD_ID_MAX);
+			return EXIT_USAGE;
+		}
+		request->id = id->data;
+		request->id_size = id->size;
+	}
+	return read_policy(arguments, request);
+}
+
+static int
+tell(const struct arguments *arguments, const struct workspace *workspace,
+     const struct version *version)
+{
+	json_t *json = NULL;
+	char *id, *name;
+	CK_RV rv;
+
+	if (arguments->options[OPTION_JSON] != NULL) {
+		rv = version_json_read(workspace, version, &json);
+		if (rv != CKR_OK)
+			return registry_failed(workspace, "show the key", rv);
+		return say_json(json) ? EXIT_DONE : EXIT_FAILED;
+	}
+	id = hex_dup(version->id.data, version->id.size);
+	name = version_full_name(version);
+	if (id != NULL && name != NULL)
+		say("made %s, %s, id %s", name, version->algorithm->name, id);
+	free(name);
+	free(id);
+	return EXIT_DONE;
+}
+
+/* What CKR_ATTRIBUTE_VALUE_INVALID was about, now that the request's form is known to be good. */
+static int
+refused(const struct workspace *workspace, const struct create_request *request)
+{
+	struct key_record *key = NULL;
+	CK_RV rv;
+
+	rv = registry_key(workspace->registry, request->name, &key);
+	key_record_free(&key);
+	if (rv == CKR_OK)
+		complain("%s: there is such a key already; `p11-kms rotate` makes its next version",
+		         request->name);
+	else if (request->usage != 0)
+		complain("could not create %s: its algorithm can't be used for that", request->name);
+	else
+		complain("could not create %s: the id is in use", request->name);
+	return EXIT_FAILED;
+}
+
+int
+command_create(const struct arguments *arguments)
+{
+	struct create_request request = { .name = NULL };
+	struct workspace workspace = { .token = NULL };
+	struct version *version = NULL;
+	struct buffer id = BUFFER_INIT;
+	int code;
+	CK_RV rv;
+
+	code = read_request(arguments, &request, &id);
+	if (code == EXIT_DONE)
+		code = workspace_change(arguments, &workspace);
+	if (code != EXIT_DONE)
+		goto out;
+	rv = lifecycle_create(workspace.lifecycle, &request, deadline_in(LIFECYCLE_DEADLINE_MS),
+	                      &version);
+	if (rv == CKR_OK)
+		code = tell(arguments, &workspace, version);
+	else if (rv == CKR_ATTRIBUTE_VALUE_INVALID)
+		code = refused(&workspace, &request);
+	else
+		code = change_failed(&workspace, "create the key", rv);
+out:
+	version_free(&version);
+	workspace_close(&workspace);
+	buffer_clear(&id);
+	return code;
+}

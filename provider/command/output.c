@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "command/output.h"
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/text.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void
+write_escaped(FILE *stream, const char *text)
+{
+	size_t size = strlen(text);
+
+	while (size > 0) {
+		size_t taken = text_character(text, size);
+
+		if (taken != 0) {
+			fwrite(text, 1, taken, stream);
+		} else {
+			taken = 1;
+			fprintf(stream, "\\x%02x", (unsigned char)*text);
+		}
+		text += taken;
+		size -= taken;
+	}
+}
+
+static void write_line(FILE *stream, const char *prefix, const char *format, va_list arguments)
+        PRINTF_LIKE(3, 0);
+
+static void
+write_line(FILE *stream, const char *prefix, const char *format, va_list arguments)
+{
+	char *text;
+
+	fputs(prefix, stream);
+	if (vasprintf(&text, format, arguments) < 0) {
+		fputs("out of memory", stream);
+	} else {
+		write_escaped(stream, text);
+		free(text);
+	}
+	fputc('\n', stream);
+}
+
+void
+say(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	write_line(stdout, "", format, arguments);
+	va_end(arguments);
+}
+
+void
+complain(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	write_line(stderr, "p11-kms: ", format, arguments);
+	va_end(arguments);
+}
+
+void
+remark(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	write_line(stderr, "", format, arguments);
+	va_end(arguments);
+}
+
+bool
+say_json(json_t *value)
+{
+	bool done = value != NULL &&
+	            json_dumpf(value, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_ENCODE_ANY) == 0;
+
+	json_decref(value);
+	if (!done) {
+		complain("out of memory");
+		return false;
+	}
+	fputc('\n', stdout);
+	return true;
+}
+
+json_t *
+json_text(const char *text)
+{
+	json_t *value;
+	char *hex;
+
+	if (text == NULL)
+		return json_null();
+	if (text_printable(text, strlen(text)))
+		return json_string(text);
+	hex = hex_dup(text, strlen(text));
+	value = hex == NULL ? NULL : json_sprintf("\\x%s", hex);
+	free(hex);
+	return value;
+}
+
+json_t *
+json_time(int64_t seconds)
+{
+	char text[CLOCK_RFC3339_SIZE];
+
+	if (seconds == 0)
+		return json_null();
+	clock_format(seconds, text);
+	return json_string(text);
+}
+
+json_t *
+json_hex(const void *data, size_t size)
+{
+	char *hex = hex_dup(data, size);
+	json_t *value = hex == NULL ? NULL : json_string(hex);
+
+	free(hex);
+	return value;
+}
+
+void
+format_date(int64_t seconds, char *out)
+{
+	char text[CLOCK_RFC3339_SIZE];
+
+	if (seconds == 0) {
+		strcpy(out, "-");
+		return;
+	}
+	clock_format(seconds, text);
+	memcpy(out, text, 10);
+	out[10] = '\0';
+}
+
+static bool
+is_text(const char *data, size_t size)
+{
+	while (size > 0) {
+		size_t taken = *data == '\n' || *data == '\t' ? 1 : text_character(data, size);
+
+		if (taken == 0)
+			return false;
+		data += taken;
+		size -= taken;
+	}
+	return true;
+}
+
+/* Not through stdio: what is written may be secret, and its buffers are not wiped. */
+static bool
+write_stdout(const unsigned char *data, size_t size)
+{
+	if (fflush(stdout) != 0)
+		return false;
+	while (size > 0) {
+		ssize_t written = write(STDOUT_FILENO, data, size);
+
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written < 0) {
+			complain("could not write the output: %s", strerror(errno));
+			return false;
+		}
+		data += written;
+		size -= (size_t)written;
+	}
+	return true;
+}
+
+bool
+write_bytes(const char *path, const void *data, size_t size, unsigned mode)
+{
+	char *why = NULL;
+
+	if (path != NULL && strcmp(path, "-") != 0) {
+		if (file_write(path, data, size, mode, &why))
+			return true;
+		complain("%s", why != NULL ? why : "out of memory");
+		free(why);
+		return false;
+	}
+	if (isatty(STDOUT_FILENO) && !is_text(data, size)) {
+		complain("this is not text: write it to a file with --out FILE, or redirect it");
+		return false;
+	}
+	return write_stdout(data, size);
+}
+
+bool
+output_end(void)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return true;
+	complain("could not write all of the output: %s", strerror(errno));
+	return false;
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "command/reference.h"
+
+#include "command/output.h"
+#include "lifecycle/commit.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+char *
+reference_split(const char *text, int64_t *ret_number)
+{
+	const char *at = strrchr(text, '@');
+	long long number;
+
+	*ret_number = 0;
+	/* No name ends in '@' and digits, so there is one way to read it. */
+	if (at == NULL || at == text || at[1] < '1' || at[1] > '9' ||
+	    at[1 + strspn(at + 1, "0123456789")] != '\0')
+		return strdup(text);
+	errno = 0;
+	number = strtoll(at + 1, NULL, 10);
+	*ret_number = errno == 0 ? number : INT64_MAX;
+	return strndup(text, (size_t)(at - text));
+}
+
+int
+no_such_key(const struct workspace *workspace, const char *name)
+{
+	complain("%s: there is no such key in token %s; `p11-kms list` shows those there are", name,
+	         workspace->token->name);
+	return EXIT_NO_KEY;
+}
+
+static CK_RV
+first_found(struct registry *registry, const struct registry_search *search,
+            struct version **ret_version)
+{
+	int64_t object;
+	size_t count;
+	CK_RV rv;
+
+	rv = registry_search(registry, search, &object, 1, &count);
+	if (rv != CKR_OK)
+		return rv;
+	if (count == 0)
+		return CKR_OBJECT_HANDLE_INVALID;
+	return registry_version(registry, object, ret_version);
+}
+
+CK_RV
+version_newest(struct registry *registry, const char *name, struct version **ret_version)
+{
+	struct registry_search search = { .name = name };
+	struct version *version = NULL;
+	CK_RV rv;
+
+	rv = version_current(registry, name, &version);
+	if (rv == CKR_OK && version == NULL)
+		rv = first_found(registry, &search, &version);
+	if (rv == CKR_OBJECT_HANDLE_INVALID) {
+		search.destroyed = true;
+		rv = first_found(registry, &search, &version);
+	}
+	if (rv == CKR_OK)
+		*ret_version = version;
+	return rv;
+}
+
+static int
+find_by_id(const struct workspace *workspace, const char *text, struct version **ret_version)
+{
+	struct registry_search search = { .destroyed = true };
+	struct buffer id = BUFFER_INIT;
+	CK_RV rv;
+
+	if (!hex_parse(text, &id) || id.size == 0) {
+		complain("%s: an id is written as an even number of hexadecimal digits", text);
+		buffer_clear(&id);
+		return EXIT_USAGE;
+	}
+	search.id = id.data;
+	search.id_size = id.size;
+	rv = first_found(workspace->registry, &search, ret_version);
+	buffer_clear(&id);
+	if (rv == CKR_OBJECT_HANDLE_INVALID) {
+		complain("%s: there is no version with this id in token %s", text,
+		         workspace->token->name);
+		return EXIT_NO_KEY;
+	}
+	return rv == CKR_OK ? EXIT_DONE : registry_failed(workspace, "look for the version", rv);
+}
+
+static int
+find_number(const struct workspace *workspace, const char *name, int64_t number,
+            struct version **ret_version)
+{
+	struct registry_search search = { .name = name, .number = number, .destroyed = true };
+	struct key_record *key = NULL;
+	CK_RV rv;
+
+	rv = first_found(workspace->registry, &search, ret_version);
+	if (rv == CKR_OK)
+		return EXIT_DONE;
+	if (rv == CKR_OBJECT_HANDLE_INVALID) {
+		rv = registry_key(workspace->registry, name, &key);
+		key_record_free(&key);
+		if (rv == CKR_OBJECT_HANDLE_INVALID)
+			return no_such_key(workspace, name);
+		if (rv == CKR_OK) {
+			complain("%s has no version %lld; `p11-kms list --all` shows those it has", name,
+			         (long long)number);
+			return EXIT_NO_KEY;
+		}
+	}
+	return registry_failed(workspace, "look for the version", rv);
+}
+
+static int
+find_name(const struct workspace *workspace, const char *name, enum reference_wish wish,
+          struct version **ret_version)
+{
+	struct version *version = NULL;
+	CK_RV rv;
+
+	rv = version_newest(workspace->registry, name, &version);
+	if (rv == CKR_OBJECT_HANDLE_INVALID)
+		return no_such_key(workspace, name);
+	if (rv != CKR_OK)
+		return registry_failed(workspace, "look for the key", rv);
+	if (wish == REFERENCE_CURRENT && version->state != STATE_ACTIVE) {
+		version_free(&version);
+		complain("%s has no current version: make one with `p11-kms rotate`, or name one; "
+		         "`p11-kms list --all` shows them", name);
+		return EXIT_NO_KEY;
+	}
+	*ret_version = version;
+	return EXIT_DONE;
+}
+
+int
+reference_find(const struct workspace *workspace, const struct arguments *arguments,
+               enum reference_wish wish, struct version **ret_version)
+{
+	const char *id = arguments->options[OPTION_ID];
+	int64_t number = 0;
+	char *name;
+	int code;
+
+	if ((id != NULL) == (arguments->operand_count != 0)) {
+		complain("which version? Give either its name or --id");
+		return EXIT_USAGE;
+	}
+	if (id != NULL)
+		return find_by_id(workspace, id, ret_version);
+	name = reference_split(arguments->operands[0], &number);
+	if (name == NULL) {
+		complain("out of memory");
+		return EXIT_FAILED;
+	}
+	if (number != 0) {
+		code = find_number(workspace, name, number, ret_version);
+	} else if (wish == REFERENCE_EXACT) {
+		complain("%s: which version? Write it as %s@VERSION; `p11-kms list --all` shows them",
+		         name, name);
+		code = EXIT_USAGE;
+	} else {
+		code = find_name(workspace, name, wish, ret_version);
+	}
+	free(name);
+	return code;
+}

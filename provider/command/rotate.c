@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/text.h"
+#include "command/describe-version.h"
+#include "command/reference.h"
+
+#include <stdlib.h>
+
+static int
+tell(const struct workspace *workspace, const struct version *version, json_t *json)
+{
+	json_t *entry = NULL;
+	char *name;
+	CK_RV rv;
+
+	if (json != NULL) {
+		rv = version_json_read(workspace, version, &entry);
+		if (rv != CKR_OK)
+			return registry_failed(workspace, "show the key", rv);
+		return json_array_append_new(json, entry) == 0 ? EXIT_DONE : EXIT_FAILED;
+	}
+	name = version_full_name(version);
+	if (name != NULL)
+		say("made %s, %s", name, version->algorithm->name);
+	free(name);
+	return EXIT_DONE;
+}
+
+static int
+rotate(const struct workspace *workspace, const char *name, const struct algorithm *algorithm,
+       json_t *json)
+{
+	struct create_request request = {
+		.name = name, .algorithm = algorithm, .rotate_every = -1, .rotation_only = true
+	};
+	struct version *version = NULL;
+	int code;
+	CK_RV rv;
+
+	rv = lifecycle_create(workspace->lifecycle, &request, deadline_in(LIFECYCLE_DEADLINE_MS),
+	                      &version);
+	if (rv == CKR_OK) {
+		code = tell(workspace, version, json);
+	} else if (rv == CKR_OBJECT_HANDLE_INVALID || rv == CKR_ATTRIBUTE_VALUE_INVALID) {
+		code = no_such_key(workspace, name);
+	} else {
+		char *what = text_format("rotate %s", name);
+
+		code = change_failed(workspace, what != NULL ? what : "rotate", rv);
+		free(what);
+	}
+	version_free(&version);
+	return code;
+}
+
+int
+command_rotate(const struct arguments *arguments)
+{
+	const char *algorithm = arguments->options[OPTION_ALGORITHM];
+	const struct algorithm *wanted = NULL;
+	struct workspace workspace = { .token = NULL };
+	json_t *json = NULL;
+	int code;
+
+	if (algorithm != NULL) {
+		wanted = algorithm_by_name(algorithm);
+		if (wanted == NULL) {
+			complain("%s: there is no such algorithm; see `p11-kms rotate --help`", algorithm);
+			return EXIT_USAGE;
+		}
+	}
+	code = workspace_change(arguments, &workspace);
+	if (code == EXIT_DONE && arguments->options[OPTION_JSON] != NULL) {
+		json = json_array();
+		if (json == NULL)
+			code = EXIT_FAILED;
+	}
+	for (int i = 0; code == EXIT_DONE && i < arguments->operand_count; i++)
+		code = rotate(&workspace, arguments->operands[i], wanted, json);
+	/* What was made is told, also when a later one failed. */
+	if (json != NULL && !say_json(json) && code == EXIT_DONE)
+		code = EXIT_FAILED;
+	workspace_close(&workspace);
+	return code;
+}

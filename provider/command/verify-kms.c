@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "command/verify.h"
+
+#include "base/log.h"
+#include "command/key-walk.h"
+#include "lifecycle/authority-pair.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct private_check {
+	struct verification *verification; /* borrowed */
+	struct kms_listing listing;        /* owned; sorted */
+	int64_t versions, missing;
+};
+
+static struct deadline
+soon(const struct verification *verification)
+{
+	return deadline_in(verification->workspace->token->deadline_ms);
+}
+
+static bool
+reach(struct verification *verification)
+{
+	struct workspace *workspace = verification->workspace;
+	struct kms_description description;
+	CK_RV rv;
+
+	findings_begin(verification->findings, "kms");
+	if (workspace->token->kms == NULL) {
+		findings_ok(verification->findings, "none: this host encrypts and verifies only");
+		return false;
+	}
+	rv = kms_new(workspace->token, &workspace->kms);
+	if (rv == CKR_OK)
+		rv = kms_describe(workspace->kms, soon(verification), &description);
+	if (rv != CKR_OK) {
+		finding(verification->findings, RESULT_FAIL, "it can't be reached: %s", ckr_name(rv));
+		return false;
+	}
+	findings_ok(verification->findings, "%s %s, serial %s", description.manufacturer,
+	            description.model, description.serial);
+	kms_description_clear(&description);
+	return true;
+}
+
+static bool
+log_in(struct verification *verification)
+{
+	const struct arguments *arguments = verification->arguments;
+	struct workspace *workspace = verification->workspace;
+	CK_RV rv;
+
+	findings_begin(verification->findings, "login");
+	if (!kms_logs_in_itself(workspace->kms)) {
+		if (arguments->options[OPTION_PIN_SOURCE] == NULL && !isatty(STDIN_FILENO)) {
+			finding(verification->findings, RESULT_WARN,
+			        "not tried: give --pin-source to check the private keys too");
+			return false;
+		}
+		if (workspace_login(arguments, workspace) != EXIT_DONE) {
+			finding(verification->findings, RESULT_FAIL, "it was refused");
+			return false;
+		}
+	}
+	rv = kms_ping(workspace->kms, soon(verification));
+	if (rv != CKR_OK)
+		finding(verification->findings, RESULT_FAIL, "it was refused: %s", ckr_name(rv));
+	findings_ok(verification->findings, "accepted");
+	return rv == CKR_OK;
+}
+
+static void
+check_authority(struct verification *verification)
+{
+	struct workspace *workspace = verification->workspace;
+	struct findings *findings = verification->findings;
+	struct token_record *token = NULL;
+	struct buffer spki = BUFFER_INIT;
+	const struct buffer *pinned = authority_spki(workspace->authority);
+	CK_RV rv;
+
+	findings_begin(findings, "authority");
+	rv = registry_token(workspace->registry, &token);
+	if (rv == CKR_OK)
+		rv = kms_public_key(workspace->kms, token->authority_id.data, token->authority_id.size,
+		                    soon(verification), &spki);
+	if (rv == CKR_KEY_HANDLE_INVALID)
+		finding(findings, RESULT_FAIL, "the KMS does not hold it: no key can be made or rotated");
+	else if (rv != CKR_OK)
+		finding(findings, RESULT_FAIL, "it can't be looked up: %s", ckr_name(rv));
+	else if (!buffer_equal(pinned, spki.data, spki.size))
+		finding(findings, RESULT_FAIL, "the KMS holds another one than the pinned");
+	findings_ok(findings, "the KMS holds it");
+	buffer_clear(&spki);
+	token_record_free(&token);
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	const struct buffer *left = &((const struct kms_listed *)a)->id;
+	const struct buffer *right = &((const struct kms_listed *)b)->id;
+
+	if (left->size != right->size)
+		return left->size < right->size ? -1 : 1;
+	return memcmp(left->data, right->data, left->size);
+}
+
+static CK_RV
+check_version(void *context, const struct version *version)
+{
+	struct private_check *check = context;
+	const struct kms_listing *listing = &check->listing;
+	struct kms_listed wanted = { .id = version->id }; /* borrowed for the search */
+
+	check->versions++;
+	if (listing->count != 0 &&
+	    bsearch(&wanted, listing->keys, listing->count, sizeof wanted, compare) != NULL)
+		return CKR_OK;
+	check->missing++;
+	finding(check->verification->findings, RESULT_FAIL,
+	        "%s@%lld: the KMS has no such private key: what was encrypted to it can't be decrypted",
+	        version->name, (long long)version->number);
+	return CKR_OK;
+}
+
+static void
+check_private_halves(struct verification *verification)
+{
+	struct workspace *workspace = verification->workspace;
+	struct private_check check = { .verification = verification };
+	CK_RV rv;
+
+	findings_begin(verification->findings, "private-halves");
+	rv = kms_listing_read(workspace->kms, workspace->token->name,
+	                      deadline_in(LIFECYCLE_DEADLINE_MS), &check.listing);
+	if (rv == CKR_OK) {
+		if (check.listing.count != 0)
+			qsort(check.listing.keys, check.listing.count, sizeof *check.listing.keys, compare);
+		rv = version_walk(workspace->registry, NULL, false, check_version, &check);
+	}
+	if (rv != CKR_OK)
+		finding(verification->findings, RESULT_FAIL, "they can't all be looked up: %s",
+		        ckr_name(rv));
+	findings_ok(verification->findings, "the KMS holds all %lld", (long long)check.versions);
+	kms_listing_clear(&check.listing);
+}
+
+void
+verify_kms(struct verification *verification)
+{
+	if (!reach(verification) || !log_in(verification))
+		return;
+	if (verification->workspace->registry == NULL)
+		return; /* told already */
+	check_authority(verification);
+	check_private_halves(verification);
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "command/verify.h"
+
+#include "base/log.h"
+#include "command/key-walk.h"
+#include "lifecycle/commit.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define INTENT_OLD 3600 /* seconds; the next refresh should have come by */
+
+static bool
+open_registry(struct verification *verification)
+{
+	struct workspace *workspace = verification->workspace;
+	const char *path = workspace->token->registry;
+	struct stat status;
+	char *why = NULL;
+	CK_RV rv;
+
+	findings_begin(verification->findings, "registry");
+	if (stat(path, &status) != 0) {
+		finding(verification->findings, RESULT_FAIL, "%s: %s; run `p11-kms init`, or copy it here",
+		        path, strerror(errno));
+		return false;
+	}
+	if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+		finding(verification->findings, RESULT_WARN,
+		        "%s may be written to by others: chmod go-w %s", path, path);
+	rv = registry_open(path, workspace->authority, REGISTRY_READ, &workspace->registry, &why);
+	if (rv != CKR_OK)
+		finding(verification->findings, RESULT_FAIL, "%s",
+		        why != NULL ? why : ckr_name(rv));
+	free(why);
+	return rv == CKR_OK;
+}
+
+static void
+found(void *context, int64_t sequence, int64_t object, const char *what)
+{
+	struct verification *verification = context;
+
+	if (object != 0)
+		finding(verification->findings, RESULT_FAIL, "entry %lld (version object %lld): %s",
+		        (long long)sequence, (long long)object, what);
+	else
+		finding(verification->findings, RESULT_FAIL, "entry %lld: %s", (long long)sequence, what);
+}
+
+static void
+check_log(struct verification *verification)
+{
+	int64_t entries = 0, bad = 0;
+	CK_RV rv;
+
+	rv = registry_verify(verification->workspace->registry, found, verification, &entries, &bad);
+	if (rv != CKR_OK)
+		finding(verification->findings, RESULT_FAIL, "the log can't be read: %s", ckr_name(rv));
+	findings_ok(verification->findings, "%s: %lld entries, each signed by the authority",
+	            verification->workspace->token->registry, (long long)entries);
+}
+
+static void
+check_head(struct verification *verification)
+{
+	struct registry_head head;
+	char expires[CLOCK_RFC3339_SIZE], issued[CLOCK_RFC3339_SIZE];
+	int64_t left, life;
+	CK_RV rv;
+
+	findings_begin(verification->findings, "head");
+	rv = registry_head(verification->workspace->registry, &head);
+	if (rv != CKR_OK) {
+		finding(verification->findings, RESULT_FAIL, "it can't be read: %s", ckr_name(rv));
+		return;
+	}
+	clock_format(head.issued, issued);
+	clock_format(head.expires, expires);
+	life = head.expires - head.issued;
+	left = head.expires - verification->now;
+	if (left <= 0)
+		finding(verification->findings, RESULT_FAIL,
+		        "expired on %s: nothing encrypts or signs until `p11-kms refresh` has run", expires);
+	else if (head.issued > verification->now + 300)
+		finding(verification->findings, RESULT_WARN,
+		        "signed in the future, on %s: is the clock of this host right?", issued);
+	else if (left < life / 2)
+		finding(verification->findings, RESULT_WARN,
+		        "signed on %s and good until %s only: does the refresh timer run?", issued, expires);
+	findings_ok(verification->findings, "signed on %s, good until %s", issued, expires);
+}
+
+static CK_RV
+check_key(void *context, const struct key_record *key)
+{
+	struct verification *verification = context;
+	struct version *current = NULL;
+	char text[CLOCK_RFC3339_SIZE];
+	int64_t next;
+	CK_RV rv;
+
+	rv = version_current(verification->workspace->registry, key->name, &current);
+	if (rv != CKR_OK) {
+		finding(verification->findings, RESULT_FAIL, "%s: can't be read: %s", key->name,
+		        ckr_name(rv));
+		return CKR_OK;
+	}
+	if (current == NULL) {
+		finding(verification->findings, RESULT_WARN, "%s has no current version", key->name);
+		return CKR_OK;
+	}
+	next = lifecycle_next_rotation(key, current);
+	if (current->protect_until != 0 && current->protect_until <= verification->now) {
+		clock_format(current->protect_until, text);
+		finding(verification->findings, RESULT_FAIL, "%s protects nothing since %s: rotate it",
+		        key->name, text);
+	} else if (next != 0 && next <= verification->now) {
+		clock_format(next, text);
+		finding(verification->findings, RESULT_WARN, "%s is due to rotate since %s", key->name,
+		        text);
+	}
+	version_free(&current);
+	return CKR_OK;
+}
+
+static void
+check_keys(struct verification *verification)
+{
+	struct registry *registry = verification->workspace->registry;
+	int64_t keys = 0, versions = 0;
+	CK_RV rv;
+
+	findings_begin(verification->findings, "keys");
+	rv = registry_count(registry, &keys, &versions);
+	if (rv == CKR_OK)
+		rv = key_walk(registry, check_key, verification);
+	if (rv != CKR_OK)
+		finding(verification->findings, RESULT_FAIL, "they can't be read: %s", ckr_name(rv));
+	findings_ok(verification->findings, "%lld, with %lld versions; none is due", (long long)keys,
+	            (long long)versions);
+}
+
+static void
+check_intents(struct verification *verification)
+{
+	struct intent *intents = NULL;
+	size_t count = 0, old = 0;
+	CK_RV rv;
+
+	findings_begin(verification->findings, "interrupted");
+	rv = registry_intents(verification->workspace->registry, &intents, &count);
+	if (rv != CKR_OK)
+		finding(verification->findings, RESULT_FAIL, "they can't be read: %s", ckr_name(rv));
+	for (size_t i = 0; i < count; i++)
+		old += intents[i].since < verification->now - INTENT_OLD;
+	intents_free(intents, count);
+	if (old != 0)
+		finding(verification->findings, RESULT_WARN,
+		        "%zu interrupted creations wait for `p11-kms refresh`", old);
+	findings_ok(verification->findings, "no creation was interrupted");
+}
+
+void
+verify_registry(struct verification *verification)
+{
+	if (!open_registry(verification))
+		return;
+	check_log(verification);
+	check_head(verification);
+	check_keys(verification);
+	check_intents(verification);
+}

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "command/workspace.h"
+
+#include "base/log.h"
+#include "command/output.h"
+#include "command/pin.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int
+refuse(int code, char *why)
+{
+	complain("%s", why != NULL ? why : "out of memory");
+	free(why);
+	return code;
+}
+
+static int
+choose_token(const struct arguments *arguments, struct workspace *workspace)
+{
+	const char *name = arguments->options[OPTION_TOKEN];
+
+	workspace->token = config_token_find(workspace->config, name);
+	if (workspace->token != NULL)
+		return EXIT_DONE;
+	if (workspace->config->token_count == 0)
+		complain("%s: there is no [token NAME] section", workspace->config->path);
+	else if (name == NULL)
+		complain("%s has several tokens: say which with --token NAME",
+		         workspace->config->path);
+	else
+		complain("%s: there is no such token in %s", name, workspace->config->path);
+	return name == NULL && workspace->config->token_count > 1 ? EXIT_USAGE : EXIT_CONFIGURATION;
+}
+
+int
+workspace_configure(const struct arguments *arguments, struct workspace *workspace)
+{
+	const char *given = arguments->options[OPTION_CONFIG];
+	char *path = given != NULL ? strdup(given) : config_path();
+	char *why = NULL;
+	bool done;
+
+	if (path == NULL) {
+		complain("there is no configuration: write one (p11-kms.conf(5)), and name it with "
+		         "--config FILE or P11_KMS_CONFIG");
+		return EXIT_CONFIGURATION;
+	}
+	done = config_read(path, &workspace->config, &why);
+	free(path);
+	if (!done)
+		return refuse(EXIT_CONFIGURATION, why);
+	log_configure(workspace->config->log, workspace->config->log_to_syslog);
+	return choose_token(arguments, workspace);
+}
+
+static int
+open_registry(struct workspace *workspace, enum registry_mode mode)
+{
+	char *why = NULL;
+	CK_RV rv;
+
+	if (!authority_read(workspace->token->authority, &workspace->authority, &why))
+		return refuse(EXIT_CONFIGURATION, why);
+	rv = registry_open(workspace->token->registry, workspace->authority, mode,
+	                   &workspace->registry, &why);
+	if (rv == CKR_OK)
+		return EXIT_DONE;
+	if (why != NULL)
+		return refuse(rv == CKR_DEVICE_ERROR ? EXIT_REGISTRY : EXIT_CONFIGURATION, why);
+	return registry_failed(workspace, "open the registry", rv);
+}
+
+int
+workspace_read(const struct arguments *arguments, struct workspace *workspace)
+{
+	int code = workspace_configure(arguments, workspace);
+
+	return code != EXIT_DONE ? code : open_registry(workspace, REGISTRY_READ);
+}
+
+int
+workspace_login(const struct arguments *arguments, struct workspace *workspace)
+{
+	struct secret *pin = NULL;
+	int code;
+	CK_RV rv;
+
+	if (kms_logs_in_itself(workspace->kms))
+		return EXIT_DONE;
+	code = pin_read(arguments, workspace->token->name, &pin);
+	if (code != EXIT_DONE)
+		return code;
+	rv = kms_login(workspace->kms, secret_bytes(pin), secret_size(pin),
+	               deadline_in(workspace->token->deadline_ms));
+	secret_free(&pin);
+	return rv == CKR_OK ? EXIT_DONE : kms_failed(workspace, "log in", rv);
+}
+
+static int
+open_kms(const struct arguments *arguments, struct workspace *workspace)
+{
+	CK_RV rv;
+
+	if (workspace->token->kms == NULL) {
+		complain("token %s has no \"kms\" in %s: this host can't do that", workspace->token->name,
+		         workspace->config->path);
+		return EXIT_CONFIGURATION;
+	}
+	rv = kms_new(workspace->token, &workspace->kms);
+	if (rv == CKR_ARGUMENTS_BAD)
+		complain("the \"kms\" of token %s in %s is not understood", workspace->token->name,
+		         workspace->config->path);
+	else if (rv != CKR_OK)
+		return kms_failed(workspace, "open the KMS", rv);
+	return rv == CKR_OK ? workspace_login(arguments, workspace) : EXIT_CONFIGURATION;
+}
+
+int
+workspace_kms(const struct arguments *arguments, struct workspace *workspace)
+{
+	int code = workspace_configure(arguments, workspace);
+
+	return code != EXIT_DONE ? code : open_kms(arguments, workspace);
+}
+
+int
+workspace_change(const struct arguments *arguments, struct workspace *workspace)
+{
+	int code = workspace_configure(arguments, workspace);
+	CK_RV rv;
+
+	if (code == EXIT_DONE)
+		code = open_registry(workspace, REGISTRY_WRITE);
+	if (code == EXIT_DONE)
+		code = open_kms(arguments, workspace);
+	if (code != EXIT_DONE)
+		return code;
+	rv = lifecycle_open(workspace->token, workspace->kms, workspace->registry,
+	                    workspace->authority, &workspace->lifecycle);
+	if (rv == CKR_OBJECT_HANDLE_INVALID) {
+		complain("%s is empty: run `p11-kms init` first", workspace->token->registry);
+		return EXIT_REGISTRY;
+	}
+	return rv == CKR_OK ? EXIT_DONE : change_failed(workspace, "open the token", rv);
+}
+
+void
+workspace_close(struct workspace *workspace)
+{
+	lifecycle_free(&workspace->lifecycle);
+	kms_free(&workspace->kms);
+	registry_free(&workspace->registry);
+	authority_free(&workspace->authority);
+	config_free(&workspace->config);
+	workspace->token = NULL;
+}
+
+int
+kms_failed(const struct workspace *workspace, const char *what, CK_RV rv)
+{
+	const char *token = workspace->token->name;
+
+	switch (rv) {
+	case CKR_DEVICE_ERROR:
+		complain("could not %s: the KMS of token %s can't be reached", what, token);
+		return EXIT_KMS;
+	case CKR_PIN_INCORRECT:
+	case CKR_PIN_LEN_RANGE:
+		complain("could not %s: that is not the PIN of the KMS of token %s", what, token);
+		return EXIT_KMS;
+	case CKR_PIN_LOCKED:
+		complain("could not %s: the KMS of token %s has locked the PIN; its administrator can "
+		         "unlock it", what, token);
+		return EXIT_KMS;
+	case CKR_USER_NOT_LOGGED_IN:
+		complain("could not %s: the KMS of token %s refused the login; check its pin-source", what,
+		         token);
+		return EXIT_KMS;
+	case CKR_MECHANISM_INVALID:
+	case CKR_KEY_SIZE_RANGE:
+		complain("could not %s: the KMS of token %s can't make keys of that algorithm", what,
+		         token);
+		return EXIT_FAILED;
+	case CKR_PUBLIC_KEY_INVALID:
+		complain("could not %s: the KMS of token %s made a bad key", what, token);
+		return EXIT_FAILED;
+	case CKR_HOST_MEMORY:
+		complain("could not %s: out of memory", what);
+		return EXIT_FAILED;
+	default:
+		complain("could not %s: %s", what, ckr_name(rv));
+		return EXIT_FAILED;
+	}
+}
+
+int
+registry_failed(const struct workspace *workspace, const char *what, CK_RV rv)
+{
+	const char *path = workspace->token->registry;
+
+	switch (rv) {
+	case CKR_DEVICE_ERROR:
+		complain("could not %s: %s is damaged, or not signed by the pinned authority; see "
+		         "`p11-kms verify`", what, path);
+		return EXIT_REGISTRY;
+	case CKR_DEVICE_MEMORY:
+		complain("could not %s: the disk of %s is full", what, path);
+		return EXIT_FAILED;
+	case CKR_TOKEN_WRITE_PROTECTED:
+		complain("could not %s: this user may not write to %s", what, path);
+		return EXIT_FAILED;
+	case CKR_FUNCTION_FAILED:
+		complain("could not %s: %s is in use by another program, or can't be read", what, path);
+		return EXIT_FAILED;
+	case CKR_OBJECT_HANDLE_INVALID:
+		complain("could not %s: %s is empty; run `p11-kms init` first", what, path);
+		return EXIT_REGISTRY;
+	case CKR_HOST_MEMORY:
+		complain("could not %s: out of memory", what);
+		return EXIT_FAILED;
+	default:
+		complain("could not %s: %s", what, ckr_name(rv));
+		return EXIT_FAILED;
+	}
+}
+
+/* Both the KMS and the registry fail with CKR_DEVICE_ERROR: the KMS is asked whose it was. */
+int
+change_failed(const struct workspace *workspace, const char *what, CK_RV rv)
+{
+	switch (rv) {
+	case CKR_DEVICE_ERROR:
+		if (kms_ping(workspace->kms, deadline_in(workspace->token->deadline_ms)) == CKR_OK)
+			return registry_failed(workspace, what, rv);
+		return kms_failed(workspace, what, rv);
+	case CKR_DEVICE_MEMORY:
+	case CKR_TOKEN_WRITE_PROTECTED:
+		return registry_failed(workspace, what, rv);
+	case CKR_FUNCTION_FAILED:
+		complain("could not %s: see the log lines above, or P11_KMS_LOG=debug for more", what);
+		return EXIT_FAILED;
+	default:
+		return kms_failed(workspace, what, rv);
+	}
+}

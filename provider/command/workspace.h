@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a subcommand works with, opened as far as it needs; and how failures are told. */
+#ifndef P11_KMS_COMMAND_WORKSPACE_H
+#define P11_KMS_COMMAND_WORKSPACE_H
+
+#include "base/config.h"
+#include "command/command.h"
+#include "kms/kms.h"
+#include "lifecycle/lifecycle.h"
+#include "registry/registry.h"
+
+struct workspace {
+	struct config *config;            /* owned, as all that follow but token */
+	const struct config_token *token; /* borrowed from config */
+	struct authority *authority;
+	struct registry *registry;
+	struct kms *kms;
+	struct lifecycle *lifecycle;
+};
+
+/* The configuration and its token; sets the log up. Exit codes, EXIT_DONE for success; failures are told. workspace_close also after a failure. */
+MUST_USE int workspace_configure(const struct arguments *arguments, struct workspace *workspace);
+/* The same, and the authority and the registry: needs neither a KMS nor permission to write. */
+MUST_USE int workspace_read(const struct arguments *arguments, struct workspace *workspace);
+/* The same as workspace_configure, and the KMS, logged in. */
+MUST_USE int workspace_kms(const struct arguments *arguments, struct workspace *workspace);
+/* All of it, open for change. */
+MUST_USE int workspace_change(const struct arguments *arguments, struct workspace *workspace);
+void workspace_close(struct workspace *workspace);
+
+/* Logs in to workspace->kms with a PIN from --pin-source or the terminal, where it does not do so itself. */
+MUST_USE int workspace_login(const struct arguments *arguments, struct workspace *workspace);
+
+/* Tells a failure of the KMS, of the registry, of a change (either); what: "create job-42". */
+int kms_failed(const struct workspace *workspace, const char *what, CK_RV rv);
+int registry_failed(const struct workspace *workspace, const char *what, CK_RV rv);
+int change_failed(const struct workspace *workspace, const char *what, CK_RV rv);
+
+#endif
