@@ -3,9 +3,8 @@
 
 #include "base/log.h"
 
-#include <openssl/crypto.h>
+#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 /* How stale a handle's version may be: a key rotated elsewhere stops protecting within this. */
@@ -68,6 +67,13 @@ token_abandon(struct token **token)
 	*token = NULL;
 }
 
+/* A file that is not there means that init was not run here; all else that something is broken. */
+static CK_RV
+file_failure(const char *path, CK_RV rv)
+{
+	return access(path, F_OK) != 0 && errno == ENOENT ? CKR_TOKEN_NOT_RECOGNIZED : rv;
+}
+
 /* Opens what the first session needs, in the order in which one part needs the other. */
 static CK_RV
 token_open_locked(struct token *token)
@@ -78,14 +84,15 @@ token_open_locked(struct token *token)
 
 	if (token->authority == NULL &&
 	    !authority_read(token->config->authority, &token->authority, &why)) {
-		rv = access(token->config->authority, F_OK) == 0 ? CKR_DEVICE_ERROR
-		                                                 : CKR_TOKEN_NOT_RECOGNIZED;
+		rv = file_failure(token->config->authority, CKR_DEVICE_ERROR);
 		goto out;
 	}
 	rv = registry_open(token->config->registry, token->authority, REGISTRY_READ, &registry,
 	                   &why);
-	if (rv != CKR_OK)
+	if (rv != CKR_OK) {
+		rv = file_failure(token->config->registry, rv);
 		goto out;
+	}
 	if (token->record == NULL) {
 		rv = registry_token(registry, &token->record);
 		if (rv == CKR_OBJECT_HANDLE_INVALID)
@@ -102,11 +109,12 @@ token_open_locked(struct token *token)
 	registry = NULL;
 	rv = token_poll(token, true);
 out:
-	if (why != NULL)
+	if (rv == CKR_TOKEN_NOT_RECOGNIZED)
+		log_error("token %s: not initialised%s%s; run: p11-kms init --token %s",
+		          token->config->name, why != NULL ? ": " : "", why != NULL ? why : "",
+		          token->config->name);
+	else if (why != NULL)
 		log_error("token %s: %s", token->config->name, why);
-	else if (rv == CKR_TOKEN_NOT_RECOGNIZED)
-		log_error("token %s: not initialised; run: p11-kms init --token %s",
-		          token->config->name, token->config->name);
 	free(why);
 	registry_free(&registry);
 	return rv;
