@@ -18,7 +18,6 @@
 
 #define TRIES_MAX 50
 #define PAUSE_MAX_MS 32
-#define NEVER INT64_C(253402300799) /* 9999-12-31T23:59:59Z */
 
 enum addition_kind { ADDITION_VERSION, ADDITION_KEY, ADDITION_TOKEN };
 
@@ -409,8 +408,8 @@ change_try(struct registry *registry, const struct signer *signer, int64_t expir
 		return rv;
 	head.sequence = next_sequence(change) - 1;
 	head.issued = clock_now();
-	head.expires = expires_after <= 0 || expires_after > NEVER - head.issued ?
-	               NEVER : head.issued + expires_after;
+	head.expires = expires_after <= 0 || expires_after > RECORD_TIME_MAX - head.issued ?
+	               RECORD_TIME_MAX : head.issued + expires_after;
 	rv = sign_head(registry, signer, &head, &signature);
 	if (rv == CKR_OK)
 		rv = commit(registry, change, &head, &signature, ret_late);

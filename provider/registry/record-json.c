@@ -9,7 +9,6 @@
 #include <string.h>
 
 #define INTEGER_MAX INT64_C(9007199254740991) /* 2^53 - 1: what every JSON library holds exactly */
-#define TIME_MAX INT64_C(253402300799)        /* 9999-12-31T23:59:59Z */
 #define REASON_MAX 255
 #define SUBJECT_MAX 8192
 #define SPKI_MAX 8192
@@ -104,7 +103,7 @@ same_again(CK_RV encoding_rv, struct buffer *again, const void *json, size_t siz
 static bool
 time_valid(int64_t seconds)
 {
-	return seconds >= 0 && seconds <= TIME_MAX;
+	return seconds >= 0 && seconds <= RECORD_TIME_MAX;
 }
 
 static bool

@@ -17,6 +17,7 @@
 
 #define RECORD_NAME_MAX 255 /* bytes of UTF-8 */
 #define RECORD_ID_MAX 255   /* bytes of a CKA_ID */
+#define RECORD_TIME_MAX INT64_C(253402300799) /* 9999-12-31T23:59:59Z: later can't be written */
 
 /* State of a version: NIST SP 800-57 part 1, KMIP 1.4 section 3.22. */
 enum version_state {

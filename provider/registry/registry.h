@@ -79,7 +79,12 @@ MUST_USE CK_RV registry_count(struct registry *registry, int64_t *ret_keys, int6
  * Changing. build is called with the head that the change will follow; it reads what it
  * needs and adds entries. They are then signed, with a new head, and committed in one
  * transaction, if nobody was faster; else all is done again from build on. An empty change
- * commits just a new head. build's own failure ends it.
+ * commits just a new head. build's own failure ends it, as does the signer's.
+ *
+ * expires_after: seconds for which the new head is fresh; 0: for ever (the year 9999).
+ * CKR_ATTRIBUTE_VALUE_INVALID: a new version's CKA_ID, or name and number, is in use.
+ * CKR_DATA_INVALID: a record breaks the format's rules, a later entry of a version does not
+ * have its name, number and CKA_ID, or the first change of all does not begin with the token.
  */
 struct change; /* opaque */
 
@@ -88,7 +93,7 @@ typedef CK_RV (*registry_build)(struct registry *registry, struct change *change
 MUST_USE CK_RV registry_change(struct registry *registry, const struct signer *signer,
                                int64_t expires_after, registry_build build, void *context);
 
-/* A version with object 0 gets the sequence of its entry, stored in version->object and version->sequence at once; its intent, if any, is removed by the commit. */
+/* A version with object 0 gets the sequence of its entry, stored in version->object and version->sequence at once (a later try of the same registry_change knows it again and gives it another); its intent, if any, is removed by the commit. */
 MUST_USE CK_RV change_add_version(struct change *change, struct version *version);
 MUST_USE CK_RV change_add_key(struct change *change, const struct key_record *key);
 MUST_USE CK_RV change_add_token(struct change *change, const struct token_record *token);

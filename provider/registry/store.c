@@ -114,20 +114,19 @@ out:
 static CK_RV
 path_inspect(struct store *store, char **ret_why)
 {
-	struct stat status;
+	mode_t mode;
 
-	if (lstat(store->path, &status) != 0) {
+	if (lstat(store->path, &store->status) != 0) {
 		*ret_why = text_format("%s: %s; run p11-kms init on the authority host, or copy the "
 		                       "registry from there", store->path, strerror(errno));
 		return CKR_FUNCTION_FAILED;
 	}
-	if (!S_ISREG(status.st_mode)) {
+	mode = store->status.st_mode;
+	if (!S_ISREG(mode)) {
 		*ret_why = text_format("%s: is not a file%s; give the path of the registry itself",
-		                       store->path, S_ISLNK(status.st_mode) ? " but a symbolic link" : "");
+		                       store->path, S_ISLNK(mode) ? " but a symbolic link" : "");
 		return CKR_FUNCTION_FAILED;
 	}
-	store->device = (uint64_t)status.st_dev;
-	store->inode = (uint64_t)status.st_ino;
 	return CKR_OK;
 }
 
@@ -223,15 +222,61 @@ format_check(struct store *store, char **ret_why)
 
 /* The VFS is named: the application may have made another one the default. */
 static int
-connection_open(struct store *store)
+connection_open(struct store *store, const char *name, int more_flags)
 {
 	int flags = (store->writable ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) |
-	            SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_NOFOLLOW;
+	            SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_NOFOLLOW | more_flags;
 	int result;
 
-	result = sqlite3_open_v2(store->path, &store->db, flags, "unix");
+	result = sqlite3_open_v2(name, &store->db, flags, "unix");
 	if (result == SQLITE_OK)
 		result = connection_configure(store->db);
+	return result;
+}
+
+static bool
+side_file_exists(const struct store *store)
+{
+	char *name = text_format("%s-wal", store->path);
+	bool exists = name == NULL || access(name, F_OK) == 0;
+
+	free(name);
+	return exists;
+}
+
+/* Only a file that has no log in front of it is whole by itself. */
+static int
+connection_open_still(struct store *store)
+{
+	char *uri;
+	int result;
+
+	/* Where these would have to be escaped. */
+	if (side_file_exists(store) || strpbrk(store->path, "%?#") != NULL)
+		return SQLITE_CANTOPEN;
+	uri = text_format("file:%s?immutable=1", store->path);
+	if (uri == NULL)
+		return SQLITE_NOMEM;
+	(void)sqlite3_close(store->db);
+	store->db = NULL;
+	store->still = true;
+	result = connection_open(store, uri, SQLITE_OPEN_URI);
+	free(uri);
+	return result;
+}
+
+static int
+connection_start(struct store *store)
+{
+	int schema_version = 0;
+	int result;
+
+	result = connection_open(store, store->path, 0);
+	if (result == SQLITE_OK)
+		result = pragma_read(store->db, "PRAGMA schema_version", &schema_version);
+	if ((result & 0xff) == SQLITE_CANTOPEN && !store->writable && store->db != NULL &&
+	    access(store->path, R_OK) == 0)
+		result = connection_open_still(store);
 	return result;
 }
 
@@ -254,7 +299,7 @@ store_open(const char *path, bool write, struct store **ret_store, char **ret_wh
 	rv = path_inspect(store, ret_why);
 	if (rv != CKR_OK)
 		goto out;
-	result = connection_open(store);
+	result = connection_start(store);
 	if (result != SQLITE_OK) {
 		rv = open_failure(store, result, ret_why);
 		goto out;
@@ -402,10 +447,15 @@ store_close(struct store **store)
 bool
 store_replaced(const struct store *store)
 {
-	struct stat status;
+	const struct stat *was = &store->status;
+	struct stat is;
 
-	return lstat(store->path, &status) == 0 && S_ISREG(status.st_mode) &&
-	       ((uint64_t)status.st_dev != store->device || (uint64_t)status.st_ino != store->inode);
+	if (lstat(store->path, &is) != 0 || !S_ISREG(is.st_mode))
+		return false; /* in the middle of being replaced: what is open goes on */
+	if (is.st_dev != was->st_dev || is.st_ino != was->st_ino)
+		return true;
+	return store->still && (is.st_size != was->st_size || is.st_mtim.tv_sec != was->st_mtim.tv_sec ||
+	                        is.st_mtim.tv_nsec != was->st_mtim.tv_nsec || side_file_exists(store));
 }
 
 CK_RV

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include <sqlite3.h>
 
@@ -66,17 +67,22 @@ struct store {
 	sqlite3 *db;
 	sqlite3_stmt *statements[STATEMENT_COUNT]; /* prepared at their first use */
 	bool writable;
-	uint64_t device, inode; /* of the file that is open */
+	bool still;         /* read without side files: see store_open */
+	struct stat status; /* of the file, just before it was opened */
 };
 
 /* Makes an empty registry. Refuses a file that is there: CKR_FUNCTION_FAILED. */
 MUST_USE CK_RV store_create(const char *path, char **ret_why);
+/*
+ * A file without its side files (a copy, or read-only media), where this user may not make
+ * them, is read as it stands, until it changes or they appear: see store_replaced.
+ */
 MUST_USE CK_RV store_open(const char *path, bool write, struct store **ret_store, char **ret_why);
 /* Writes nothing but, when writable, a checkpoint. */
 void store_close(struct store **store);
 /* In a forked child, when no call was under way: closes without touching the files. */
 void store_abandon(struct store **store);
-/* Another file has taken the path since. */
+/* What is at the path now must be opened again: another file, or side files of one that had none. */
 bool store_replaced(const struct store *store);
 
 /* Ready to bind and step. CKR as store_failure. */
