@@ -1,0 +1,489 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "unit.h"
+
+#include "base/openssl.h"
+#include "mechanism/mechanism.h"
+#include "pair.h"
+
+#include <openssl/rand.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define VERBS (CKF_ENCRYPT | CKF_DECRYPT | CKF_SIGN | CKF_VERIFY | CKF_DIGEST | \
+	       CKF_GENERATE_KEY_PAIR)
+
+static struct pair rsa, weak, p256, ed25519;
+
+static void
+setup(void)
+{
+	ck_assert_uint_eq(openssl_start(), CKR_OK);
+	pair_make("rsa-2048", &rsa);
+	pair_make_rsa(1024, 65537, &weak);
+	pair_make("p-256", &p256);
+	pair_make("ed25519", &ed25519);
+}
+
+static void
+teardown(void)
+{
+	pair_clear(&rsa);
+	pair_clear(&weak);
+	pair_clear(&p256);
+	pair_clear(&ed25519);
+	openssl_stop();
+}
+
+static bool
+offers_all(const void *context, CK_MECHANISM_TYPE primitive)
+{
+	(void)context;
+	ck_assert_uint_ne(primitive, CK_UNAVAILABLE_INFORMATION);
+	return true;
+}
+
+static bool
+offers_none(const void *context, CK_MECHANISM_TYPE primitive)
+{
+	(void)context;
+	(void)primitive;
+	return false;
+}
+
+static bool
+offers_one(const void *context, CK_MECHANISM_TYPE primitive)
+{
+	return primitive == *(const CK_MECHANISM_TYPE *)context;
+}
+
+START_TEST(table_is_sound)
+{
+	const struct mechanism *row;
+	size_t count = 0;
+
+	for (; (row = mechanism_at(count)) != NULL; count++) {
+		ck_assert_ptr_eq(mechanism_find(row->type), row); /* no type twice */
+		ck_assert_ptr_nonnull(row->name);
+		ck_assert_uint_eq((row->local | row->remote) & ~VERBS, 0);
+		ck_assert_uint_ne(row->local | row->remote, 0);
+		ck_assert_uint_eq(row->local & row->remote, 0);
+		ck_assert_uint_le(row->min_bits, row->max_bits);
+		ck_assert_uint_eq(row->remote != 0, row->primitives[0] != CK_UNAVAILABLE_INFORMATION);
+		ck_assert_uint_eq(row->ec != 0, row->key_type == CKK_EC ||
+		                                row->key_type == CKK_EC_EDWARDS);
+		ck_assert_uint_eq(row->digest != 0, row->multipart);
+		if (row->digest != 0)
+			ck_assert_uint_ne(digest_size(row->digest), 0);
+		if (row->digest == CKM_SHA_1)
+			ck_assert_uint_eq(row->remote, 0);
+		ck_assert_uint_eq(row->remote & CKF_DECRYPT,
+		                  row->type == CKM_RSA_PKCS_OAEP ? CKF_DECRYPT : 0);
+	}
+	ck_assert_uint_eq(count, 29);
+	ck_assert_ptr_null(mechanism_at(count + 1));
+	ck_assert_ptr_null(mechanism_at((size_t)-1));
+	ck_assert_ptr_null(mechanism_find(CKM_MD5_RSA_PKCS));
+	ck_assert_ptr_null(mechanism_find(CK_UNAVAILABLE_INFORMATION));
+}
+END_TEST
+
+static CK_FLAGS
+flags_with(CK_MECHANISM_TYPE type, primitive_offered offered, const void *context)
+{
+	const struct mechanism *row = mechanism_find(type);
+	CK_FLAGS flags;
+
+	ck_assert_ptr_nonnull(row);
+	flags = mechanism_flags(row, false, offered, context);
+	/* Until there is an implicit rejection, legacy-decrypt must not open an oracle. */
+	ck_assert_uint_eq(mechanism_flags(row, true, offered, context), flags);
+	return flags;
+}
+
+START_TEST(flags_follow_the_kms)
+{
+	static const struct {
+		CK_MECHANISM_TYPE type;
+		CK_FLAGS without, with;
+	} rows[] = {
+		{ CKM_RSA_PKCS_KEY_PAIR_GEN, 0, CKF_GENERATE_KEY_PAIR },
+		{ CKM_EC_KEY_PAIR_GEN, 0, CKF_GENERATE_KEY_PAIR },
+		{ CKM_EC_EDWARDS_KEY_PAIR_GEN, 0, CKF_GENERATE_KEY_PAIR },
+		{ CKM_RSA_PKCS, CKF_ENCRYPT | CKF_VERIFY, CKF_ENCRYPT | CKF_VERIFY | CKF_SIGN },
+		{ CKM_RSA_X_509, CKF_ENCRYPT | CKF_VERIFY, CKF_ENCRYPT | CKF_VERIFY | CKF_SIGN },
+		{ CKM_RSA_PKCS_OAEP, CKF_ENCRYPT, CKF_ENCRYPT | CKF_DECRYPT },
+		{ CKM_RSA_PKCS_PSS, CKF_VERIFY, CKF_VERIFY | CKF_SIGN },
+		{ CKM_SHA1_RSA_PKCS, CKF_VERIFY, CKF_VERIFY },
+		{ CKM_SHA256_RSA_PKCS, CKF_VERIFY, CKF_VERIFY | CKF_SIGN },
+		{ CKM_SHA1_RSA_PKCS_PSS, CKF_VERIFY, CKF_VERIFY },
+		{ CKM_SHA512_RSA_PKCS_PSS, CKF_VERIFY, CKF_VERIFY | CKF_SIGN },
+		{ CKM_ECDSA, CKF_VERIFY, CKF_VERIFY | CKF_SIGN },
+		{ CKM_ECDSA_SHA1, CKF_VERIFY, CKF_VERIFY },
+		{ CKM_ECDSA_SHA384, CKF_VERIFY, CKF_VERIFY | CKF_SIGN },
+		{ CKM_EDDSA, CKF_VERIFY, CKF_VERIFY | CKF_SIGN },
+		{ CKM_SHA256, CKF_DIGEST, CKF_DIGEST },
+		{ CKM_SHA_1, CKF_DIGEST, CKF_DIGEST },
+	};
+	CK_MECHANISM_TYPE one;
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		ck_assert_uint_eq(flags_with(rows[i].type, offers_none, NULL), rows[i].without);
+		ck_assert_uint_eq(flags_with(rows[i].type, offers_all, NULL), rows[i].with);
+	}
+	/* Either primitive will do for OAEP, and only the own one for the others. */
+	one = CKM_RSA_X_509;
+	ck_assert_uint_eq(flags_with(CKM_RSA_PKCS_OAEP, offers_one, &one), CKF_ENCRYPT | CKF_DECRYPT);
+	ck_assert_uint_eq(flags_with(CKM_RSA_PKCS, offers_one, &one), CKF_ENCRYPT | CKF_VERIFY);
+	one = CKM_RSA_PKCS_OAEP;
+	ck_assert_uint_eq(flags_with(CKM_RSA_PKCS_OAEP, offers_one, &one), CKF_ENCRYPT | CKF_DECRYPT);
+	one = CKM_RSA_PKCS;
+	ck_assert_uint_eq(flags_with(CKM_SHA256_RSA_PKCS, offers_one, &one), CKF_VERIFY | CKF_SIGN);
+	ck_assert_uint_eq(flags_with(CKM_SHA256_RSA_PKCS_PSS, offers_one, &one), CKF_VERIFY);
+}
+END_TEST
+
+static CK_RV
+use_of(CK_MECHANISM_TYPE type, void *parameter, CK_ULONG size, CK_FLAGS flag, const struct pair *pair)
+{
+	CK_MECHANISM mechanism = { type, parameter, size };
+	struct mechanism_use use, untouched;
+	CK_RV rv;
+
+	memset(&use, 0xa5, sizeof use);
+	memset(&untouched, 0xa5, sizeof untouched);
+	rv = mechanism_use_init(&mechanism, flag, pair == NULL ? NULL : pair->key, &use);
+	if (rv != CKR_OK)
+		ck_assert_mem_eq(&use, &untouched, sizeof use);
+	else
+		mechanism_use_clear(&use);
+	return rv;
+}
+
+START_TEST(use_of_what_is_not_there)
+{
+	ck_assert_uint_eq(use_of(CKM_MD5, NULL, 0, CKF_DIGEST, NULL), CKR_MECHANISM_INVALID);
+	ck_assert_uint_eq(use_of(CKM_SHA256, NULL, 0, CKF_SIGN, &rsa), CKR_MECHANISM_INVALID);
+	ck_assert_uint_eq(use_of(CKM_RSA_PKCS, NULL, 0, CKF_DIGEST, &rsa), CKR_MECHANISM_INVALID);
+	ck_assert_uint_eq(use_of(CKM_RSA_PKCS, NULL, 0, CKF_DECRYPT, &rsa), CKR_MECHANISM_INVALID);
+	ck_assert_uint_eq(use_of(CKM_RSA_X_509, NULL, 0, CKF_DECRYPT, &rsa), CKR_MECHANISM_INVALID);
+	ck_assert_uint_eq(use_of(CKM_SHA1_RSA_PKCS, NULL, 0, CKF_SIGN, &rsa), CKR_MECHANISM_INVALID);
+	ck_assert_uint_eq(use_of(CKM_ECDSA_SHA1, NULL, 0, CKF_SIGN, &p256), CKR_MECHANISM_INVALID);
+	ck_assert_uint_eq(use_of(CKM_SHA1_RSA_PKCS, NULL, 0, CKF_VERIFY, &rsa), CKR_OK);
+	ck_assert_uint_eq(use_of(CKM_ECDSA_SHA1, NULL, 0, CKF_VERIFY, &p256), CKR_OK);
+}
+END_TEST
+
+START_TEST(use_of_another_key)
+{
+	ck_assert_uint_eq(use_of(CKM_RSA_PKCS, NULL, 0, CKF_SIGN, &p256), CKR_KEY_TYPE_INCONSISTENT);
+	ck_assert_uint_eq(use_of(CKM_ECDSA, NULL, 0, CKF_SIGN, &rsa), CKR_KEY_TYPE_INCONSISTENT);
+	ck_assert_uint_eq(use_of(CKM_ECDSA, NULL, 0, CKF_SIGN, &ed25519), CKR_KEY_TYPE_INCONSISTENT);
+	ck_assert_uint_eq(use_of(CKM_EDDSA, NULL, 0, CKF_VERIFY, &p256), CKR_KEY_TYPE_INCONSISTENT);
+	ck_assert_uint_eq(use_of(CKM_RSA_PKCS, NULL, 0, CKF_VERIFY, NULL), CKR_KEY_TYPE_INCONSISTENT);
+	/* 1024 bits: enough to verify what is old, not to sign. */
+	ck_assert_uint_eq(use_of(CKM_RSA_PKCS, NULL, 0, CKF_VERIFY, &weak), CKR_OK);
+	ck_assert_uint_eq(use_of(CKM_RSA_PKCS, NULL, 0, CKF_SIGN, &weak), CKR_KEY_SIZE_RANGE);
+}
+END_TEST
+
+START_TEST(use_without_a_parameter)
+{
+	static const struct {
+		CK_MECHANISM_TYPE type;
+		CK_FLAGS flag;
+		const struct pair *pair;
+	} uses[] = {
+		{ CKM_RSA_PKCS_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR, NULL },
+		{ CKM_EC_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR, NULL },
+		{ CKM_EC_EDWARDS_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR, NULL },
+		{ CKM_RSA_PKCS, CKF_ENCRYPT, &rsa },
+		{ CKM_RSA_X_509, CKF_SIGN, &rsa },
+		{ CKM_SHA256_RSA_PKCS, CKF_SIGN, &rsa },
+		{ CKM_ECDSA, CKF_SIGN, &p256 },
+		{ CKM_ECDSA_SHA512, CKF_VERIFY, &p256 },
+		{ CKM_EDDSA, CKF_SIGN, &ed25519 },
+		{ CKM_SHA256, CKF_DIGEST, NULL },
+	};
+	CK_RV rv;
+
+	for (size_t i = 0; i < sizeof uses / sizeof *uses; i++) {
+		rv = use_of(uses[i].type, NULL, 0, uses[i].flag, uses[i].pair);
+		ck_assert_uint_eq(rv, CKR_OK);
+		/* A pointer without a length says nothing, and is not followed. */
+		rv = use_of(uses[i].type, (void *)1, 0, uses[i].flag, uses[i].pair);
+		ck_assert_uint_eq(rv, CKR_OK);
+		rv = use_of(uses[i].type, (void *)(uintptr_t)"x", 1, uses[i].flag, uses[i].pair);
+		ck_assert_uint_eq(rv, CKR_MECHANISM_PARAM_INVALID);
+		rv = use_of(uses[i].type, NULL, 8, uses[i].flag, uses[i].pair);
+		ck_assert_uint_eq(rv, CKR_MECHANISM_PARAM_INVALID);
+	}
+}
+END_TEST
+
+static CK_RV
+oaep_use(CK_RSA_PKCS_OAEP_PARAMS oaep, const struct pair *pair)
+{
+	return use_of(CKM_RSA_PKCS_OAEP, &oaep, sizeof oaep, CKF_ENCRYPT, pair);
+}
+
+START_TEST(parameter_of_oaep)
+{
+	static unsigned char label[65537];
+	CK_RSA_PKCS_OAEP_PARAMS good = { CKM_SHA256, CKG_MGF1_SHA256, CKZ_DATA_SPECIFIED, label, 5 };
+	CK_RSA_PKCS_OAEP_PARAMS oaep = good;
+
+	ck_assert_uint_eq(oaep_use(good, &rsa), CKR_OK);
+	ck_assert_uint_eq(use_of(CKM_RSA_PKCS_OAEP, NULL, 0, CKF_ENCRYPT, &rsa),
+	                  CKR_MECHANISM_PARAM_INVALID);
+	ck_assert_uint_eq(use_of(CKM_RSA_PKCS_OAEP, NULL, sizeof oaep, CKF_ENCRYPT, &rsa),
+	                  CKR_MECHANISM_PARAM_INVALID);
+	for (CK_ULONG size = 0; size < 2 * sizeof oaep; size++)
+		ck_assert_uint_eq(use_of(CKM_RSA_PKCS_OAEP, &oaep, size, CKF_DECRYPT, &rsa),
+		                  size == sizeof oaep ? CKR_OK : CKR_MECHANISM_PARAM_INVALID);
+	oaep.hashAlg = CKM_MD5;
+	ck_assert_uint_eq(oaep_use(oaep, &rsa), CKR_MECHANISM_PARAM_INVALID);
+	oaep.hashAlg = CKM_SHA256_RSA_PKCS;
+	ck_assert_uint_eq(oaep_use(oaep, &rsa), CKR_MECHANISM_PARAM_INVALID);
+	oaep = good;
+	oaep.mgf = 0;
+	ck_assert_uint_eq(oaep_use(oaep, &rsa), CKR_MECHANISM_PARAM_INVALID);
+	oaep.mgf = 6;
+	ck_assert_uint_eq(oaep_use(oaep, &rsa), CKR_MECHANISM_PARAM_INVALID);
+	oaep.mgf = CKG_MGF1_SHA1; /* another than the hash */
+	ck_assert_uint_eq(oaep_use(oaep, &rsa), CKR_OK);
+	oaep = good;
+	oaep.source = 0;
+	ck_assert_uint_eq(oaep_use(oaep, &rsa), CKR_MECHANISM_PARAM_INVALID);
+	oaep.ulSourceDataLen = 0;
+	ck_assert_uint_eq(oaep_use(oaep, &rsa), CKR_OK);
+	oaep.source = 2;
+	ck_assert_uint_eq(oaep_use(oaep, &rsa), CKR_MECHANISM_PARAM_INVALID);
+	oaep = good;
+	oaep.pSourceData = NULL;
+	ck_assert_uint_eq(oaep_use(oaep, &rsa), CKR_MECHANISM_PARAM_INVALID);
+	oaep.ulSourceDataLen = 0;
+	ck_assert_uint_eq(oaep_use(oaep, &rsa), CKR_OK);
+	oaep = good;
+	oaep.ulSourceDataLen = 65536;
+	ck_assert_uint_eq(oaep_use(oaep, &rsa), CKR_OK);
+	oaep.ulSourceDataLen = 65537;
+	ck_assert_uint_eq(oaep_use(oaep, &rsa), CKR_MECHANISM_PARAM_INVALID);
+	/* 128 bytes hold no two SHA-512 and two bytes more. */
+	oaep = good;
+	oaep.hashAlg = CKM_SHA512;
+	ck_assert_uint_eq(oaep_use(oaep, &weak), CKR_KEY_SIZE_RANGE);
+	oaep.hashAlg = CKM_SHA384;
+	ck_assert_uint_eq(oaep_use(oaep, &weak), CKR_OK);
+}
+END_TEST
+
+static CK_RV
+pss_use(CK_MECHANISM_TYPE type, CK_RSA_PKCS_PSS_PARAMS pss, CK_FLAGS flag, const struct pair *pair)
+{
+	return use_of(type, &pss, sizeof pss, flag, pair);
+}
+
+START_TEST(parameter_of_pss)
+{
+	CK_RSA_PKCS_PSS_PARAMS good = { CKM_SHA256, CKG_MGF1_SHA256, 32 };
+	CK_RSA_PKCS_PSS_PARAMS sha1 = { CKM_SHA_1, CKG_MGF1_SHA1, 20 };
+	CK_RSA_PKCS_PSS_PARAMS pss = good;
+	const CK_MECHANISM_TYPE raw = CKM_RSA_PKCS_PSS, hashed = CKM_SHA256_RSA_PKCS_PSS;
+	struct pair pair;
+
+	ck_assert_uint_eq(pss_use(raw, good, CKF_SIGN, &rsa), CKR_OK);
+	ck_assert_uint_eq(pss_use(hashed, good, CKF_SIGN, &rsa), CKR_OK);
+	for (CK_ULONG size = 0; size < 2 * sizeof pss; size++)
+		ck_assert_uint_eq(use_of(hashed, &pss, size, CKF_VERIFY, &rsa),
+		                  size == sizeof pss ? CKR_OK : CKR_MECHANISM_PARAM_INVALID);
+	ck_assert_uint_eq(use_of(raw, NULL, sizeof pss, CKF_SIGN, &rsa), CKR_MECHANISM_PARAM_INVALID);
+	/* The hash of the mechanism and of its parameter: one. */
+	pss.hashAlg = CKM_SHA384;
+	ck_assert_uint_eq(pss_use(hashed, pss, CKF_SIGN, &rsa), CKR_MECHANISM_PARAM_INVALID);
+	ck_assert_uint_eq(pss_use(raw, pss, CKF_SIGN, &rsa), CKR_OK);
+	pss.hashAlg = CKM_MD5;
+	ck_assert_uint_eq(pss_use(raw, pss, CKF_SIGN, &rsa), CKR_MECHANISM_PARAM_INVALID);
+	pss = good;
+	pss.mgf = 77;
+	ck_assert_uint_eq(pss_use(raw, pss, CKF_SIGN, &rsa), CKR_MECHANISM_PARAM_INVALID);
+	pss.mgf = CKG_MGF1_SHA1;
+	ck_assert_uint_eq(pss_use(raw, pss, CKF_SIGN, &rsa), CKR_OK);
+	/* SHA-1 verifies only. */
+	ck_assert_uint_eq(pss_use(raw, sha1, CKF_SIGN, &rsa), CKR_MECHANISM_PARAM_INVALID);
+	ck_assert_uint_eq(pss_use(raw, sha1, CKF_VERIFY, &rsa), CKR_OK);
+	ck_assert_uint_eq(pss_use(CKM_SHA1_RSA_PKCS_PSS, sha1, CKF_VERIFY, &rsa), CKR_OK);
+	ck_assert_uint_eq(pss_use(CKM_SHA1_RSA_PKCS_PSS, sha1, CKF_SIGN, &rsa), CKR_MECHANISM_INVALID);
+	/* The salt fits: 256 - 2 - 32. */
+	pss = good;
+	pss.sLen = 222;
+	ck_assert_uint_eq(pss_use(raw, pss, CKF_SIGN, &rsa), CKR_OK);
+	pss.sLen = 223;
+	ck_assert_uint_eq(pss_use(raw, pss, CKF_SIGN, &rsa), CKR_MECHANISM_PARAM_INVALID);
+	pss.sLen = (CK_ULONG)-1;
+	ck_assert_uint_eq(pss_use(raw, pss, CKF_SIGN, &rsa), CKR_MECHANISM_PARAM_INVALID);
+	pss.sLen = 0;
+	ck_assert_uint_eq(pss_use(raw, pss, CKF_SIGN, &rsa), CKR_OK);
+	/* 2049 bits are 257 bytes, but the encoded message has 256. */
+	pair_make_rsa_odd(2049, &pair);
+	pss.sLen = 222;
+	ck_assert_uint_eq(pss_use(raw, pss, CKF_SIGN, &pair), CKR_OK);
+	pss.sLen = 223;
+	ck_assert_uint_eq(pss_use(raw, pss, CKF_SIGN, &pair), CKR_MECHANISM_PARAM_INVALID);
+	pair_clear(&pair);
+}
+END_TEST
+
+START_TEST(parameter_of_eddsa)
+{
+	struct {
+		CK_BBOOL phFlag;
+		CK_ULONG ulContextDataLen;
+		CK_BYTE_PTR pContextData;
+	} eddsa = { 0, 0, NULL };
+
+	ck_assert_uint_eq(use_of(CKM_EDDSA, &eddsa, sizeof eddsa, CKF_SIGN, &ed25519), CKR_OK);
+	ck_assert_uint_eq(use_of(CKM_EDDSA, &eddsa, sizeof eddsa - 1, CKF_SIGN, &ed25519),
+	                  CKR_MECHANISM_PARAM_INVALID);
+	eddsa.phFlag = 1;
+	ck_assert_uint_eq(use_of(CKM_EDDSA, &eddsa, sizeof eddsa, CKF_SIGN, &ed25519),
+	                  CKR_MECHANISM_PARAM_INVALID);
+	eddsa.phFlag = 0;
+	eddsa.ulContextDataLen = 1;
+	eddsa.pContextData = (CK_BYTE_PTR)(uintptr_t)"c";
+	ck_assert_uint_eq(use_of(CKM_EDDSA, &eddsa, sizeof eddsa, CKF_VERIFY, &ed25519),
+	                  CKR_MECHANISM_PARAM_INVALID);
+}
+END_TEST
+
+/* Copied, and read from any address. */
+START_TEST(parameter_is_copied)
+{
+	unsigned char room[sizeof(CK_RSA_PKCS_OAEP_PARAMS) + 1], label[] = "label";
+	CK_RSA_PKCS_OAEP_PARAMS oaep = { CKM_SHA256, CKG_MGF1_SHA384, CKZ_DATA_SPECIFIED, label, 5 };
+	CK_MECHANISM mechanism = { CKM_RSA_PKCS_OAEP, room + 1, sizeof oaep };
+	struct mechanism_use use;
+
+	memcpy(room + 1, &oaep, sizeof oaep);
+	ck_assert_uint_eq(mechanism_use_init(&mechanism, CKF_ENCRYPT, rsa.key, &use), CKR_OK);
+	memset(room, 0xff, sizeof room);
+	memset(label, 0, sizeof label);
+	ck_assert_uint_eq(use.mechanism->type, CKM_RSA_PKCS_OAEP);
+	ck_assert_uint_eq(use.digest, CKM_SHA256);
+	ck_assert_uint_eq(use.mgf, CKG_MGF1_SHA384);
+	ck_assert(buffer_equal(&use.label, "label", 5));
+	mechanism_use_clear(&use);
+	ck_assert_ptr_null(use.mechanism);
+	ck_assert_ptr_null(use.label.data);
+}
+END_TEST
+
+START_TEST(sizes)
+{
+	CK_RSA_PKCS_OAEP_PARAMS oaep = { CKM_SHA256, CKG_MGF1_SHA256, CKZ_DATA_SPECIFIED, NULL, 0 };
+	CK_MECHANISM mechanism = { CKM_RSA_PKCS_OAEP, &oaep, sizeof oaep };
+	struct mechanism_use use;
+
+	ck_assert_uint_eq(mechanism_use_init(&mechanism, CKF_ENCRYPT, rsa.key, &use), CKR_OK);
+	ck_assert_uint_eq(mechanism_output_size(&use, rsa.key), 256);
+	ck_assert_uint_eq(mechanism_input_max(&use, rsa.key), 190);
+	mechanism = (CK_MECHANISM){ CKM_RSA_PKCS, NULL, 0 };
+	ck_assert_uint_eq(mechanism_use_init(&mechanism, CKF_ENCRYPT, rsa.key, &use), CKR_OK);
+	ck_assert_uint_eq(mechanism_input_max(&use, rsa.key), 245);
+	mechanism.mechanism = CKM_RSA_X_509;
+	ck_assert_uint_eq(mechanism_use_init(&mechanism, CKF_ENCRYPT, rsa.key, &use), CKR_OK);
+	ck_assert_uint_eq(mechanism_input_max(&use, rsa.key), 256);
+	mechanism.mechanism = CKM_ECDSA_SHA384;
+	ck_assert_uint_eq(mechanism_use_init(&mechanism, CKF_VERIFY, p256.key, &use), CKR_OK);
+	ck_assert_uint_eq(mechanism_output_size(&use, p256.key), 64);
+	ck_assert_uint_eq(mechanism_input_max(&use, p256.key), 0);
+	mechanism.mechanism = CKM_SHA384;
+	ck_assert_uint_eq(mechanism_use_init(&mechanism, CKF_DIGEST, NULL, &use), CKR_OK);
+	ck_assert_uint_eq(mechanism_output_size(&use, NULL), 48);
+}
+END_TEST
+
+/* An operation that the row does not have is refused, whatever the caller forgot to check. */
+START_TEST(operations_know_their_rows)
+{
+	CK_MECHANISM mechanism = { CKM_ECDSA_SHA1, NULL, 0 };
+	struct buffer block = BUFFER_INIT;
+	unsigned char data[256] = { 0 };
+	struct mechanism_plan plan;
+	struct mechanism_use use;
+	struct secret *secret = NULL, *plaintext = NULL;
+
+	ck_assert_uint_eq(mechanism_use_init(&mechanism, CKF_VERIFY, p256.key, &use), CKR_OK);
+	ck_assert_uint_eq(mechanism_encrypt(&use, p256.key, data, 1, data), CKR_MECHANISM_INVALID);
+	ck_assert_uint_eq(mechanism_plan_sign(&use, p256.key, data, 20, &plan, &block),
+	                  CKR_MECHANISM_INVALID);
+	ck_assert_uint_eq(mechanism_plan_decrypt(&use, p256.key, offers_all, NULL, &plan),
+	                  CKR_MECHANISM_INVALID);
+	mechanism.mechanism = CKM_RSA_PKCS;
+	ck_assert_uint_eq(mechanism_use_init(&mechanism, CKF_ENCRYPT, rsa.key, &use), CKR_OK);
+	ck_assert_uint_eq(mechanism_plan_decrypt(&use, rsa.key, offers_all, NULL, &plan),
+	                  CKR_MECHANISM_INVALID);
+	ck_assert_uint_eq(secret_new(256, &secret), CKR_OK);
+	ck_assert_uint_eq(mechanism_unpad(&use, rsa.key, secret, &plaintext), CKR_MECHANISM_INVALID);
+	ck_assert_ptr_null(plaintext);
+	secret_free(&secret);
+	mechanism.mechanism = CKM_SHA256;
+	ck_assert_uint_eq(mechanism_use_init(&mechanism, CKF_DIGEST, NULL, &use), CKR_OK);
+	ck_assert_uint_eq(mechanism_verify(&use, rsa.key, data, 32, data, 256), CKR_MECHANISM_INVALID);
+}
+END_TEST
+
+/* Any parameter: one of the codes that the header promises, and nothing read beyond it. */
+START_TEST(parameters_at_random)
+{
+	static const CK_ULONG words[] = { 0, 1, 2, 5, 20, 32, 222, 223, CKM_SHA_1, CKM_SHA256,
+		                          CKM_SHA512, (CK_ULONG)-1 };
+	static const CK_FLAGS flags[] = { CKF_ENCRYPT, CKF_DECRYPT, CKF_SIGN, CKF_VERIFY, CKF_DIGEST };
+	const struct pair *keys[] = { &rsa, &weak, &p256, &ed25519 };
+	const struct mechanism *row;
+	unsigned char random[16];
+	CK_ULONG *parameter;
+	size_t size;
+	CK_RV rv;
+
+	for (int round = 0; round < 20000; round++) {
+		ck_assert_int_eq(RAND_bytes(random, sizeof random), 1);
+		row = mechanism_at(random[0] % 29);
+		size = (size_t)random[1] % 7 * 8;
+		/* Exactly as large as it says, so that valgrind and ASan see every step beyond. */
+		parameter = malloc(size == 0 ? 1 : size);
+		for (size_t i = 0; i < size / 8; i++)
+			parameter[i] = words[random[2 + i] % (sizeof words / sizeof *words)];
+		if (row->type == CKM_RSA_PKCS_OAEP && size == sizeof(CK_RSA_PKCS_OAEP_PARAMS))
+			parameter[3] = 0; /* a pointer that is given must be good */
+		rv = use_of(row->type, parameter, size, flags[random[9] % 5], keys[random[10] % 4]);
+		ck_assert_msg(rv == CKR_OK || rv == CKR_MECHANISM_INVALID ||
+		              rv == CKR_MECHANISM_PARAM_INVALID || rv == CKR_KEY_TYPE_INCONSISTENT ||
+		              rv == CKR_KEY_SIZE_RANGE, "%s: %lx", row->name, rv);
+		free(parameter);
+	}
+}
+END_TEST
+
+Suite *
+unit_suite(void)
+{
+	Suite *suite = suite_create("mechanism");
+	TCase *tests = tcase_create("mechanism");
+
+	tcase_set_timeout(tests, 60);
+	tcase_add_unchecked_fixture(tests, setup, teardown);
+	tcase_add_test(tests, table_is_sound);
+	tcase_add_test(tests, flags_follow_the_kms);
+	tcase_add_test(tests, use_of_what_is_not_there);
+	tcase_add_test(tests, use_of_another_key);
+	tcase_add_test(tests, use_without_a_parameter);
+	tcase_add_test(tests, parameter_of_oaep);
+	tcase_add_test(tests, parameter_of_pss);
+	tcase_add_test(tests, parameter_of_eddsa);
+	tcase_add_test(tests, parameter_is_copied);
+	tcase_add_test(tests, sizes);
+	tcase_add_test(tests, operations_know_their_rows);
+	tcase_add_test(tests, parameters_at_random);
+	suite_add_tcase(suite, tests);
+	return suite;
+}
