@@ -151,6 +151,8 @@ C_GetMechanismInfo(CK_SLOT_ID slot, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO *i
 		rv = CKR_MECHANISM_INVALID;
 	if (rv != CKR_OK)
 		goto out;
+	if ((flags & mechanism->remote) != 0)
+		flags |= CKF_HW; /* the private half works in the KMS */
 	*info = (CK_MECHANISM_INFO) {
 		.ulMinKeySize = mechanism->min_bits,
 		.ulMaxKeySize = mechanism->max_bits,
