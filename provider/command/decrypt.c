@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "command/describe-version.h"
 #include "command/key-walk.h"
 #include "command/module.h"
-#include "command/output.h"
 #include "command/reference.h"
 
 #include <stdlib.h>
@@ -125,8 +125,11 @@ decrypt(const struct arguments *arguments, const struct workspace *workspace,
 	if (code != EXIT_DONE)
 		return code;
 	rv = try_version(decryption, version);
-	if (rv != CKR_OK)
-		code = failed(workspace, version->name, rv);
+	if (rv != CKR_OK) {
+		name = version_full_name(version);
+		code = failed(workspace, name != NULL ? name : version->name, rv);
+		free(name);
+	}
 	version_free(&version);
 	return code;
 }

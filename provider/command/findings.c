@@ -24,7 +24,7 @@ put(struct findings *findings, enum result result, const char *text)
 			findings->memory_short = true;
 		findings->told++;
 	} else if (findings->told < LINES_MAX) {
-		say("%-4s  %-13s  %s", names[result], findings->check, text);
+		say("%-4s  %-14s  %s", names[result], findings->check, text);
 		findings->told++;
 	} else {
 		findings->more++;
@@ -72,7 +72,7 @@ void
 findings_end(struct findings *findings)
 {
 	if (findings->more != 0)
-		say("      %-13s  … and %zu more; --json has all", findings->check, findings->more);
+		say("      %-14s  … and %zu more; --json has all", findings->check, findings->more);
 	findings->told = 0;
 	findings->more = 0;
 }

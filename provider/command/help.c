@@ -7,7 +7,34 @@
 #include <string.h>
 
 #define LINE 78
-#define OPTION_COLUMN 28
+#define OPTION_COLUMN 32
+
+/* The text folded beside the column of options, or below an option that is too wide. */
+static void
+put_folded(const char *left, const char *text)
+{
+	const size_t room = LINE - OPTION_COLUMN;
+
+	if (strlen(left) >= OPTION_COLUMN) {
+		say("%s", left);
+		left = "";
+	}
+	for (;;) {
+		size_t size = strlen(text);
+
+		if (size > room) {
+			size = room;
+			while (size > 0 && text[size] != ' ')
+				size--;
+		}
+		say("%-*s%.*s", OPTION_COLUMN, left, (int)size, text);
+		text += size;
+		if (*text == '\0')
+			return;
+		text++;
+		left = "";
+	}
+}
 
 static void
 put_options(const struct command *command)
@@ -19,14 +46,9 @@ put_options(const struct command *command)
 
 		if (command == NULL ? !row->everywhere : !command_takes(command, (enum option_id)i))
 			continue;
-		snprintf(left, sizeof left, "-%c, --%s%s%s", row->letter, row->name,
+		snprintf(left, sizeof left, "  -%c, --%s%s%s", row->letter, row->name,
 		         row->argument != NULL ? " " : "", row->argument != NULL ? row->argument : "");
-		if (OPTION_COLUMN + 2 + strlen(row->help) <= LINE) {
-			say("  %-*s%s", OPTION_COLUMN, left, row->help);
-		} else {
-			say("  %s", left);
-			say("      %s", row->help);
-		}
+		put_folded(left, row->help);
 	}
 }
 

@@ -142,7 +142,7 @@ table_add(struct table *table, const char *const *cells)
 
 /* Padded by columns, not bytes; the last cell is not. */
 static void
-print_row(const struct table *table, const char *const *cells, size_t first)
+print_row(const struct table *table, const char *const *cells, size_t first, const char *gap)
 {
 	char line[1024];
 	size_t length = 0;
@@ -154,7 +154,7 @@ print_row(const struct table *table, const char *const *cells, size_t first)
 		int padding = i + 1 < TABLE_COLUMNS && columns < width ? (int)(width - columns) : 0;
 
 		length += (size_t)snprintf(line + length, sizeof line - length, "%s%s%*s",
-		                           i == 0 ? "" : " ", cell, padding, "");
+		                           i == 0 ? "" : gap, cell, padding, "");
 	}
 	free(name);
 	say("%s", line);
@@ -164,13 +164,17 @@ void
 table_print(const struct table *table, size_t width)
 {
 	size_t others = 0, first;
+	const char *gap = "  ";
 
 	for (size_t i = 1; i < TABLE_COLUMNS; i++)
-		others += 1 + table->widths[i];
+		others += table->widths[i];
+	if (table->widths[0] + others + (TABLE_COLUMNS - 1) * strlen(gap) > width)
+		gap = " ";
+	others += (TABLE_COLUMNS - 1) * strlen(gap);
 	first = others + FIRST_LEAST < width ? width - others : FIRST_LEAST;
 	if (first > table->widths[0])
 		first = table->widths[0];
-	print_row(table, table->headings, first);
+	print_row(table, table->headings, first, gap);
 	for (size_t i = 0; i < table->count; i++)
-		print_row(table, (const char *const *)table->rows[i], first);
+		print_row(table, (const char *const *)table->rows[i], first, gap);
 }

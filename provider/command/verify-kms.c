@@ -101,8 +101,8 @@ check_authority(struct verification *verification)
 static int
 compare(const void *a, const void *b)
 {
-	const struct buffer *left = &((const struct kms_listed *)a)->id;
-	const struct buffer *right = &((const struct kms_listed *)b)->id;
+	const struct buffer *left = &((const struct kms_listing_key *)a)->id;
+	const struct buffer *right = &((const struct kms_listing_key *)b)->id;
 
 	if (left->size != right->size)
 		return left->size < right->size ? -1 : 1;
@@ -114,7 +114,7 @@ check_version(void *context, const struct version *version)
 {
 	struct private_check *check = context;
 	const struct kms_listing *listing = &check->listing;
-	struct kms_listed wanted = { .id = version->id }; /* borrowed for the search */
+	struct kms_listing_key wanted = { .id = version->id }; /* borrowed for the search */
 
 	check->versions++;
 	if (listing->count != 0 &&

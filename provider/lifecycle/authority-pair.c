@@ -32,7 +32,7 @@ found(void *context, const void *id, size_t id_size, const char *label, CK_KEY_T
 {
 	struct reading *reading = context;
 	struct kms_listing *listing = &reading->listing;
-	struct kms_listed *keys;
+	struct kms_listing_key *keys;
 	CK_RV rv;
 
 	(void)key_type;
@@ -48,7 +48,7 @@ found(void *context, const void *id, size_t id_size, const char *label, CK_KEY_T
 		listing->keys = keys;
 	}
 	keys = &listing->keys[listing->count];
-	*keys = (struct kms_listed){ .id = BUFFER_INIT };
+	*keys = (struct kms_listing_key){ .id = BUFFER_INIT };
 	rv = buffer_set(&keys->id, id, id_size);
 	if (rv != CKR_OK)
 		return rv;
@@ -99,7 +99,7 @@ authority_find(struct kms *kms, const struct kms_listing *listing,
 	/* First those labelled as an authority, then all: it may have come from elsewhere. */
 	for (int labelled = 1; labelled >= 0; labelled--) {
 		for (size_t i = 0; i < listing->count; i++) {
-			const struct kms_listed *key = &listing->keys[i];
+			const struct kms_listing_key *key = &listing->keys[i];
 			bool equal;
 
 			if (key->authority != (labelled == 1))

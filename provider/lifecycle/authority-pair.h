@@ -7,7 +7,7 @@
 
 /* The private keys of the KMS, as far as init must know them. */
 struct kms_listing {
-	struct kms_listed {
+	struct kms_listing_key {
 		struct buffer id; /* owned */
 		bool authority;   /* labelled as an authority */
 		bool own;         /* … of this token */
