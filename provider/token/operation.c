@@ -173,8 +173,9 @@ sign_value(struct operation *operation, const void *value, size_t size,
 	                         &block);
 	if (rv != CKR_OK)
 		return rv;
-	rv = kms_sign(operation->token->kms, &operation->key->kms, &plan.primitive, block.data,
-	              block.size, token_deadline(operation->token), ret_signature,
+	/* An empty message (Ed25519) is one all the same: it has an address. */
+	rv = kms_sign(operation->token->kms, &operation->key->kms, &plan.primitive,
+	              block.data != NULL ? block.data : (const void *)"", block.size, token_deadline(operation->token), ret_signature,
 	              &signature_size);
 	buffer_clear(&block);
 	if (rv != CKR_OK)
