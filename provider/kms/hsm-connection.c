@@ -209,6 +209,7 @@ look_for_token(struct hsm *hsm, uint32_t epoch)
 	hsm->connected = rv == CKR_OK;
 	hsm->slot = slot;
 	hsm->login_required = (flags & CKF_LOGIN_REQUIRED) != 0;
+	hsm->write_protected = (flags & CKF_WRITE_PROTECTED) != 0;
 	hsm->logged_in = hsm->connected && !hsm->login_required;
 	new_generation_locked(hsm);
 	monitor_unlock(&hsm->monitor);

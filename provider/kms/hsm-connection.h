@@ -40,6 +40,7 @@ struct hsm {
 	CK_SLOT_ID slot;
 	uint32_t generation;     /* another one: sessions or handles may have been lost; never 0 */
 	bool login_required;
+	bool write_protected;
 	bool logged_in;
 	bool login_ours;         /* our C_Login did it */
 	unsigned failures;       /* of the device, in a row */

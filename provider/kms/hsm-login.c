@@ -61,7 +61,7 @@ log_in(struct hsm *hsm, const void *pin, size_t pin_size, struct kms_attempt *at
 		hsm_module_leave(hsm->module);
 		return CKR_SESSION_CLOSED;
 	}
-	rv = hsm_session_take(hsm, HSM_PUBLIC, epoch, attempt, &session);
+	rv = hsm_session_take(hsm, false, epoch, attempt, &session);
 	if (rv != CKR_OK)
 		return rv;
 	rv = call_login(&session, pin, pin_size);

@@ -92,6 +92,23 @@ call_generate(const struct hsm_session *session, const struct kms_pair *pair,
 	return rv;
 }
 
+/* Asked beforehand: SoftHSM answers CKR_GENERAL_ERROR to a size it does not have. */
+static CK_RV
+check_algorithm(const struct hsm_session *session, const struct algorithm *algorithm)
+{
+	CK_MECHANISM_INFO info;
+	CK_RV rv;
+
+	rv = session->functions->C_GetMechanismInfo(session->slot, algorithm->generate, &info);
+	if (rv != CKR_OK)
+		return rv;
+	/* HSMs do not agree on how many bits a curve has. */
+	if (algorithm->key_type == CKK_RSA &&
+	    (algorithm->bits < info.ulMinKeySize || algorithm->bits > info.ulMaxKeySize))
+		return CKR_KEY_SIZE_RANGE;
+	return CKR_OK;
+}
+
 CK_RV
 hsm_pair_generate(const struct hsm_session *session, const struct kms_pair *pair,
                   struct buffer *ret_spki)
@@ -99,7 +116,9 @@ hsm_pair_generate(const struct hsm_session *session, const struct kms_pair *pair
 	CK_OBJECT_HANDLE public_key = 0, private_key = 0;
 	CK_RV rv;
 
-	rv = call_generate(session, pair, &public_key, &private_key);
+	rv = check_algorithm(session, pair->algorithm);
+	if (rv == CKR_OK)
+		rv = call_generate(session, pair, &public_key, &private_key);
 	if (rv != CKR_OK)
 		return rv;
 	rv = hsm_object_check_sealed(session, private_key);

@@ -9,17 +9,19 @@
 /* How often others may take away what was just prepared. */
 #define PREPARE_TRIES 4
 
-/* Opens a session; when the HSM has no more, waits for one that another thread gives back. */
+/*
+ * Opens a session; when the HSM has no more, takes one that another thread gives back
+ * meanwhile. All can write: with few of them, or one, there is none to spare for reading,
+ * and the login ends when the last one is closed.
+ */
 static CK_RV
 open_session(struct hsm_session *session)
 {
-	bool write = session->need == HSM_WRITE;
-	CK_FLAGS flags = CKF_SERIAL_SESSION | (write ? CKF_RW_SESSION : 0);
+	CK_FLAGS flags = CKF_SERIAL_SESSION | (session->write ? CKF_RW_SESSION : 0);
 	struct kms_attempt *attempt = session->attempt;
 	struct hsm *hsm = session->hsm;
-	CK_SESSION_HANDLE spare = 0;
 	struct deadline pause;
-	bool have_spare;
+	bool found;
 	CK_RV rv;
 
 	for (;;) {
@@ -33,23 +35,13 @@ open_session(struct hsm_session *session)
 		monitor_lock(&hsm->monitor);
 		if (hsm->idle_count == 0)
 			(void)!monitor_wait(&hsm->monitor, pause);
-		have_spare = hsm->idle_count > 0;
-		if (have_spare)
-			spare = hsm->idle[--hsm->idle_count];
+		found = hsm->generation == session->generation && hsm->idle_count > 0;
+		if (found)
+			session->handle = hsm->idle[--hsm->idle_count];
 		monitor_unlock(&hsm->monitor);
-		if (have_spare && !write) {
-			session->handle = spare;
+		if (found)
 			return CKR_OK;
-		}
-		if (have_spare)
-			(void)session->functions->C_CloseSession(spare);
 	}
-}
-
-static bool
-needs_login(enum hsm_need need)
-{
-	return need == HSM_USER || need == HSM_WRITE;
 }
 
 /* Enters the module and takes the lock with all that is needed in place, else neither. */
@@ -78,7 +70,7 @@ enter_ready_locked(struct hsm *hsm, bool login, struct kms_attempt *attempt, uin
 }
 
 CK_RV
-hsm_session_take(struct hsm *hsm, enum hsm_need need, uint32_t epoch,
+hsm_session_take(struct hsm *hsm, bool login, uint32_t epoch,
                  struct kms_attempt *attempt, struct hsm_session *ret_session)
 {
 	struct hsm_session session = {
@@ -88,13 +80,13 @@ hsm_session_take(struct hsm *hsm, enum hsm_need need, uint32_t epoch,
 		.slot = hsm->slot,
 		.epoch = epoch,
 		.generation = hsm->generation,
-		.need = need,
-		.login = needs_login(need) && hsm->login_required,
+		.login = login && hsm->login_required,
+		.write = !hsm->write_protected,
 	};
 	bool found;
 	CK_RV rv;
 
-	found = need != HSM_WRITE && hsm->idle_count > 0;
+	found = hsm->idle_count > 0;
 	if (found)
 		session.handle = hsm->idle[--hsm->idle_count];
 	monitor_unlock(&hsm->monitor);
@@ -110,16 +102,15 @@ hsm_session_take(struct hsm *hsm, enum hsm_need need, uint32_t epoch,
 }
 
 static CK_RV
-borrow(struct hsm *hsm, enum hsm_need need, struct kms_attempt *attempt,
-       struct hsm_session *ret_session)
+borrow(struct hsm *hsm, bool login, struct kms_attempt *attempt, struct hsm_session *ret_session)
 {
 	uint32_t epoch;
 	CK_RV rv;
 
-	rv = enter_ready_locked(hsm, needs_login(need), attempt, &epoch);
+	rv = enter_ready_locked(hsm, login, attempt, &epoch);
 	if (rv != CKR_OK)
 		return rv;
-	return hsm_session_take(hsm, need, epoch, attempt, ret_session);
+	return hsm_session_take(hsm, login, epoch, attempt, ret_session);
 }
 
 CK_RV
@@ -128,14 +119,12 @@ hsm_session_borrow(struct hsm *hsm, enum hsm_need need, struct kms_attempt *atte
 {
 	CK_RV rv;
 
-	if (need != HSM_EITHER)
-		return borrow(hsm, need, attempt, ret_session);
-	rv = borrow(hsm, HSM_USER, attempt, ret_session);
-	if (rv != CKR_USER_NOT_LOGGED_IN)
+	rv = borrow(hsm, need != HSM_PUBLIC, attempt, ret_session);
+	if (rv != CKR_USER_NOT_LOGGED_IN || need != HSM_EITHER)
 		return rv;
 	attempt->final = false;
 	attempt->unasked = false;
-	return borrow(hsm, HSM_PUBLIC, attempt, ret_session);
+	return borrow(hsm, false, attempt, ret_session);
 }
 
 /* The session, the login and the token: is all that was borrowed still there? */
@@ -193,10 +182,9 @@ judge(CK_RV rv)
 
 /* May the session be kept? Some calls leave an operation behind in it. */
 static bool
-is_reusable(const struct hsm_session *session, CK_RV rv)
+is_reusable(CK_RV rv)
 {
-	return session->need != HSM_WRITE && rv != CKR_BUFFER_TOO_SMALL &&
-	       rv != CKR_OPERATION_ACTIVE;
+	return rv != CKR_BUFFER_TOO_SMALL && rv != CKR_OPERATION_ACTIVE;
 }
 
 /* Gone in the HSM, or of another epoch: its number may be another's session by now. */
@@ -244,7 +232,7 @@ hsm_session_return(struct hsm_session *session, CK_RV rv)
 		hsm->failures = 0;
 	gone = is_gone(session, rv, hsm->epoch);
 	/* What is kept of a lost connection is closed when there is one again. */
-	kept = !gone && same && is_reusable(session, rv) && hsm->idle_count < HSM_IDLE_MAX;
+	kept = !gone && same && is_reusable(rv) && hsm->idle_count < HSM_IDLE_MAX;
 	if (kept)
 		hsm->idle[hsm->idle_count++] = session->handle;
 	monitor_announce(&hsm->monitor);

@@ -16,7 +16,6 @@ enum hsm_need {
 	HSM_PUBLIC, /* no login */
 	HSM_USER,   /* a login */
 	HSM_EITHER, /* a login if there is a PIN, else without */
-	HSM_WRITE,  /* a login, and a session that may change token objects */
 };
 
 struct hsm_session {
@@ -26,15 +25,15 @@ struct hsm_session {
 	CK_SESSION_HANDLE handle;
 	CK_SLOT_ID slot;
 	uint32_t epoch, generation;
-	enum hsm_need need;
-	bool login; /* and the token has one */
+	bool login; /* needed, and the token has one */
+	bool write;
 };
 
 /* Connects, logs in, finds or opens a session: as needed. PKCS#11's codes, and CKR_DEVICE_ERROR when the deadline passed. */
 MUST_USE CK_RV hsm_session_borrow(struct hsm *hsm, enum hsm_need need,
                                   struct kms_attempt *attempt, struct hsm_session *ret_session);
 /* The second half of it: the caller is inside the module, in this epoch, and holds the lock of a connected hsm; the lock is released. After a failure it is outside. */
-MUST_USE CK_RV hsm_session_take(struct hsm *hsm, enum hsm_need need, uint32_t epoch,
+MUST_USE CK_RV hsm_session_take(struct hsm *hsm, bool login, uint32_t epoch,
                                 struct kms_attempt *attempt, struct hsm_session *ret_session);
 /*
  * Ends a borrowing with the result of the call. When rv leaves open whether the call or the

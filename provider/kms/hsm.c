@@ -158,7 +158,8 @@ ping(void *state, void *argument, struct kms_attempt *attempt)
 	rv = session.functions->C_GetTokenInfo(session.slot, &token);
 	if (rv == CKR_OK)
 		rv = session.functions->C_GetSessionInfo(session.handle, &info);
-	if (rv == CKR_OK && session.login && info.state != CKS_RO_USER_FUNCTIONS)
+	if (rv == CKR_OK && session.login && info.state != CKS_RO_USER_FUNCTIONS &&
+	    info.state != CKS_RW_USER_FUNCTIONS)
 		rv = CKR_USER_NOT_LOGGED_IN;
 	return hsm_session_return(&session, rv);
 }
@@ -170,7 +171,7 @@ generate(void *state, void *argument, struct kms_attempt *attempt)
 	struct hsm_session session;
 	CK_RV rv;
 
-	rv = hsm_session_borrow(state, HSM_WRITE, attempt, &session);
+	rv = hsm_session_borrow(state, HSM_USER, attempt, &session);
 	if (rv != CKR_OK)
 		return rv;
 	rv = hsm_pair_generate(&session, request->pair, request->ret_spki);
@@ -201,7 +202,7 @@ destroy(void *state, void *argument, struct kms_attempt *attempt)
 	struct hsm_session session;
 	CK_RV rv;
 
-	rv = hsm_session_borrow(state, HSM_WRITE, attempt, &session);
+	rv = hsm_session_borrow(state, HSM_USER, attempt, &session);
 	if (rv != CKR_OK)
 		return rv;
 	rv = hsm_pair_destroy(&session, request->id, request->id_size);
