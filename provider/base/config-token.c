@@ -6,6 +6,7 @@
 
 #include "base/algorithm.h"
 #include "base/clock.h"
+#include "base/endpoint.h"
 #include "base/text.h"
 
 #include <p11-kit/uri.h>
@@ -118,20 +119,12 @@ uri_fault(P11KitUri *uri)
 }
 
 static bool
-set_kms(const struct key *key, void *field, const char *value, char **ret_why)
+set_hsm(const struct key *key, char **field, const char *value, char **ret_why)
 {
-	P11KitUri *uri = NULL;
+	P11KitUri *uri = p11_kit_uri_new();
 	const char *fault;
 	bool done = false;
 
-	if (strncmp(value, "kmip:", 5) == 0)
-		return refuse(ret_why, key,
-		              "is a KMIP server, which this version does not support; name an HSM by "
-		              "its pkcs11: URI");
-	if (strncmp(value, "pkcs11:", 7) != 0)
-		return refuse(ret_why, key,
-		              "is not a pkcs11: URI; write pkcs11:token=LABEL?module-path=/PATH");
-	uri = p11_kit_uri_new();
 	if (uri == NULL)
 		return refuse(ret_why, key, "can't be kept: out of memory");
 	if (p11_kit_uri_parse(value, P11_KIT_URI_FOR_ANY, uri) != P11_KIT_URI_OK)
@@ -144,6 +137,40 @@ set_kms(const struct key *key, void *field, const char *value, char **ret_why)
 		done = take_text(key, field, value, ret_why);
 	p11_kit_uri_free(uri);
 	return done;
+}
+
+static bool
+set_kmip(const struct key *key, char **field, const char *value, char **ret_why)
+{
+	struct endpoint *servers = NULL;
+	const char *fault = NULL;
+	size_t count = 0;
+
+	if (!endpoints_parse(value, "kmip", CONFIG_KMIP_PORT, &servers, &count, &fault))
+		return refuse(ret_why, key, fault);
+	endpoints_free(servers, count);
+	return take_text(key, field, value, ret_why);
+}
+
+static bool
+set_kms(const struct key *key, void *field, const char *value, char **ret_why)
+{
+	if (strncmp(value, "kmip:", 5) == 0)
+		return set_kmip(key, field, value, ret_why);
+	if (strncmp(value, "pkcs11:", 7) == 0)
+		return set_hsm(key, field, value, ret_why);
+	return refuse(ret_why, key,
+	              "is neither a pkcs11: nor a kmip: URI; write "
+	              "pkcs11:token=LABEL?module-path=/PATH or kmip://HOST:PORT");
+}
+
+/* A user's name. */
+static bool
+set_name(const struct key *key, void *field, const char *value, char **ret_why)
+{
+	if (value[0] == '\0' || !text_printable(value, strlen(value)))
+		return refuse(ret_why, key, "is empty or not UTF-8; correct it");
+	return take_text(key, field, value, ret_why);
 }
 
 static bool
@@ -243,6 +270,12 @@ static const struct key keys[] = {
 	{ "keep-pin", set_choice, FIELD(keep_pin), 0, 0, { "no", "yes" } },
 	{ "legacy-decrypt", set_choice, FIELD(legacy_decrypt), 0, 0, { "no", "yes" } },
 	{ "same-label", set_choice, FIELD(refuse_same_label), 0, 0, { "rotate", "refuse" } },
+	{ "tls-ca", set_path, FIELD(tls_ca), 0, 0, { NULL, NULL } },
+	{ "tls-certificate", set_path, FIELD(tls_certificate), 0, 0, { NULL, NULL } },
+	{ "tls-key", set_path, FIELD(tls_key), 0, 0, { NULL, NULL } },
+	{ "tls-crl", set_path, FIELD(tls_crl), 0, 0, { NULL, NULL } },
+	{ "kmip-username", set_name, FIELD(kmip_username), 0, 0, { NULL, NULL } },
+	{ "kmip-password-source", set_pin_source, FIELD(kmip_password_source), 0, 0, { NULL, NULL } },
 };
 
 bool
@@ -273,6 +306,12 @@ config_token_clear(struct config_token *token)
 	free(token->registry);
 	free(token->authority);
 	free(token->algorithm);
+	free(token->tls_ca);
+	free(token->tls_certificate);
+	free(token->tls_key);
+	free(token->tls_crl);
+	free(token->kmip_username);
+	free(token->kmip_password_source);
 	memset(token, 0, sizeof *token);
 }
 
@@ -294,9 +333,37 @@ config_token_set(struct config_token *token, unsigned *given, const char *key, c
 }
 
 bool
+config_token_is_kmip(const struct config_token *token)
+{
+	return token->kms != NULL && strncmp(token->kms, "kmip:", 5) == 0;
+}
+
+/* What a KMIP server needs, and what makes no sense without one. */
+static const char *
+kmip_fault(const struct config_token *token)
+{
+	if (!config_token_is_kmip(token)) {
+		if (token->tls_ca != NULL || token->tls_certificate != NULL || token->tls_key != NULL ||
+		    token->tls_crl != NULL || token->kmip_username != NULL ||
+		    token->kmip_password_source != NULL)
+			return "kmip: URI as its kms; add one, or remove its tls- and kmip- settings";
+		return NULL;
+	}
+	if (token->tls_ca == NULL)
+		return "tls-ca; add tls-ca = /PATH of the certificate of the KMIP server's CA";
+	if (token->tls_certificate == NULL)
+		return "tls-certificate; add tls-certificate = /PATH of the client's certificate";
+	if (token->tls_key == NULL)
+		return "tls-key; add tls-key = /PATH of the client's private key";
+	if (token->kmip_password_source != NULL && token->kmip_username == NULL)
+		return "kmip-username for its kmip-password-source; add one, or remove the other";
+	return NULL;
+}
+
+bool
 config_token_check(const struct config_token *token, char **ret_why)
 {
-	const char *fault = NULL;
+	const char *fault;
 
 	if (token->registry == NULL)
 		fault = "registry; add registry = /PATH";
@@ -304,6 +371,8 @@ config_token_check(const struct config_token *token, char **ret_why)
 		fault = "authority; add authority = /PATH";
 	else if (token->pin_source != NULL && token->kms == NULL)
 		fault = "kms for its pin-source; add kms, or remove pin-source";
+	else
+		fault = kmip_fault(token);
 	if (fault == NULL)
 		return true;
 	*ret_why = text_format("token %s has no %s", token->name, fault);

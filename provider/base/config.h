@@ -11,11 +11,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The port of KMIP that IANA has assigned. */
+#define CONFIG_KMIP_PORT "5696"
+
 /* One [token NAME] section. Strings are owned by the struct config, NULL when not given. */
 struct config_token {
 	char *name;            /* 1 to 32 bytes: the token's label */
 	unsigned line;         /* where its section begins */
-	char *kms;             /* PKCS#11 URI with module-path; NULL on a host without a KMS */
+	char *kms;             /* PKCS#11 URI with module-path, or kmip://…; NULL on a host without a KMS */
 	char *pin_source;      /* path; NULL: C_Login's PIN goes to the KMS */
 	char *registry;        /* path; required */
 	char *authority;       /* path of the pinned authority (PEM); required */
@@ -27,6 +30,14 @@ struct config_token {
 	bool keep_pin;         /* default yes */
 	bool legacy_decrypt;   /* default no */
 	bool refuse_same_label; /* same-label = refuse (default: rotate) */
+
+	/* For kmip:// only; paths. */
+	char *tls_ca;          /* PEM certificates; required */
+	char *tls_certificate; /* PEM, the client's and what leads up to its CA; required */
+	char *tls_key;         /* PEM, perhaps encrypted; required */
+	char *tls_crl;         /* PEM revocation lists; NULL: none are looked at */
+	char *kmip_username;   /* NULL: the certificate alone says who we are */
+	char *kmip_password_source; /* NULL: the PIN is the password */
 };
 
 struct config {
@@ -46,6 +57,9 @@ char *config_path(void);
  */
 MUST_USE bool config_read(const char *path, struct config **ret_config, char **ret_why);
 void config_free(struct config **config);
+
+/* Is its KMS a KMIP server? */
+bool config_token_is_kmip(const struct config_token *token);
 
 /* By name; name NULL takes the only one. NULL when there is none such. Borrowed. */
 const struct config_token *config_token_find(const struct config *config, const char *name);

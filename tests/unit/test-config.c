@@ -353,13 +353,12 @@ START_TEST(kms_is_a_token_uri)
 {
 	assert_good_setting("kms = pkcs11:?module-path=/m.so");
 	assert_good_setting("kms = pkcs11:token=a%20b;serial=1;manufacturer=m;model=x?module-path=/m.so");
-	assert_bad_setting("kms = kmip://kms1.example:5696",
-	                   "kms is a KMIP server, which this version does not support; name an HSM by "
-	                   "its pkcs11: URI");
 	assert_bad_setting("kms = /usr/lib/softhsm/libsofthsm2.so",
-	                   "kms is not a pkcs11: URI; write pkcs11:token=LABEL?module-path=/PATH");
+	                   "kms is neither a pkcs11: nor a kmip: URI; write "
+	                   "pkcs11:token=LABEL?module-path=/PATH or kmip://HOST:PORT");
 	assert_bad_setting("kms =",
-	                   "kms is not a pkcs11: URI; write pkcs11:token=LABEL?module-path=/PATH");
+	                   "kms is neither a pkcs11: nor a kmip: URI; write "
+	                   "pkcs11:token=LABEL?module-path=/PATH or kmip://HOST:PORT");
 	assert_bad_setting("kms = pkcs11:token=%zz?module-path=/m.so",
 	                   "kms is not a well-formed pkcs11: URI; see RFC 7512");
 	assert_bad_setting("kms = pkcs11:token",
@@ -373,6 +372,81 @@ START_TEST(kms_is_a_token_uri)
 	                   "kms has no module-path; add ?module-path=/PATH of the HSM's PKCS#11 module");
 	assert_bad_setting("kms = pkcs11:token=t?module-path=m.so",
 	                   "kms has a module-path that is not absolute; begin the path with /");
+}
+END_TEST
+
+#define KMIP "kmip://kms1.example:5696,[2001:db8::1]"
+#define TLS "tls-ca = /ca.pem\ntls-certificate = /c.pem\ntls-key = /k.pem\n"
+
+START_TEST(kms_is_a_list_of_kmip_servers)
+{
+	struct config *config = read_good(
+		"[token t]\n" PATHS "kms = " KMIP "\n"
+		"tls-ca = /etc/ca.pem\n"
+		"tls-certificate = /etc/client.pem\n"
+		"tls-key = /etc/client.key\n"
+		"tls-crl = /etc/crl.pem\n"
+		"kmip-username = J\xc3\xb6rg\n"
+		"kmip-password-source = file:/etc/pass%20word\n");
+	const struct config_token *token = &config->tokens[0];
+
+	ck_assert(config_token_is_kmip(token));
+	ck_assert_str_eq(token->kms, KMIP);
+	ck_assert_str_eq(token->tls_ca, "/etc/ca.pem");
+	ck_assert_str_eq(token->tls_certificate, "/etc/client.pem");
+	ck_assert_str_eq(token->tls_key, "/etc/client.key");
+	ck_assert_str_eq(token->tls_crl, "/etc/crl.pem");
+	ck_assert_str_eq(token->kmip_username, "J\xc3\xb6rg");
+	ck_assert_str_eq(token->kmip_password_source, "/etc/pass word");
+	config_free(&config);
+
+	config = read_good("[token t]\n" PATHS "kms = " HSM "\n");
+	ck_assert(!config_token_is_kmip(&config->tokens[0]));
+	ck_assert_ptr_null(config->tokens[0].tls_ca);
+	config_free(&config);
+	config = read_good("[token t]\n" PATHS);
+	ck_assert(!config_token_is_kmip(&config->tokens[0]));
+	config_free(&config);
+
+	assert_bad_setting("kms = kmip://kms1.example/path\n" TLS,
+	                   "kms has a path; name hosts and ports only");
+	assert_bad_setting("kms = kmip://user:4711@kms1.example\n" TLS,
+	                   "kms has a user; give a user's name as a setting of its own");
+	assert_bad_setting("kms = kmip://kms1.example,\n" TLS,
+	                   "kms has something that is neither a host's name nor an IP address");
+	assert_bad_setting("tls-ca = ca.pem", "tls-ca is not an absolute path; begin it with /");
+	assert_bad_setting("kmip-username =", "kmip-username is empty or not UTF-8; correct it");
+	assert_bad_setting("kmip-password-source = 4711",
+	                   "kmip-password-source is neither an absolute path nor a file: URI; put the "
+	                   "PIN into a file and name the file");
+}
+END_TEST
+
+START_TEST(kmip_servers_need_certificates)
+{
+	static const char *const alone[] = {
+		TLS, "tls-crl = /crl\n", "kmip-username = u\n", "kmip-password-source = /p\n",
+		"kms = " HSM "\n" TLS,
+	};
+
+	assert_bad("[token t]\n" PATHS "kms = " KMIP "\ntls-certificate = /c\ntls-key = /k\n",
+	           "1: token t has no tls-ca; add tls-ca = /PATH of the certificate of the KMIP "
+	           "server's CA");
+	assert_bad("[token t]\n" PATHS "kms = " KMIP "\ntls-ca = /ca\ntls-key = /k\n",
+	           "1: token t has no tls-certificate; add tls-certificate = /PATH of the client's "
+	           "certificate");
+	assert_bad("[token t]\n" PATHS "kms = " KMIP "\ntls-ca = /ca\ntls-certificate = /c\n",
+	           "1: token t has no tls-key; add tls-key = /PATH of the client's private key");
+	assert_bad("[token t]\n" PATHS "kms = " KMIP "\n" TLS "kmip-password-source = /p\n",
+	           "1: token t has no kmip-username for its kmip-password-source; add one, or remove "
+	           "the other");
+	for (size_t i = 0; i < sizeof alone / sizeof *alone; i++) {
+		char content[512];
+
+		snprintf(content, sizeof content, "[token t]\n" PATHS "%s", alone[i]);
+		assert_bad(content, "1: token t has no kmip: URI as its kms; add one, or remove its "
+		                    "tls- and kmip- settings");
+	}
 }
 END_TEST
 
@@ -654,6 +728,8 @@ refusals(void)
 	tcase_add_test(tcase, keys_of_a_token);
 	tcase_add_test(tcase, paths_are_absolute_and_needed);
 	tcase_add_test(tcase, kms_is_a_token_uri);
+	tcase_add_test(tcase, kms_is_a_list_of_kmip_servers);
+	tcase_add_test(tcase, kmip_servers_need_certificates);
 	tcase_add_test(tcase, pins_stay_out_of_the_file);
 	tcase_add_test(tcase, pin_source_is_a_path_or_a_file_uri);
 	tcase_add_test(tcase, choices_are_literal);
