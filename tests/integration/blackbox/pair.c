@@ -140,18 +140,21 @@ pairs_make(void)
 void
 pairs_destroy(void)
 {
+	static const CK_OBJECT_CLASS classes[] = { CKO_PRIVATE_KEY, CKO_PUBLIC_KEY };
 	CK_SESSION_HANDLE session = session_user(CKF_RW_SESSION);
 
 	for (enum pair_kind kind = 0; kind < PAIR_KINDS; kind++) {
-		CK_ATTRIBUTE sought =
-			ATTRIBUTE(CKA_LABEL, pair_label(kind), strlen(pair_label(kind)));
-		CK_OBJECT_HANDLE objects[8];
-		CK_ULONG count = find_all(session, &sought, 1, objects, COUNT(objects));
-
 		/* Where both halves are one thing, the second is gone with the first. */
-		for (CK_ULONG i = 0; i < count; i++)
-			expect_any(p11->C_DestroyObject(session, objects[i]), CKR_OK,
-			           CKR_OBJECT_HANDLE_INVALID);
+		for (size_t i = 0; i < COUNT(classes); i++) {
+			CK_ATTRIBUTE sought[] = {
+				ATTRIBUTE(CKA_CLASS, &classes[i], sizeof(classes[i])),
+				ATTRIBUTE(CKA_ID, ids[kind], sizeof(ids[kind])),
+			};
+			CK_OBJECT_HANDLE object;
+
+			if (find_all(session, sought, COUNT(sought), &object, 1) > 0)
+				expect(CKR_OK, p11->C_DestroyObject(session, object));
+		}
 	}
 }
 
