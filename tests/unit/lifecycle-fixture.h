@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A token that is set up: SoftHSM2, registry, authority; and its lifecycle, open. */
+#ifndef P11_KMS_TESTS_LIFECYCLE_FIXTURE_H
+#define P11_KMS_TESTS_LIFECYCLE_FIXTURE_H
+
+#include "kms-fixture.h"
+#include "lifecycle/lifecycle.h"
+
+extern struct authority *authority;
+extern struct registry *registry;
+extern struct lifecycle *lifecycle;
+
+/* The KMS and the configuration only: init was not run. */
+void bare_setup(void);
+void bare_teardown(void);
+/* And init, and all open. */
+void lifecycle_setup(void);
+void lifecycle_teardown(void);
+/* Opens, and closes, what lifecycle_setup opens. */
+void lifecycle_begin(void);
+void lifecycle_end(void);
+
+/* Ends the test when it fails. Caller frees. */
+struct version *make(const char *name, const char *algorithm, unsigned usage);
+struct version *make_by(const struct create_request *request);
+/* Reads it again; caller frees. */
+struct version *reread(const struct version *version);
+enum version_state state_of(const struct version *version);
+/* The current version's number, 0: none. */
+int64_t current_number(const char *name);
+size_t intent_count(void);
+/* Private keys in the KMS. */
+size_t pair_count(void);
+/* Runs SQL on the registry's file, as no program of ours would. */
+void meddle(const char *sql);
+
+#endif

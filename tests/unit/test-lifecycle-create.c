@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lifecycle-fixture.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DAY INT64_C(86400)
+
+static CK_RV
+try_create(const struct create_request *request)
+{
+	struct version *version = NULL;
+	CK_RV rv;
+
+	rv = lifecycle_create(lifecycle, request, soon(), &version);
+	version_free(&version);
+	return rv;
+}
+
+START_TEST(makes_a_key)
+{
+	struct version *version = make("job-42", "p-256", 0);
+	struct key_record *key = NULL;
+	struct buffer spki = BUFFER_INIT;
+
+	ck_assert_str_eq(version->name, "job-42");
+	ck_assert_int_eq(version->number, 1);
+	ck_assert_uint_eq(version->id.size, 16);
+	ck_assert_int_gt(version->object, 0);
+	ck_assert_int_eq(version->state, STATE_ACTIVE);
+	ck_assert(version->local);
+	ck_assert_uint_eq(version->usage, USAGE_SIGN | USAGE_DERIVE);
+	ck_assert_int_eq(version->protect_until, version->protect_from + 97 * DAY);
+	ck_assert_uint_eq(kms_public_key(kms, version->id.data, version->id.size, soon(), &spki),
+	                  CKR_OK);
+	ck_assert(buffer_equal(&version->spki, spki.data, spki.size));
+	ck_assert_uint_eq(registry_key(registry, "job-42", &key), CKR_OK);
+	ck_assert_ptr_eq(key->algorithm, algorithm_by_name("p-256"));
+	ck_assert_int_eq(key->rotate_every, 90 * DAY);
+	ck_assert_int_eq(key->destroy_after, 30 * DAY);
+	ck_assert_int_eq(lifecycle_next_rotation(key, version), version->protect_from + 90 * DAY);
+	ck_assert_uint_eq(intent_count(), 0);
+	key_record_free(&key);
+	buffer_clear(&spki);
+	version_free(&version);
+}
+END_TEST
+
+START_TEST(makes_every_algorithm)
+{
+	const struct algorithm *algorithm = algorithm_at((size_t)_i);
+	struct create_request request = {
+		.name = algorithm->name, .algorithm = algorithm, .rotate_every = 0
+	};
+	struct version *version;
+
+	if (algorithm->bits == 4096)
+		return; /* takes long */
+	version = make_by(&request);
+	ck_assert_ptr_eq(version->algorithm, algorithm);
+	ck_assert_int_eq(version->protect_until, 0);
+	version_free(&version);
+}
+END_TEST
+
+START_TEST(rotates)
+{
+	struct create_request request = { .name = "job", .rotate_every = -1, .rotation_only = true };
+	struct version *first = make("job", "rsa-2048", USAGE_DECRYPT), *second, *old;
+
+	second = make_by(&request);
+	ck_assert_int_eq(second->number, 2);
+	ck_assert_ptr_eq(second->algorithm, first->algorithm);
+	ck_assert_uint_eq(second->usage, USAGE_DECRYPT);
+	ck_assert_int_eq(state_of(second), STATE_ACTIVE);
+	old = reread(first);
+	ck_assert_int_eq(old->state, STATE_DEACTIVATED);
+	ck_assert_int_le(old->protect_until, clock_now());
+	ck_assert_int_ne(old->protect_until, 0);
+	ck_assert_int_eq(current_number("job"), 2);
+	version_free(&old);
+	version_free(&first);
+	version_free(&second);
+}
+END_TEST
+
+START_TEST(takes_over_another_algorithm)
+{
+	struct create_request request = {
+		.name = "job", .algorithm = algorithm_by_name("ed25519"), .rotate_every = -1
+	};
+	struct create_request again = { .name = "job", .rotate_every = -1 };
+	struct version *first = make("job", "rsa-2048", 0), *second, *third;
+
+	second = make_by(&request);
+	ck_assert_uint_eq(second->usage, USAGE_SIGN);
+	third = make_by(&again);
+	ck_assert_ptr_eq(third->algorithm, request.algorithm);
+	version_free(&first);
+	version_free(&second);
+	version_free(&third);
+}
+END_TEST
+
+START_TEST(names_by_the_id)
+{
+	struct create_request request = { .id = "\x01\xab", .id_size = 2, .rotate_every = -1 };
+	struct version *version = make_by(&request);
+
+	ck_assert_str_eq(version->name, "01ab");
+	ck_assert(buffer_equal(&version->id, "\x01\xab", 2));
+	version_free(&version);
+}
+END_TEST
+
+START_TEST(keeps_the_given_period_and_subject)
+{
+	int64_t from = clock_now() + DAY;
+	struct create_request request = {
+		.name = "job", .rotate_every = -1, .protect_from = from, .protect_until = from + DAY,
+		.subject = "\x30\x00", .subject_size = 2,
+	};
+	struct version *version = make_by(&request);
+
+	ck_assert_int_eq(version->protect_from, from);
+	ck_assert_int_eq(version->protect_until, from + DAY);
+	ck_assert(buffer_equal(&version->subject, "\x30\x00", 2));
+	version_free(&version);
+}
+END_TEST
+
+START_TEST(refuses_bad_requests)
+{
+	static const unsigned char id[] = { 1, 2, 3 };
+	struct create_request good = { .name = "job", .rotate_every = -1 }, bad;
+	struct version *version;
+	size_t pairs;
+
+	bad = good;
+	bad.rotation_only = true;
+	ck_assert_uint_eq(try_create(&bad), CKR_OBJECT_HANDLE_INVALID);
+	good.id = id;
+	good.id_size = sizeof id;
+	version = make_by(&good);
+	pairs = pair_count();
+	bad = good;
+	ck_assert_uint_eq(try_create(&bad), CKR_ATTRIBUTE_VALUE_INVALID);
+	bad.id = "other";
+	bad.id_size = 0;
+	ck_assert_uint_eq(try_create(&bad), CKR_ATTRIBUTE_VALUE_INVALID);
+	bad.id_size = RECORD_ID_MAX + 1;
+	ck_assert_uint_eq(try_create(&bad), CKR_ATTRIBUTE_VALUE_INVALID);
+	bad = (struct create_request){ .name = "job", .rotate_every = -1, .new_key_only = true };
+	ck_assert_uint_eq(try_create(&bad), CKR_ATTRIBUTE_VALUE_INVALID);
+	bad = (struct create_request){ .name = "job@1", .rotate_every = -1 };
+	ck_assert_uint_eq(try_create(&bad), CKR_ATTRIBUTE_VALUE_INVALID);
+	bad = (struct create_request){ .name = "p", .rotate_every = -1, .usage = USAGE_DECRYPT };
+	ck_assert_uint_eq(try_create(&bad), CKR_ATTRIBUTE_VALUE_INVALID);
+	bad = (struct create_request){ .name = "q", .rotate_every = -1, .protect_until = 1 };
+	ck_assert_uint_eq(try_create(&bad), CKR_ATTRIBUTE_VALUE_INVALID);
+	ck_assert_uint_eq(intent_count(), 0);
+	ck_assert_uint_eq(pair_count(), pairs);
+	version_free(&version);
+}
+END_TEST
+
+/* The KMS may be shared: what has the id there is not ours to remove. */
+START_TEST(leaves_a_foreign_pair_alone)
+{
+	struct create_request request = {
+		.name = "job", .id = kms_id, .id_size = KMS_ID_SIZE, .rotate_every = -1
+	};
+	struct buffer spki = BUFFER_INIT;
+
+	kms_generate("p-256");
+	ck_assert_uint_eq(try_create(&request), CKR_ATTRIBUTE_VALUE_INVALID);
+	ck_assert_uint_eq(kms_public_key(kms, kms_id, KMS_ID_SIZE, soon(), &spki), CKR_OK);
+	ck_assert_uint_eq(intent_count(), 0);
+	buffer_clear(&spki);
+}
+END_TEST
+
+static unsigned signs_before_fault;
+
+/* Answers with nonsense from the given signature on. */
+static CK_RV
+wrong_sign(CK_SESSION_HANDLE session, CK_BYTE *data, CK_ULONG size, CK_BYTE *signature,
+           CK_ULONG *signature_size)
+{
+	CK_RV rv = softhsm_original.C_Sign(session, data, size, signature, signature_size);
+
+	if (signature == NULL || signs_before_fault-- > 0)
+		return rv;
+	signs_before_fault = 0;
+	signature[0] = (CK_BYTE)(signature[0] ^ 1);
+	return rv;
+}
+
+static CK_RV
+generate_and_fail(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_ATTRIBUTE *public,
+                  CK_ULONG public_count, CK_ATTRIBUTE *private, CK_ULONG private_count,
+                  CK_OBJECT_HANDLE *public_key, CK_OBJECT_HANDLE *private_key)
+{
+	CK_RV rv = softhsm_original.C_GenerateKeyPair(session, mechanism, public, public_count,
+	                                              private, private_count, public_key,
+	                                              private_key);
+
+	return rv == CKR_OK ? CKR_FUNCTION_FAILED : rv;
+}
+
+START_TEST(undoes_a_pair_that_does_not_prove_itself)
+{
+	struct create_request request = { .name = "job", .rotate_every = -1 };
+	size_t pairs = pair_count();
+	CK_RV rv;
+
+	signs_before_fault = 0;
+	softhsm_functions()->C_Sign = wrong_sign;
+	rv = try_create(&request);
+	softhsm_functions()->C_Sign = softhsm_original.C_Sign;
+	ck_assert_uint_eq(rv, CKR_FUNCTION_FAILED);
+	ck_assert_uint_eq(intent_count(), 0);
+	ck_assert_uint_eq(pair_count(), pairs);
+	ck_assert_int_eq(current_number("job"), 0);
+}
+END_TEST
+
+START_TEST(undoes_what_the_kms_did_not_admit)
+{
+	struct create_request request = { .name = "job", .rotate_every = -1 };
+	size_t pairs = pair_count();
+	CK_RV rv;
+
+	softhsm_functions()->C_GenerateKeyPair = generate_and_fail;
+	rv = try_create(&request);
+	softhsm_functions()->C_GenerateKeyPair = softhsm_original.C_GenerateKeyPair;
+	ck_assert_uint_ne(rv, CKR_OK);
+	ck_assert_uint_eq(intent_count(), 0);
+	ck_assert_uint_eq(pair_count(), pairs);
+}
+END_TEST
+
+/* The proof passes (one signature), the authority's does not: nothing is written. */
+START_TEST(does_not_write_what_the_authority_did_not_sign)
+{
+	struct create_request request = { .name = "job", .rotate_every = -1 };
+	struct registry_head before, after;
+	size_t pairs = pair_count();
+	CK_RV rv;
+
+	ck_assert_uint_eq(registry_head(registry, &before), CKR_OK);
+	signs_before_fault = 1;
+	softhsm_functions()->C_Sign = wrong_sign;
+	rv = try_create(&request);
+	softhsm_functions()->C_Sign = softhsm_original.C_Sign;
+	ck_assert_uint_eq(rv, CKR_DEVICE_ERROR);
+	ck_assert_uint_eq(registry_head(registry, &after), CKR_OK);
+	ck_assert_int_eq(after.sequence, before.sequence);
+	ck_assert_uint_eq(pair_count(), pairs);
+	ck_assert_uint_eq(intent_count(), 0);
+}
+END_TEST
+
+START_TEST(leaves_to_refresh_what_it_has_no_time_for)
+{
+	struct create_request request = { .name = "job", .rotate_every = -1 };
+	struct version *version = NULL;
+
+	ck_assert_uint_eq(lifecycle_create(lifecycle, &request, deadline_in(0), &version),
+	                  CKR_DEVICE_ERROR);
+	ck_assert_uint_eq(intent_count(), 1);
+}
+END_TEST
+
+#define THREADS 4
+
+static void *
+create_in_thread(void *context)
+{
+	struct create_request request = { .name = "job", .rotate_every = -1 };
+	struct registry *own = NULL;
+	struct lifecycle *other = NULL;
+	struct version *version = NULL;
+	char *why = NULL;
+
+	(void)context;
+	ck_assert_uint_eq(registry_open(kms_config.registry, authority, REGISTRY_WRITE, &own, &why),
+	                  CKR_OK);
+	ck_assert_uint_eq(lifecycle_open(&kms_config, kms, own, authority, &other), CKR_OK);
+	ck_assert_uint_eq(lifecycle_create(other, &request, deadline_in(20000), &version), CKR_OK);
+	version_free(&version);
+	lifecycle_free(&other);
+	registry_free(&own);
+	return NULL;
+}
+
+/* Creations of one key that cross: all succeed, and one version is current, the last. */
+START_TEST(creations_may_cross)
+{
+	struct registry_search search = { .name = "job" };
+	pthread_t threads[THREADS];
+	int64_t objects[2 * THREADS];
+	size_t count;
+
+	for (size_t i = 0; i < THREADS; i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, create_in_thread, NULL), 0);
+	for (size_t i = 0; i < THREADS; i++)
+		ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+	ck_assert_uint_eq(registry_search(registry, &search, objects, 2 * THREADS, &count), CKR_OK);
+	ck_assert_uint_eq(count, THREADS);
+	search.active = true;
+	ck_assert_uint_eq(registry_search(registry, &search, objects, 2 * THREADS, &count), CKR_OK);
+	ck_assert_uint_eq(count, 1);
+	ck_assert_int_eq(current_number("job"), THREADS);
+	ck_assert_uint_eq(intent_count(), 0);
+}
+END_TEST
+
+Suite *
+unit_suite(void)
+{
+	Suite *suite = suite_create("lifecycle-create");
+	TCase *tests = tcase_create("create");
+
+	tcase_add_checked_fixture(tests, lifecycle_setup, lifecycle_teardown);
+	tcase_set_timeout(tests, 60);
+	tcase_add_test(tests, makes_a_key);
+	tcase_add_loop_test(tests, makes_every_algorithm, 0, 7);
+	tcase_add_test(tests, rotates);
+	tcase_add_test(tests, takes_over_another_algorithm);
+	tcase_add_test(tests, names_by_the_id);
+	tcase_add_test(tests, keeps_the_given_period_and_subject);
+	tcase_add_test(tests, refuses_bad_requests);
+	tcase_add_test(tests, leaves_a_foreign_pair_alone);
+	tcase_add_test(tests, undoes_a_pair_that_does_not_prove_itself);
+	tcase_add_test(tests, undoes_what_the_kms_did_not_admit);
+	tcase_add_test(tests, does_not_write_what_the_authority_did_not_sign);
+	tcase_add_test(tests, leaves_to_refresh_what_it_has_no_time_for);
+	tcase_add_test(tests, creations_may_cross);
+	suite_add_tcase(suite, tests);
+	return suite;
+}

@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lifecycle-fixture.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DAY INT64_C(86400)
+
+static struct refresh_summary summary;
+
+static CK_RV
+refresh(bool dry_run)
+{
+	memset(&summary, 0, sizeof summary);
+	return lifecycle_refresh(lifecycle, dry_run, NULL, NULL, &summary);
+}
+
+#define ASSERT_SUMMARY(is_finished, is_undone, is_rotated, is_purged, is_failed) \
+	do {                                                    \
+		ck_assert_uint_eq(summary.finished, is_finished); \
+		ck_assert_uint_eq(summary.undone, is_undone);     \
+		ck_assert_uint_eq(summary.rotated, is_rotated);   \
+		ck_assert_uint_eq(summary.purged, is_purged);     \
+		ck_assert_uint_eq(summary.failed, is_failed);     \
+	} while (0)
+
+/* A key whose interval passed yesterday. */
+static struct version *
+make_due(const char *name)
+{
+	struct create_request request = {
+		.name = name, .rotate_every = DAY, .protect_from = clock_now() - 2 * DAY
+	};
+
+	return make_by(&request);
+}
+
+/* What a creation that was killed leaves; with_pair: killed after the pair was made. */
+static void
+leave_intent(const char *name, const void *id, size_t id_size, const char *algorithm,
+             bool with_pair)
+{
+	struct kms_pair pair = {
+		.algorithm = algorithm_by_name(algorithm), .id = id, .id_size = id_size, .sign = true,
+		.label = "left@1",
+	};
+	struct buffer spki = BUFFER_INIT;
+	int64_t number;
+
+	pair.derive = pair.algorithm->key_type == CKK_EC;
+	ck_assert_uint_eq(registry_intend(registry, name, id, id_size, &number), CKR_OK);
+	if (with_pair)
+		ck_assert_uint_eq(kms_generate_pair(kms, &pair, soon(), &spki), CKR_OK);
+	buffer_clear(&spki);
+}
+
+static void
+age_intents(void)
+{
+	meddle("UPDATE intents SET since = since - 3600");
+}
+
+START_TEST(signs_a_new_head)
+{
+	struct registry_head before, after;
+
+	ck_assert_uint_eq(registry_head(registry, &before), CKR_OK);
+	kms_config.expires_after = 30 * DAY;
+	ck_assert_uint_eq(refresh(false), CKR_OK);
+	ASSERT_SUMMARY(0, 0, 0, 0, 0);
+	ck_assert_uint_eq(registry_head(registry, &after), CKR_OK);
+	ck_assert_int_eq(after.sequence, before.sequence);
+	ck_assert_int_gt(after.expires, before.expires + 20 * DAY);
+}
+END_TEST
+
+START_TEST(dry_run_changes_nothing)
+{
+	struct registry_head before, after;
+	struct version *due = make_due("job"), *destroyed;
+
+	kms_config.destroy_after = 0;
+	destroyed = make("old", "p-256", 0);
+	ck_assert_uint_eq(lifecycle_destroy(lifecycle, destroyed->object), CKR_OK);
+	leave_intent("job", "id-1", 4, "p-256", true);
+	age_intents();
+	leave_intent("new", "id-2", 4, "p-256", false);
+	ck_assert_uint_eq(registry_head(registry, &before), CKR_OK);
+	ck_assert_uint_eq(refresh(true), CKR_OK);
+	ASSERT_SUMMARY(1, 1, 1, 1, 0);
+	ck_assert_uint_eq(registry_head(registry, &after), CKR_OK);
+	ck_assert_int_eq(after.sequence, before.sequence);
+	ck_assert_int_eq(after.expires, before.expires);
+	ck_assert_uint_eq(intent_count(), 2);
+	version_free(&due);
+	version_free(&destroyed);
+}
+END_TEST
+
+START_TEST(rotates_what_is_due_once)
+{
+	struct version *due = make_due("due"), *fresh = make("fresh", "p-256", 0), *never;
+	struct create_request request = {
+		.name = "never", .rotate_every = 0, .protect_from = clock_now() - 900 * DAY
+	};
+
+	never = make_by(&request);
+	ck_assert_uint_eq(refresh(false), CKR_OK);
+	ASSERT_SUMMARY(0, 0, 1, 0, 0);
+	ck_assert_int_eq(current_number("due"), 2);
+	ck_assert_int_eq(current_number("fresh"), 1);
+	ck_assert_int_eq(current_number("never"), 1);
+	ck_assert_int_eq(state_of(due), STATE_DEACTIVATED);
+	ck_assert_uint_eq(refresh(false), CKR_OK);
+	ASSERT_SUMMARY(0, 0, 0, 0, 0);
+	version_free(&due);
+	version_free(&fresh);
+	version_free(&never);
+}
+END_TEST
+
+static size_t steps, last_done, last_total;
+
+static void
+count_step(void *context, size_t done, size_t total)
+{
+	(void)context;
+	steps++;
+	last_done = done;
+	last_total = total;
+}
+
+/* More keys than a page of names. */
+START_TEST(walks_many_keys)
+{
+	char name[16];
+
+	for (int i = 0; i < 66; i++) {
+		struct version *version;
+
+		snprintf(name, sizeof name, "key-%02d", i);
+		version = i % 10 == 0 ? make_due(name) : make(name, "p-256", 0);
+		version_free(&version);
+	}
+	ck_assert_uint_eq(lifecycle_refresh(lifecycle, false, count_step, NULL, &summary), CKR_OK);
+	ASSERT_SUMMARY(0, 0, 7, 0, 0);
+	ck_assert_uint_eq(steps, 66);
+	ck_assert_uint_eq(last_done, 66);
+	ck_assert_uint_eq(last_total, 66);
+}
+END_TEST
+
+START_TEST(finishes_an_interrupted_rotation)
+{
+	struct version *first = make("job", "p-256", 0), *second = NULL;
+	struct registry_search search = { .name = "job", .number = 2 };
+	int64_t object;
+	size_t count;
+
+	leave_intent("job", "id-1", 4, "p-256", true);
+	ck_assert_uint_eq(refresh(false), CKR_OK);
+	ASSERT_SUMMARY(0, 0, 0, 0, 0); /* it may still be going on */
+	age_intents();
+	ck_assert_uint_eq(refresh(false), CKR_OK);
+	ASSERT_SUMMARY(1, 0, 0, 0, 0);
+	ck_assert_int_eq(current_number("job"), 2);
+	ck_assert_int_eq(state_of(first), STATE_DEACTIVATED);
+	ck_assert_uint_eq(registry_search(registry, &search, &object, 1, &count), CKR_OK);
+	ck_assert_uint_eq(count, 1);
+	ck_assert_uint_eq(registry_version(registry, object, &second), CKR_OK);
+	ck_assert(buffer_equal(&second->id, "id-1", 4));
+	ck_assert_ptr_eq(second->algorithm, algorithm_by_name("p-256"));
+	ck_assert_int_eq(second->protect_until, second->protect_from + 97 * DAY);
+	ck_assert_uint_eq(intent_count(), 0);
+	version_free(&first);
+	version_free(&second);
+}
+END_TEST
+
+START_TEST(undoes_what_can_not_be_finished)
+{
+	struct version *first = make("job", "p-256", 0), *second = NULL;
+	struct buffer spki = BUFFER_INIT;
+
+	leave_intent("new", "new", 3, "p-256", true);       /* its policy is not known */
+	leave_intent("job", "none", 4, "p-256", false);     /* killed before the pair */
+	leave_intent("job", "old", 3, "p-256", true);       /* a later version is there */
+	second = make("job", "p-256", 0);
+	age_intents();
+	ck_assert_uint_eq(refresh(false), CKR_OK);
+	ASSERT_SUMMARY(0, 3, 0, 0, 0);
+	ck_assert_uint_eq(intent_count(), 0);
+	ck_assert_int_eq(current_number("job"), second->number);
+	ck_assert_uint_eq(kms_public_key(kms, "new", 3, soon(), &spki), CKR_KEY_HANDLE_INVALID);
+	ck_assert_uint_eq(kms_public_key(kms, "old", 3, soon(), &spki), CKR_KEY_HANDLE_INVALID);
+	ck_assert_uint_eq(pair_count(), 3); /* the authority, two versions */
+	version_free(&first);
+	version_free(&second);
+}
+END_TEST
+
+/* The pair was made without the key's usage (here: RSA that only signs): it proves nothing. */
+START_TEST(undoes_what_does_not_prove_itself)
+{
+	struct version *first = make("job", "rsa-2048", USAGE_DECRYPT);
+
+	leave_intent("job", "id-1", 4, "rsa-2048", true);
+	age_intents();
+	ck_assert_uint_eq(refresh(false), CKR_OK);
+	ASSERT_SUMMARY(0, 1, 0, 0, 0);
+	ck_assert_int_eq(current_number("job"), 1);
+	version_free(&first);
+}
+END_TEST
+
+/* An intent whose commit came through after all: the pair must stay. */
+START_TEST(keeps_the_pair_of_a_version)
+{
+	struct version *version = make("job", "p-256", 0);
+	struct buffer spki = BUFFER_INIT;
+	char sql[256], *hex = hex_dup(version->id.data, version->id.size);
+
+	snprintf(sql, sizeof sql, "INSERT INTO intents (id, name, number, since) "
+	         "VALUES (x'%s', 'job', 1, 1)", hex);
+	meddle(sql);
+	ck_assert_uint_eq(refresh(false), CKR_OK);
+	ck_assert_uint_eq(intent_count(), 0);
+	ck_assert_uint_eq(kms_public_key(kms, version->id.data, version->id.size, soon(), &spki),
+	                  CKR_OK);
+	ck_assert_int_eq(state_of(version), STATE_ACTIVE);
+	buffer_clear(&spki);
+	free(hex);
+	version_free(&version);
+}
+END_TEST
+
+START_TEST(destroys_and_restores)
+{
+	struct version *version = make("job", "p-256", 0), *next;
+
+	ck_assert_uint_eq(lifecycle_restore(lifecycle, version->object), CKR_ACTION_PROHIBITED);
+	ck_assert_uint_eq(lifecycle_destroy(lifecycle, version->object), CKR_OK);
+	ck_assert_int_eq(state_of(version), STATE_DESTROY_PENDING);
+	ck_assert_int_eq(current_number("job"), 0);
+	ck_assert_uint_eq(lifecycle_destroy(lifecycle, version->object), CKR_OBJECT_HANDLE_INVALID);
+	ck_assert_uint_eq(lifecycle_restore(lifecycle, version->object), CKR_OK);
+	ck_assert_int_eq(state_of(version), STATE_ACTIVE);
+	/* With another current one it comes back without protecting. */
+	ck_assert_uint_eq(lifecycle_destroy(lifecycle, version->object), CKR_OK);
+	next = make("job", "p-256", 0);
+	ck_assert_int_eq(next->number, 2);
+	ck_assert_uint_eq(lifecycle_restore(lifecycle, version->object), CKR_OK);
+	ck_assert_int_eq(state_of(version), STATE_DEACTIVATED);
+	ck_assert_int_eq(current_number("job"), 2);
+	ck_assert_uint_eq(lifecycle_destroy(lifecycle, 999), CKR_OBJECT_HANDLE_INVALID);
+	ck_assert_uint_eq(lifecycle_restore(lifecycle, 999), CKR_OBJECT_HANDLE_INVALID);
+	version_free(&version);
+	version_free(&next);
+}
+END_TEST
+
+START_TEST(purges_past_the_grace)
+{
+	struct version *kept = make("kept", "p-256", 0), *gone;
+	struct buffer spki = BUFFER_INIT;
+
+	kms_config.destroy_after = 0; /* a key keeps the grace it was made with */
+	gone = make("gone", "p-256", 0);
+	ck_assert_uint_eq(lifecycle_destroy(lifecycle, kept->object), CKR_OK);
+	ck_assert_uint_eq(lifecycle_destroy(lifecycle, gone->object), CKR_OK);
+	ck_assert_uint_eq(lifecycle_restore(lifecycle, gone->object), CKR_ACTION_PROHIBITED);
+	ck_assert_uint_eq(refresh(false), CKR_OK);
+	ASSERT_SUMMARY(0, 0, 0, 1, 0);
+	ck_assert_int_eq(state_of(gone), STATE_DESTROYED);
+	ck_assert_int_eq(state_of(kept), STATE_DESTROY_PENDING);
+	ck_assert_uint_eq(kms_public_key(kms, gone->id.data, gone->id.size, soon(), &spki),
+	                  CKR_KEY_HANDLE_INVALID);
+	ck_assert_uint_eq(kms_public_key(kms, kept->id.data, kept->id.size, soon(), &spki), CKR_OK);
+	ck_assert_uint_eq(refresh(false), CKR_OK);
+	ASSERT_SUMMARY(0, 0, 0, 0, 0);
+	buffer_clear(&spki);
+	version_free(&kept);
+	version_free(&gone);
+}
+END_TEST
+
+/* Hidden ones among many that are shown: the two walks keep in step over their pages. */
+START_TEST(purges_among_many)
+{
+	struct version *version;
+	char name[16];
+
+	kms_config.destroy_after = 0;
+	for (int i = 0; i < 68; i++) {
+		snprintf(name, sizeof name, "key-%d", i);
+		version = make(name, "p-256", 0);
+		if (i < 3 || i == 63 || i == 67)
+			ck_assert_uint_eq(lifecycle_destroy(lifecycle, version->object), CKR_OK);
+		version_free(&version);
+	}
+	ck_assert_uint_eq(refresh(false), CKR_OK);
+	ASSERT_SUMMARY(0, 0, 0, 5, 0);
+}
+END_TEST
+
+/* The HSM lost a mechanism with an update of its firmware. */
+static CK_RV
+info_without_pss(CK_SLOT_ID slot, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO *info)
+{
+	if (type == CKM_RSA_PKCS_PSS)
+		return CKR_MECHANISM_INVALID;
+	return softhsm_original.C_GetMechanismInfo(slot, type, info);
+}
+
+START_TEST(updates_the_token_record)
+{
+	int64_t created = lifecycle->token->created;
+	struct token_record *token = NULL;
+
+	ck_assert(token_record_has(lifecycle->token, CKM_RSA_PKCS_PSS));
+	softhsm_functions()->C_GetMechanismInfo = info_without_pss;
+	ck_assert_uint_eq(refresh(false), CKR_OK);
+	softhsm_functions()->C_GetMechanismInfo = softhsm_original.C_GetMechanismInfo;
+	ck_assert_uint_eq(registry_token(registry, &token), CKR_OK);
+	ck_assert(!token_record_has(token, CKM_RSA_PKCS_PSS));
+	ck_assert(token_record_has(token, CKM_ECDSA));
+	ck_assert_int_eq(token->created, created);
+	token_record_free(&token);
+}
+END_TEST
+
+static CK_RV
+generate_fails(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_ATTRIBUTE *public,
+               CK_ULONG public_count, CK_ATTRIBUTE *private, CK_ULONG private_count,
+               CK_OBJECT_HANDLE *public_key, CK_OBJECT_HANDLE *private_key)
+{
+	(void)session;
+	(void)mechanism;
+	(void)public;
+	(void)public_count;
+	(void)private;
+	(void)private_count;
+	(void)public_key;
+	(void)private_key;
+	return CKR_FUNCTION_FAILED;
+}
+
+/* One that fails does not keep the rest from being done. */
+START_TEST(goes_on_after_a_failure)
+{
+	struct version *due = make_due("due"), *gone;
+
+	kms_config.destroy_after = 0;
+	gone = make("gone", "p-256", 0);
+	ck_assert_uint_eq(lifecycle_destroy(lifecycle, gone->object), CKR_OK);
+	softhsm_functions()->C_GenerateKeyPair = generate_fails;
+	ck_assert_uint_eq(refresh(false), CKR_OK);
+	softhsm_functions()->C_GenerateKeyPair = softhsm_original.C_GenerateKeyPair;
+	ASSERT_SUMMARY(0, 0, 0, 1, 1);
+	ck_assert_int_eq(state_of(gone), STATE_DESTROYED);
+	ck_assert_int_eq(current_number("due"), 1);
+	version_free(&due);
+	version_free(&gone);
+}
+END_TEST
+
+START_TEST(fails_without_the_kms)
+{
+	kms_reopen(true);
+	lifecycle_end();
+	lifecycle_begin();
+	kms_free(&kms);
+	softhsm_unplug();
+	ck_assert_uint_eq(kms_new(&kms_config, &kms), CKR_OK);
+	lifecycle->kms = kms;
+	ck_assert_uint_eq(refresh(false), CKR_DEVICE_ERROR);
+	softhsm_plug();
+}
+END_TEST
+
+Suite *
+unit_suite(void)
+{
+	Suite *suite = suite_create("lifecycle-refresh");
+	TCase *tests = tcase_create("refresh");
+
+	tcase_add_checked_fixture(tests, lifecycle_setup, lifecycle_teardown);
+	tcase_set_timeout(tests, 120);
+	tcase_add_test(tests, signs_a_new_head);
+	tcase_add_test(tests, dry_run_changes_nothing);
+	tcase_add_test(tests, rotates_what_is_due_once);
+	tcase_add_test(tests, walks_many_keys);
+	tcase_add_test(tests, finishes_an_interrupted_rotation);
+	tcase_add_test(tests, undoes_what_can_not_be_finished);
+	tcase_add_test(tests, undoes_what_does_not_prove_itself);
+	tcase_add_test(tests, keeps_the_pair_of_a_version);
+	tcase_add_test(tests, destroys_and_restores);
+	tcase_add_test(tests, purges_past_the_grace);
+	tcase_add_test(tests, purges_among_many);
+	tcase_add_test(tests, updates_the_token_record);
+	tcase_add_test(tests, goes_on_after_a_failure);
+	tcase_add_test(tests, fails_without_the_kms);
+	suite_add_tcase(suite, tests);
+	return suite;
+}
