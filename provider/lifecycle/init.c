@@ -176,6 +176,25 @@ build(struct registry *registry, struct change *change, void *context)
 	return change_add_token(change, context);
 }
 
+/* SQLite would take a log that is left of another registry for this one's. */
+static CK_RV
+make_registry(struct init *init)
+{
+	const char *path = init->config->registry;
+	char *log;
+	bool left;
+
+	if (asprintf(&log, "%s-wal", path) < 0)
+		return CKR_HOST_MEMORY;
+	left = is_there(log);
+	free(log);
+	if (left)
+		return refuse(init, CKR_ARGUMENTS_BAD,
+		              "%s-wal is left of a registry that is gone: move it and %s-shm away too",
+		              path, path);
+	return registry_create(path, init->authority, &init->registry, &init->why);
+}
+
 static CK_RV
 settle_registry(struct init *init)
 {
@@ -190,7 +209,7 @@ settle_registry(struct init *init)
 		rv = registry_open(config->registry, init->authority, REGISTRY_WRITE, &init->registry,
 		                   &init->why);
 	else
-		rv = registry_create(config->registry, init->authority, &init->registry, &init->why);
+		rv = make_registry(init);
 	if (rv != CKR_OK)
 		return rv;
 	rv = registry_token(init->registry, &token);
