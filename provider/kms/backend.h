@@ -91,6 +91,7 @@ struct kms_backend {
 	void (*close)(void **state);
 	void (*forked)(void *state);
 	void (*logout)(void *state, struct deadline deadline);
+	bool (*needs_pin)(const void *state); /* NULL: yes */
 
 	kms_operation login;        /* kms_login_request */
 	kms_operation describe;     /* kms_description */
@@ -105,5 +106,6 @@ struct kms_backend {
 };
 
 extern const struct kms_backend hsm_backend;
+extern const struct kms_backend kmip_backend;
 
 #endif

@@ -34,7 +34,7 @@ kms_new(const struct config_token *config, struct kms **ret_kms)
 		return CKR_HOST_MEMORY;
 	}
 	kms->config = config;
-	kms->backend = &hsm_backend;
+	kms->backend = config_token_is_kmip(config) ? &kmip_backend : &hsm_backend;
 	breaker_init(&kms->breaker);
 	rv = pin_new(config, &kms->pin);
 	if (rv == CKR_OK)
@@ -146,6 +146,12 @@ call(struct kms *kms, kms_operation operation, void *request, struct deadline de
 	return CKR_DEVICE_ERROR;
 }
 
+static bool
+needs_pin(const struct kms *kms)
+{
+	return kms->backend->needs_pin == NULL || kms->backend->needs_pin(kms->state);
+}
+
 CK_RV
 kms_login(struct kms *kms, const void *pin, size_t pin_size, struct deadline deadline)
 {
@@ -154,6 +160,8 @@ kms_login(struct kms *kms, const void *pin, size_t pin_size, struct deadline dea
 
 	if (pin_has_source(kms->pin))
 		return pin_compare(kms->pin, pin, pin_size);
+	if (!needs_pin(kms))
+		return CKR_OK;
 	rv = call(kms, kms->backend->login, &request, deadline);
 	if (rv != CKR_OK)
 		return rv;
@@ -163,7 +171,7 @@ kms_login(struct kms *kms, const void *pin, size_t pin_size, struct deadline dea
 CK_RV
 kms_logout(struct kms *kms, struct deadline deadline)
 {
-	if (pin_has_source(kms->pin))
+	if (kms_logs_in_itself(kms))
 		return CKR_OK;
 	pin_forget(kms->pin);
 	kms->backend->logout(kms->state, deadline);
@@ -173,7 +181,7 @@ kms_logout(struct kms *kms, struct deadline deadline)
 bool
 kms_logs_in_itself(const struct kms *kms)
 {
-	return pin_has_source(kms->pin);
+	return pin_has_source(kms->pin) || !needs_pin(kms);
 }
 
 CK_RV

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The one interface to a key management system. Behind it: hsm.c (an HSM through its own
- * PKCS#11 module), later kmip.c. Nothing is opened before the first call that needs the KMS.
+ * PKCS#11 module) and kmip.c (KMIP servers). Nothing is opened before the first call that
+ * needs the KMS.
  *
  * Private-key primitives are named by the standard's mechanisms; hashing and padding are
  * done by the caller: CKM_RSA_PKCS (sign: a DigestInfo), CKM_RSA_PKCS_PSS (a digest),
  * CKM_RSA_X_509 (a block), CKM_RSA_PKCS_OAEP, CKM_ECDSA (a digest; r and s come back),
- * CKM_EDDSA (the message), CKM_ECDH1_DERIVE.
+ * CKM_EDDSA (the message), CKM_ECDH1_DERIVE. A KMS that hashes itself offers whole mechanisms
+ * instead (CKM_SHA256_RSA_PKCS, CKM_SHA256_RSA_PKCS_PSS, CKM_ECDSA_SHA256 …): it is sent the
+ * message, of at most KMS_MESSAGE_MAX bytes.
  *
  * All may be called by several threads. All obey the deadline between the steps they are
  * made of. Failures common to all: CKR_DEVICE_ERROR (unreachable, breaker open, deadline
@@ -29,6 +32,8 @@
 #include <stdbool.h>
 
 struct kms; /* opaque */
+
+#define KMS_MESSAGE_MAX ((size_t)256 * 1024)
 
 /*
  * Names a private key in the KMS. Kept by the caller beside what it caches of the key;
@@ -56,7 +61,7 @@ MUST_USE CK_RV kms_login(struct kms *kms, const void *pin, size_t pin_size,
                          struct deadline deadline);
 /* Forgets the PIN and logs out at the KMS (nothing to do with a pin-source). */
 MUST_USE CK_RV kms_logout(struct kms *kms, struct deadline deadline);
-/* The KMS logs in by itself (pin-source). */
+/* The KMS logs in by itself (pin-source), or knows no PIN: kms_login then takes any. */
 bool kms_logs_in_itself(const struct kms *kms);
 
 struct kms_description {

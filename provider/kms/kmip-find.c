@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kms/kmip-find.h"
+
+#include "base/log.h"
+#include "kms/kmip-identity.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Objects asked for at a time. */
+#define PAGE 1000
+/* The most that are listed: what a server without filters holds of others. */
+#define LISTING_MAX 100000
+/* Links that go round in a circle end here. */
+#define REPLACEMENTS_MAX 1000
+
+CK_RV
+kmip_object_read(struct kmip_session *session, const char *identifier,
+                 struct kmip_object *ret_object)
+{
+	static const char *const wanted[] = {
+		"Name", "Object Type", "State", "Cryptographic Algorithm",
+		"Application Specific Information", "Link",
+	};
+	struct ttlv_writer *writer = kmip_session_request(session, KMIP_GET_ATTRIBUTES);
+	struct kmip_answer answer;
+	CK_RV rv;
+
+	ttlv_text(writer, KMIP_UNIQUE_IDENTIFIER, identifier);
+	for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
+		ttlv_text(writer, KMIP_ATTRIBUTE_NAME, wanted[i]);
+	rv = kmip_session_call(session, KMIP_GET_ATTRIBUTES, &answer);
+	if (rv == CKR_OK)
+		kmip_object_parse(&answer.payload, identifier, ret_object);
+	kmip_answer_clear(&answer);
+	return rv;
+}
+
+CK_RV
+kmip_object_original(struct kmip_session *session, const struct kmip_object *object,
+                     struct kmip_object *ret_original, unsigned *ret_replacements)
+{
+	char identifier[KMIP_IDENTIFIER_MAX + 1];
+	struct kmip_object older;
+	unsigned replacements = 0;
+	CK_RV rv;
+
+	rv = kmip_object_read(session, object->identifier, &older);
+	while (rv == CKR_OK && older.replaced[0] != '\0' && replacements < REPLACEMENTS_MAX) {
+		strcpy(identifier, older.replaced);
+		kmip_object_clear(&older);
+		replacements++;
+		rv = kmip_object_read(session, identifier, &older);
+	}
+	if (rv != CKR_OK)
+		return rv;
+	*ret_original = older;
+	*ret_replacements = replacements;
+	return CKR_OK;
+}
+
+void
+kmip_listing_clear(struct kmip_listing *listing)
+{
+	free(listing->identifiers);
+	*listing = (struct kmip_listing){ .count = 0 };
+}
+
+static CK_RV
+add(struct kmip_listing *listing, const struct ttlv *item)
+{
+	void *grown;
+
+	if (listing->count == listing->room) {
+		size_t room = listing->room == 0 ? 16 : 2 * listing->room;
+
+		grown = realloc(listing->identifiers, room * sizeof *listing->identifiers);
+		if (grown == NULL)
+			return CKR_HOST_MEMORY;
+		listing->identifiers = grown;
+		listing->room = room;
+	}
+	if (kmip_identifier_copy(item, listing->identifiers[listing->count]))
+		listing->count++;
+	return CKR_OK;
+}
+
+/* A page of a Locate; *ret_listed is how many the server told of. */
+static CK_RV
+locate_page(struct kmip_session *session, enum kmip_object_type type, const char *name,
+            size_t offset, struct kmip_listing *listing, size_t *ret_listed)
+{
+	struct ttlv_writer *writer = kmip_session_request(session, KMIP_LOCATE);
+	struct kmip_answer answer;
+	struct ttlv item;
+	size_t listed = 0;
+	bool more;
+	CK_RV rv;
+
+	/* Offset Items are of KMIP 1.3: before that, all come at once (section 4.9). */
+	if (session->minor >= 3) {
+		ttlv_integer(writer, KMIP_MAXIMUM_ITEMS, PAGE);
+		if (offset > 0)
+			ttlv_integer(writer, KMIP_OFFSET_ITEMS, (int32_t)offset);
+	}
+	kmip_attribute_enumeration(writer, "Object Type", type);
+	if (name != NULL)
+		kmip_attribute_name(writer, name);
+	rv = kmip_session_call(session, KMIP_LOCATE, &answer);
+	for (more = rv == CKR_OK && ttlv_first(&answer.payload, &item); more && rv == CKR_OK;
+	     more = ttlv_next(&answer.payload, &item)) {
+		if (item.tag != KMIP_UNIQUE_IDENTIFIER)
+			continue;
+		listed++;
+		rv = add(listing, &item);
+	}
+	kmip_answer_clear(&answer);
+	if (rv == CKR_OK)
+		*ret_listed = listed;
+	/* Some say so of nothing found. */
+	if (rv == CKR_KEY_HANDLE_INVALID) {
+		*ret_listed = 0;
+		rv = CKR_OK;
+	}
+	return rv;
+}
+
+/* A server that does not know offsets gives the first page again. */
+static bool
+is_again(const struct kmip_listing *listing, size_t before)
+{
+	return before > 0 && before < listing->count &&
+	       strcmp(listing->identifiers[0], listing->identifiers[before]) == 0;
+}
+
+CK_RV
+kmip_locate(struct kmip_session *session, enum kmip_object_type type, const char *name,
+            struct kmip_listing *ret_listing)
+{
+	struct kmip_listing listing = { .count = 0 };
+	size_t listed = PAGE, offset = 0, before;
+	CK_RV rv = CKR_OK;
+
+	/* More or fewer than a page: that was all of them. */
+	while (rv == CKR_OK && listed == PAGE && session->minor >= (offset > 0 ? 3 : 0)) {
+		before = listing.count;
+		rv = locate_page(session, type, name, offset, &listing, &listed);
+		offset += listed;
+		if (rv == CKR_OK && is_again(&listing, before)) {
+			listing.count = before;
+			break;
+		}
+		if (rv == CKR_OK && listing.count > LISTING_MAX) {
+			log_error("token %s: KMIP server %s lists more than %d keys",
+			          session->kmip->config->name, session->server->name, LISTING_MAX);
+			rv = CKR_FUNCTION_FAILED;
+		}
+	}
+	if (rv != CKR_OK) {
+		kmip_listing_clear(&listing);
+		return rv;
+	}
+	*ret_listing = listing;
+	return CKR_OK;
+}
+
+/* If the listed object is the one of this type that the Name means, the original's identifier. */
+static CK_RV
+match(struct kmip_session *session, enum kmip_object_type type, const char *name,
+      const char *identifier, char *ret_identifier)
+{
+	struct kmip_object object, original = { .type = 0 };
+	unsigned replacements;
+	bool named, live;
+	CK_RV rv;
+
+	rv = kmip_object_read(session, identifier, &object);
+	if (rv != CKR_OK)
+		return rv;
+	named = object.name != NULL && strcmp(object.name, name) == 0 &&
+	        object.type == (uint32_t)type;
+	live = kmip_object_is_live(&object);
+	rv = CKR_KEY_HANDLE_INVALID;
+	if (named && object.replaced[0] != '\0') {
+		rv = kmip_object_original(session, &object, &original, &replacements);
+		live = rv == CKR_OK && kmip_object_is_live(&original);
+		if (live)
+			strcpy(ret_identifier, original.identifier);
+		kmip_object_clear(&original);
+	} else if (named && live) {
+		strcpy(ret_identifier, object.identifier);
+		rv = CKR_OK;
+	}
+	if (rv == CKR_OK && !live)
+		rv = CKR_KEY_HANDLE_INVALID;
+	kmip_object_clear(&object);
+	return rv;
+}
+
+/* One that went between listing and reading it, or is not ours to see, does not count. */
+static bool
+is_not_it(CK_RV rv)
+{
+	return rv == CKR_KEY_HANDLE_INVALID || rv == CKR_KEY_FUNCTION_NOT_PERMITTED;
+}
+
+static CK_RV
+find_named(struct kmip_session *session, enum kmip_object_type type, const void *id,
+           size_t id_size, char *ret_identifier)
+{
+	struct kmip_listing listing = { .count = 0 };
+	char *name = kmip_name_of(type, id, id_size);
+	CK_RV rv;
+
+	if (name == NULL)
+		return CKR_HOST_MEMORY;
+	rv = kmip_locate(session, type, name, &listing);
+	if (rv == CKR_OK)
+		rv = CKR_KEY_HANDLE_INVALID;
+	for (size_t i = 0; is_not_it(rv) && i < listing.count; i++)
+		rv = match(session, type, name, listing.identifiers[i], ret_identifier);
+	kmip_listing_clear(&listing);
+	free(name);
+	return is_not_it(rv) ? CKR_KEY_HANDLE_INVALID : rv;
+}
+
+/* Whatever a link says: nothing but a public key is ever taken for one. */
+static CK_RV
+check_public(struct kmip_session *session, const char *identifier)
+{
+	struct kmip_object object;
+	CK_RV rv;
+
+	if (identifier[0] == '\0')
+		return CKR_KEY_HANDLE_INVALID;
+	rv = kmip_object_read(session, identifier, &object);
+	if (rv != CKR_OK)
+		return is_not_it(rv) ? CKR_KEY_HANDLE_INVALID : rv;
+	if (object.type != KMIP_OBJECT_PUBLIC_KEY || !kmip_object_is_live(&object))
+		rv = CKR_KEY_HANDLE_INVALID;
+	kmip_object_clear(&object);
+	return rv;
+}
+
+/* One that others made, whose CKA_ID is its private key's unique identifier. */
+static CK_RV
+find_foreign(struct kmip_session *session, enum kmip_object_type type, const void *id,
+             size_t id_size, char *ret_identifier)
+{
+	char identifier[KMIP_IDENTIFIER_MAX + 1];
+	struct kmip_object object;
+	CK_RV rv;
+
+	if (!kmip_identifier_of(id, id_size, identifier))
+		return CKR_KEY_HANDLE_INVALID;
+	rv = kmip_object_read(session, identifier, &object);
+	/* Servers say various things of identifiers that are not in a form of theirs. */
+	if (rv == CKR_ARGUMENTS_BAD || rv == CKR_FUNCTION_FAILED || is_not_it(rv))
+		return CKR_KEY_HANDLE_INVALID;
+	if (rv != CKR_OK)
+		return rv;
+	if (object.type != KMIP_OBJECT_PRIVATE_KEY || !kmip_object_is_live(&object))
+		rv = CKR_KEY_HANDLE_INVALID;
+	else if (type == KMIP_OBJECT_PUBLIC_KEY)
+		rv = check_public(session, object.other_half);
+	if (rv == CKR_OK)
+		strcpy(ret_identifier, type == KMIP_OBJECT_PUBLIC_KEY ? object.other_half
+		                                                      : object.identifier);
+	kmip_object_clear(&object);
+	return rv;
+}
+
+CK_RV
+kmip_find(struct kmip_session *session, enum kmip_object_type type, const void *id,
+          size_t id_size, char *ret_identifier)
+{
+	struct kmip_names *names = session->kmip->names;
+	CK_RV rv;
+
+	if (kmip_names_get(names, session->server, type, id, id_size, ret_identifier))
+		return CKR_OK;
+	rv = find_named(session, type, id, id_size, ret_identifier);
+	if (rv == CKR_KEY_HANDLE_INVALID)
+		rv = find_foreign(session, type, id, id_size, ret_identifier);
+	if (rv == CKR_OK)
+		kmip_names_put(names, session->server, type, id, id_size, ret_identifier);
+	return rv;
+}
+
+bool
+kmip_forget(struct kmip_session *session, enum kmip_object_type type, const void *id,
+            size_t id_size)
+{
+	char identifier[KMIP_IDENTIFIER_MAX + 1];
+	bool remembered;
+
+	remembered = kmip_names_get(session->kmip->names, session->server, type, id, id_size,
+	                            identifier);
+	kmip_names_remove(session->kmip->names, session->server, type, id, id_size);
+	return remembered;
+}

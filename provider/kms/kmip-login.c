@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kms/kmip-login.h"
+
+#include "base/file.h"
+#include "base/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PASSWORD_SIZE_MAX 1024
+
+bool
+kmip_password_is_pin(const struct kmip *kmip)
+{
+	return kmip->config->kmip_username != NULL && kmip->config->kmip_password_source == NULL;
+}
+
+bool
+kmip_needs_pin(const struct kmip *kmip)
+{
+	return kmip->key_encrypted || kmip_password_is_pin(kmip);
+}
+
+/* Said once for as long as it lasts. */
+static void
+complain(struct kmip *kmip, char *why)
+{
+	char *text = text_format("token %s: %s", kmip->config->name,
+	                         why != NULL ? why : "memory is short");
+
+	monitor_lock(&kmip->monitor);
+	complaint_raise(&kmip->complaint, text);
+	monitor_unlock(&kmip->monitor);
+	free(why);
+}
+
+static CK_RV
+find_password(struct kmip *kmip, const struct secret *pin, struct secret **ret_password)
+{
+	const struct config_token *config = kmip->config;
+	char *why = NULL;
+
+	if (config->kmip_username == NULL)
+		return CKR_OK;
+	if (kmip_password_is_pin(kmip))
+		return secret_dup(secret_bytes(pin), secret_size(pin), ret_password);
+	if (file_read_secret(config->kmip_password_source, PASSWORD_SIZE_MAX, ret_password, &why))
+		return CKR_OK;
+	complain(kmip, why);
+	return CKR_DEVICE_ERROR;
+}
+
+/* pin: NULL where none is needed. */
+static CK_RV
+make(struct kmip *kmip, const struct secret *pin, struct kmip_login *ret_login)
+{
+	struct kmip_login login = { NULL, NULL };
+	char *why = NULL;
+	CK_RV rv;
+
+	rv = find_password(kmip, pin, &login.password);
+	if (rv != CKR_OK)
+		return rv;
+	rv = kmip_tls_new(kmip->config, kmip->key_encrypted ? pin : NULL, &login.tls, &why);
+	if (rv != CKR_OK) {
+		secret_free(&login.password);
+		if (rv != CKR_HOST_MEMORY && rv != CKR_PIN_INCORRECT)
+			complain(kmip, why);
+		else
+			free(why);
+		return rv;
+	}
+	*ret_login = login;
+	return CKR_OK;
+}
+
+void
+kmip_login_clear(struct kmip_login *login)
+{
+	SSL_CTX_free(login->tls);
+	secret_free(&login->password);
+	*login = (struct kmip_login){ NULL, NULL };
+}
+
+/* A reference and a copy. */
+static CK_RV
+share_locked(const struct kmip *kmip, struct kmip_login *ret_login)
+{
+	struct secret *password = NULL;
+	CK_RV rv;
+
+	if (kmip->password != NULL) {
+		rv = secret_dup(secret_bytes(kmip->password), secret_size(kmip->password), &password);
+		if (rv != CKR_OK)
+			return rv;
+	}
+	SSL_CTX_up_ref(kmip->tls);
+	*ret_login = (struct kmip_login){ kmip->tls, password };
+	return CKR_OK;
+}
+
+/* Takes login over as the one in use; given (taken, may be NULL) is its PIN. */
+static void
+install(struct kmip *kmip, struct kmip_login *login, struct secret *given,
+        const struct kmip_tls_edition *edition)
+{
+	struct kmip_login old;
+	struct secret *old_given;
+
+	monitor_lock(&kmip->monitor);
+	old = (struct kmip_login){ kmip->tls, kmip->password };
+	old_given = kmip->given;
+	kmip->tls = login->tls;
+	kmip->password = login->password;
+	kmip->given = given;
+	kmip->edition = *edition;
+	complaint_clear(&kmip->complaint);
+	monitor_unlock(&kmip->monitor);
+	*login = (struct kmip_login){ NULL, NULL };
+	secret_free(&old_given);
+	/* What was connected with the old one ends with it. */
+	if (old.tls != NULL)
+		kmip_connections_close(kmip);
+	kmip_login_clear(&old);
+}
+
+/* The PIN we are logged in with, or the one at hand. */
+static CK_RV
+find_pin(struct kmip *kmip, struct secret **ret_pin)
+{
+	CK_RV rv = CKR_OK;
+
+	if (!kmip_needs_pin(kmip))
+		return CKR_OK;
+	monitor_lock(&kmip->monitor);
+	if (kmip->given != NULL)
+		rv = secret_dup(secret_bytes(kmip->given), secret_size(kmip->given), ret_pin);
+	monitor_unlock(&kmip->monitor);
+	if (rv != CKR_OK || *ret_pin != NULL)
+		return rv;
+	return pin_get(kmip->pin, ret_pin);
+}
+
+static CK_RV
+log_in(struct kmip *kmip, const struct kmip_tls_edition *edition)
+{
+	struct kmip_login login = { NULL, NULL };
+	struct secret *pin = NULL;
+	CK_RV rv;
+
+	rv = find_pin(kmip, &pin);
+	if (rv == CKR_OK)
+		rv = make(kmip, pin, &login);
+	if (rv == CKR_PIN_INCORRECT) {
+		pin_rejected(kmip->pin);
+		rv = CKR_USER_NOT_LOGGED_IN;
+	}
+	if (rv == CKR_OK)
+		install(kmip, &login, pin, edition);
+	else
+		secret_free(&pin);
+	return rv;
+}
+
+CK_RV
+kmip_login_get(struct kmip *kmip, struct kms_attempt *attempt, struct kmip_login *ret_login)
+{
+	struct kmip_tls_edition edition = kmip_tls_edition(kmip->config);
+	CK_RV rv = CKR_OK;
+	bool ready;
+
+	for (;;) {
+		monitor_lock(&kmip->monitor);
+		ready = kmip->tls != NULL && kmip_tls_edition_equal(&kmip->edition, &edition);
+		if (ready)
+			rv = share_locked(kmip, ret_login);
+		monitor_unlock(&kmip->monitor);
+		if (ready)
+			return rv;
+		rv = log_in(kmip, &edition);
+		if (rv != CKR_OK) {
+			attempt->final = true;
+			attempt->unasked = true;
+			return rv;
+		}
+	}
+}
+
+CK_RV
+kmip_login_try(struct kmip *kmip, const void *pin, size_t pin_size, struct kms_attempt *attempt,
+               struct kmip_login *ret_login)
+{
+	struct secret *secret = NULL;
+	CK_RV rv;
+
+	rv = secret_dup(pin, pin_size, &secret);
+	if (rv == CKR_OK)
+		rv = make(kmip, secret, ret_login);
+	secret_free(&secret);
+	if (rv != CKR_OK) {
+		attempt->final = true;
+		attempt->unasked = true;
+	}
+	return rv;
+}
+
+CK_RV
+kmip_login_keep(struct kmip *kmip, const void *pin, size_t pin_size,
+                const struct kmip_login *login)
+{
+	struct kmip_tls_edition edition = kmip_tls_edition(kmip->config);
+	struct kmip_login copy = { NULL, NULL };
+	struct secret *given = NULL;
+	CK_RV rv;
+
+	rv = secret_dup(pin, pin_size, &given);
+	if (rv == CKR_OK && login->password != NULL)
+		rv = secret_dup(secret_bytes(login->password), secret_size(login->password),
+		                &copy.password);
+	if (rv != CKR_OK) {
+		secret_free(&given);
+		return rv;
+	}
+	SSL_CTX_up_ref(login->tls);
+	copy.tls = login->tls;
+	install(kmip, &copy, given, &edition);
+	return CKR_OK;
+}
+
+void
+kmip_logout(struct kmip *kmip)
+{
+	struct kmip_login old;
+	struct secret *given;
+
+	if (!kmip_needs_pin(kmip))
+		return;
+	monitor_lock(&kmip->monitor);
+	old = (struct kmip_login){ kmip->tls, kmip->password };
+	given = kmip->given;
+	kmip->tls = NULL;
+	kmip->password = NULL;
+	kmip->given = NULL;
+	monitor_unlock(&kmip->monitor);
+	secret_free(&given);
+	kmip_connections_close(kmip);
+	kmip_login_clear(&old);
+}
+
+CK_RV
+kmip_login_rejected(struct kmip *kmip, const char *server, const char *message)
+{
+	bool by_pin = kmip_password_is_pin(kmip);
+
+	complain(kmip, text_format("KMIP server %s does not accept %s: %s", server,
+	                           kmip->config->kmip_username != NULL ? "the user and its password"
+	                                                               : "the client's certificate",
+	                           message != NULL ? message : "no reason given"));
+	if (!by_pin)
+		return CKR_DEVICE_ERROR;
+	pin_rejected(kmip->pin);
+	kmip_logout(kmip);
+	return CKR_USER_NOT_LOGGED_IN;
+}

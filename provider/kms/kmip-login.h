@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who we are to the KMIP servers: a certificate with its key, and perhaps a user's name with
+ * a password. The PIN opens the key when that is encrypted, and is the password when no file
+ * has one. Where it is neither, there is nothing to log in with.
+ */
+#ifndef P11_KMS_KMS_KMIP_LOGIN_H
+#define P11_KMS_KMS_KMIP_LOGIN_H
+
+#include "kms/kmip-connection.h"
+
+bool kmip_needs_pin(const struct kmip *kmip);
+/* The PIN is what the server takes for the user's password. */
+bool kmip_password_is_pin(const struct kmip *kmip);
+
+/*
+ * What to connect with, made when it is first needed and when its files have changed.
+ * CKR_USER_NOT_LOGGED_IN: there is no PIN, or a wrong one; CKR_DEVICE_ERROR: a file can't be
+ * used (both logged). The attempt is then final.
+ */
+MUST_USE CK_RV kmip_login_get(struct kmip *kmip, struct kms_attempt *attempt,
+                              struct kmip_login *ret_login);
+void kmip_login_clear(struct kmip_login *login);
+
+/* The same with this PIN, and not kept yet. CKR_PIN_INCORRECT. */
+MUST_USE CK_RV kmip_login_try(struct kmip *kmip, const void *pin, size_t pin_size,
+                              struct kms_attempt *attempt, struct kmip_login *ret_login);
+/* The servers took it: it is used from now on. Copies. */
+MUST_USE CK_RV kmip_login_keep(struct kmip *kmip, const void *pin, size_t pin_size,
+                               const struct kmip_login *login);
+/* Forgets the PIN and all connections made with it. */
+void kmip_logout(struct kmip *kmip);
+/*
+ * The server does not accept who we are, and says message (may be NULL) about it. Returns
+ * CKR_USER_NOT_LOGGED_IN when a PIN is at fault, else CKR_DEVICE_ERROR; logged.
+ */
+CK_RV kmip_login_rejected(struct kmip *kmip, const char *server, const char *message);
+
+#endif

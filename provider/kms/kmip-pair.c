@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kms/kmip-pair.h"
+
+#include "base/log.h"
+#include "kms/kmip-attribute.h"
+#include "kms/kmip-key.h"
+
+/*
+ * What servers are asked for besides the pair itself, from all to nothing: one that does not
+ * know an attribute refuses the request whole, and makes nothing.
+ */
+enum sealing {
+	SEAL_WHOLE,     /* Sensitive, not Extractable (KMIP 1.4) */
+	SEAL_SENSITIVE,
+	SEAL_NONE,      /* whoever is this client can get the private key */
+	SEAL_NO_LABEL,  /* nor Application Specific Information */
+	SEAL_LEVELS
+};
+
+/* KMIP 1.4, sections 3.4 to 3.7. */
+static void
+write_algorithm(struct ttlv_writer *writer, const struct algorithm *algorithm)
+{
+	bool rsa = algorithm->key_type == CKK_RSA;
+
+	kmip_attribute_enumeration(writer, "Cryptographic Algorithm", rsa ? KMIP_RSA : KMIP_ECDSA);
+	kmip_attribute_integer(writer, "Cryptographic Length", (int32_t)algorithm->bits);
+	if (rsa)
+		return;
+	ttlv_open(writer, KMIP_ATTRIBUTE);
+	ttlv_text(writer, KMIP_ATTRIBUTE_NAME, "Cryptographic Domain Parameters");
+	ttlv_open(writer, KMIP_ATTRIBUTE_VALUE);
+	ttlv_enumeration(writer, KMIP_RECOMMENDED_CURVE, kmip_curve_of(algorithm));
+	ttlv_close(writer);
+	ttlv_close(writer);
+}
+
+static void
+write_half(struct ttlv_writer *writer, uint32_t tag, const char *name, const char *label,
+           uint32_t usage, unsigned sealing)
+{
+	bool private_half = tag == KMIP_PRIVATE_KEY_TEMPLATE_ATTRIBUTE;
+
+	ttlv_open(writer, tag);
+	kmip_attribute_name(writer, name);
+	kmip_attribute_integer(writer, "Cryptographic Usage Mask", (int32_t)usage);
+	if (sealing < SEAL_NO_LABEL)
+		kmip_attribute_application(writer, label);
+	if (private_half && sealing <= SEAL_SENSITIVE)
+		kmip_attribute_boolean(writer, "Sensitive", true);
+	if (private_half && sealing == SEAL_WHOLE)
+		kmip_attribute_boolean(writer, "Extractable", false);
+	ttlv_close(writer);
+}
+
+static CK_RV
+request(struct kmip_session *session, const struct kmip_pair *pair, unsigned sealing,
+        char *ret_private, char *ret_public)
+{
+	struct ttlv_writer *writer = kmip_session_request(session, KMIP_CREATE_KEY_PAIR);
+	struct kmip_answer answer;
+	struct ttlv item;
+	CK_RV rv;
+
+	ttlv_open(writer, KMIP_COMMON_TEMPLATE_ATTRIBUTE);
+	write_algorithm(writer, pair->algorithm);
+	ttlv_close(writer);
+	write_half(writer, KMIP_PRIVATE_KEY_TEMPLATE_ATTRIBUTE, pair->private_name, pair->label,
+	           pair->private_usage, sealing);
+	write_half(writer, KMIP_PUBLIC_KEY_TEMPLATE_ATTRIBUTE, pair->public_name, pair->label,
+	           pair->public_usage, sealing);
+	kmip_session_commit(session);
+	rv = kmip_session_call(session, KMIP_CREATE_KEY_PAIR, &answer);
+	if (rv == CKR_OK &&
+	    !(ttlv_find(&answer.payload, KMIP_PRIVATE_KEY_UNIQUE_IDENTIFIER, &item) &&
+	      kmip_identifier_copy(&item, ret_private) &&
+	      ttlv_find(&answer.payload, KMIP_PUBLIC_KEY_UNIQUE_IDENTIFIER, &item) &&
+	      kmip_identifier_copy(&item, ret_public)))
+		rv = CKR_DEVICE_ERROR;
+	kmip_answer_clear(&answer);
+	return rv;
+}
+
+/* Refused, and by something less it might not be. */
+static bool
+is_refused(CK_RV rv)
+{
+	return rv == CKR_ARGUMENTS_BAD || rv == CKR_FUNCTION_NOT_SUPPORTED ||
+	       rv == CKR_FUNCTION_FAILED;
+}
+
+static CK_RV
+create(struct kmip_session *session, const struct kmip_pair *pair, char *ret_private,
+       char *ret_public)
+{
+	struct kmip *kmip = session->kmip;
+	unsigned sealing;
+	CK_RV rv;
+
+	monitor_lock(&kmip->monitor);
+	sealing = kmip->sealing;
+	monitor_unlock(&kmip->monitor);
+	if (session->minor < 4 && sealing < SEAL_NONE)
+		sealing = SEAL_NONE;
+	do {
+		rv = request(session, pair, sealing++, ret_private, ret_public);
+	} while (is_refused(rv) && sealing < SEAL_LEVELS);
+	if (is_refused(rv))
+		return CKR_MECHANISM_INVALID;
+	if (rv != CKR_OK)
+		return rv;
+	sealing--;
+	if (sealing >= SEAL_NONE)
+		log_info("token %s: KMIP server %s does not know Sensitive and Extractable: its own rules "
+		         "decide whether %s can be fetched from it", kmip->config->name,
+		         session->server->name, pair->label);
+	monitor_lock(&kmip->monitor);
+	kmip->sealing = sealing;
+	monitor_unlock(&kmip->monitor);
+	return CKR_OK;
+}
+
+/* One request whose payload is an object, and whose refusal is no matter. */
+static CK_RV
+try_on(struct kmip_session *session, enum kmip_operation operation, const char *identifier)
+{
+	struct ttlv_writer *writer = kmip_session_request(session, operation);
+	struct kmip_answer answer;
+	CK_RV rv;
+
+	ttlv_text(writer, KMIP_UNIQUE_IDENTIFIER, identifier);
+	if (operation == KMIP_REVOKE) {
+		ttlv_open(writer, KMIP_REVOCATION_REASON);
+		ttlv_enumeration(writer, KMIP_REVOCATION_REASON_CODE, KMIP_CESSATION_OF_OPERATION);
+		ttlv_close(writer);
+	}
+	rv = kmip_session_call(session, operation, &answer);
+	kmip_answer_clear(&answer);
+	return rv;
+}
+
+/* The server has not answered, or does not know us any more. */
+static bool
+is_lost(CK_RV rv)
+{
+	return rv == CKR_DEVICE_ERROR || rv == CKR_HOST_MEMORY || rv == CKR_USER_NOT_LOGGED_IN;
+}
+
+CK_RV
+kmip_pair_make(struct kmip_session *session, const struct kmip_pair *pair, char *ret_private,
+               char *ret_public)
+{
+	CK_RV rv;
+
+	rv = create(session, pair, ret_private, ret_public);
+	if (rv != CKR_OK)
+		return rv;
+	/* One that is active already is told so by a refusal; whether the key works is proven later. */
+	rv = try_on(session, KMIP_ACTIVATE, ret_private);
+	if (!is_lost(rv))
+		rv = try_on(session, KMIP_ACTIVATE, ret_public);
+	return is_lost(rv) ? rv : CKR_OK;
+}
+
+CK_RV
+kmip_object_destroy(struct kmip_session *session, const char *identifier)
+{
+	CK_RV rv;
+
+	kmip_session_commit(session);
+	/* Only what is not active can be destroyed (KMIP 1.4, section 4.21). */
+	rv = try_on(session, KMIP_REVOKE, identifier);
+	if (is_lost(rv))
+		return rv;
+	return try_on(session, KMIP_DESTROY, identifier);
+}

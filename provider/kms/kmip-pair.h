@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Key pairs of a KMIP server: made, and removed. */
+#ifndef P11_KMS_KMS_KMIP_PAIR_H
+#define P11_KMS_KMS_KMIP_PAIR_H
+
+#include "base/algorithm.h"
+#include "base/compiler.h"
+#include "kms/kmip-names.h"
+#include "kms/kmip-session.h"
+
+struct kmip_pair {
+	const struct algorithm *algorithm;
+	const char *private_name, *public_name; /* borrowed */
+	const char *label;                      /* borrowed */
+	uint32_t private_usage, public_usage;   /* enum kmip_usage */
+};
+
+/*
+ * Makes and activates a pair: sensitive and not extractable, where the server knows these.
+ * ret_…: KMIP_IDENTIFIER_MAX + 1 bytes. CKR_MECHANISM_INVALID: the server refuses such a
+ * pair (why is in the debug log). Not to be tried again: it may have been made in any case.
+ */
+MUST_USE CK_RV kmip_pair_make(struct kmip_session *session, const struct kmip_pair *pair,
+                              char *ret_private, char *ret_public);
+/* Revokes and destroys one object. CKR_KEY_HANDLE_INVALID: there is none. */
+MUST_USE CK_RV kmip_object_destroy(struct kmip_session *session, const char *identifier);
+
+#endif

@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kms/kmip-probe.h"
+
+#include "base/log.h"
+#include "base/openssl.h"
+#include "kms/kmip-crypto.h"
+#include "kms/kmip-find.h"
+#include "kms/kmip-key.h"
+#include "kms/kmip-pair.h"
+
+#include <openssl/ec.h>
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SIGNATURE_MAX 512
+#define LABEL "p11-kms self-test"
+/* Not the length of a hash: a server that honours it does not just do what it always does. */
+#define SALT_SIZE 20
+
+static const unsigned char message[] = "p11-kms self-test";
+
+struct probe {
+	struct kmip_session *session;
+	struct kmip_abilities *abilities;
+	char identifier[KMIP_IDENTIFIER_MAX + 1]; /* of the private key */
+	EVP_PKEY *key;                            /* owned: the public one */
+};
+
+static const struct {
+	const char *algorithm, *private_name, *public_name;
+	uint32_t private_usage, public_usage;
+} pairs[] = {
+	{ "rsa-2048", "p11-kms:self-test:rsa", "p11-kms:self-test:rsa:public",
+	  KMIP_USAGE_SIGN | KMIP_USAGE_DECRYPT, KMIP_USAGE_VERIFY | KMIP_USAGE_ENCRYPT },
+	{ "p-256", "p11-kms:self-test:ec", "p11-kms:self-test:ec:public",
+	  KMIP_USAGE_SIGN, KMIP_USAGE_VERIFY },
+};
+
+/* Nothing more can be found out now. */
+static bool
+is_lost(CK_RV rv)
+{
+	return rv == CKR_DEVICE_ERROR || rv == CKR_HOST_MEMORY || rv == CKR_USER_NOT_LOGGED_IN;
+}
+
+static void
+offer(struct probe *probe, CK_MECHANISM_TYPE primitive)
+{
+	struct kmip_abilities *abilities = probe->abilities;
+
+	if (abilities->count < KMIP_PRIMITIVES_MAX)
+		abilities->primitives[abilities->count++] = primitive;
+}
+
+static CK_RV
+find_half(struct kmip_session *session, enum kmip_object_type type, const char *name,
+          char *ret_identifier)
+{
+	struct kmip_listing listing = { .count = 0 };
+	CK_RV rv;
+
+	rv = kmip_locate(session, type, name, &listing);
+	if (rv == CKR_OK)
+		rv = CKR_KEY_HANDLE_INVALID;
+	for (size_t i = 0; rv == CKR_KEY_HANDLE_INVALID && i < listing.count; i++) {
+		struct kmip_object object;
+
+		rv = kmip_object_read(session, listing.identifiers[i], &object);
+		if (rv == CKR_KEY_FUNCTION_NOT_PERMITTED)
+			rv = CKR_KEY_HANDLE_INVALID;
+		if (rv != CKR_OK)
+			continue;
+		if (object.name != NULL && strcmp(object.name, name) == 0 &&
+		    object.type == (uint32_t)type && object.state == KMIP_ACTIVE)
+			strcpy(ret_identifier, object.identifier);
+		else
+			rv = CKR_KEY_HANDLE_INVALID;
+		kmip_object_clear(&object);
+	}
+	kmip_listing_clear(&listing);
+	return rv;
+}
+
+/* Both halves, found or made. */
+static CK_RV
+find_pair(struct kmip_session *session, size_t index, char *ret_private, char *ret_public)
+{
+	struct kmip_pair pair = {
+		.algorithm = algorithm_by_name(pairs[index].algorithm),
+		.private_name = pairs[index].private_name,
+		.public_name = pairs[index].public_name,
+		.label = LABEL,
+		.private_usage = pairs[index].private_usage,
+		.public_usage = pairs[index].public_usage,
+	};
+	CK_RV rv;
+
+	rv = find_half(session, KMIP_OBJECT_PRIVATE_KEY, pair.private_name, ret_private);
+	if (rv == CKR_OK)
+		rv = find_half(session, KMIP_OBJECT_PUBLIC_KEY, pair.public_name, ret_public);
+	if (rv != CKR_KEY_HANDLE_INVALID)
+		return rv;
+	rv = kmip_pair_make(session, &pair, ret_private, ret_public);
+	/* It does no harm to make another. */
+	session->attempt->final = false;
+	return rv;
+}
+
+static CK_RV
+start(struct probe *probe, size_t index)
+{
+	char public_identifier[KMIP_IDENTIFIER_MAX + 1];
+	struct buffer spki = BUFFER_INIT;
+	const unsigned char *at;
+	CK_RV rv;
+
+	rv = find_pair(probe->session, index, probe->identifier, public_identifier);
+	if (rv == CKR_OK)
+		rv = kmip_key_get(probe->session, public_identifier, &spki);
+	if (rv != CKR_OK)
+		return rv;
+	at = spki.data;
+	probe->key = d2i_PUBKEY_ex(NULL, &at, (long)spki.size, openssl_context(), NULL);
+	if (probe->key == NULL)
+		rv = openssl_failure(CKR_PUBLIC_KEY_INVALID);
+	buffer_clear(&spki);
+	return rv;
+}
+
+/* DER, which OpenSSL verifies, from r and s. */
+static CK_RV
+ecdsa_der(const unsigned char *signature, size_t size, unsigned char **ret_der, size_t *ret_size)
+{
+	ECDSA_SIG *parts = ECDSA_SIG_new();
+	BIGNUM *r = BN_bin2bn(signature, (int)(size / 2), NULL);
+	BIGNUM *s = BN_bin2bn(signature + size / 2, (int)(size / 2), NULL);
+	unsigned char *der = NULL;
+	int der_size = 0;
+
+	if (parts != NULL && r != NULL && s != NULL && ECDSA_SIG_set0(parts, r, s) == 1) {
+		r = NULL;
+		s = NULL;
+		der_size = i2d_ECDSA_SIG(parts, &der);
+	}
+	ECDSA_SIG_free(parts);
+	BN_free(r);
+	BN_free(s);
+	if (der_size <= 0)
+		return openssl_failure(CKR_HOST_MEMORY);
+	*ret_der = der;
+	*ret_size = (size_t)der_size;
+	return CKR_OK;
+}
+
+/* padding: RSA_PKCS1_PADDING, RSA_PKCS1_PSS_PADDING with SALT_SIZE, 0 for ECDSA. */
+static CK_RV
+verify(const struct probe *probe, int padding, CK_MECHANISM_TYPE digest,
+       const unsigned char *signature, size_t size)
+{
+	EVP_MD_CTX *context = EVP_MD_CTX_new();
+	const char *name = EVP_MD_get0_name(openssl_digest(digest));
+	EVP_PKEY_CTX *parameters;
+	unsigned char *der = NULL;
+	CK_RV rv = CKR_OK;
+
+	if (padding == 0)
+		rv = ecdsa_der(signature, size, &der, &size);
+	if (rv == CKR_OK &&
+	    (context == NULL ||
+	     EVP_DigestVerifyInit_ex(context, &parameters, name, openssl_context(), NULL, probe->key,
+	                             NULL) != 1 ||
+	     (padding != 0 && EVP_PKEY_CTX_set_rsa_padding(parameters, padding) != 1) ||
+	     (padding == RSA_PKCS1_PSS_PADDING &&
+	      EVP_PKEY_CTX_set_rsa_pss_saltlen(parameters, SALT_SIZE) != 1) ||
+	     EVP_DigestVerify(context, der != NULL ? der : signature, size, message,
+	                      sizeof message) != 1))
+		rv = openssl_failure(CKR_SIGNATURE_INVALID);
+	OPENSSL_free(der);
+	EVP_MD_CTX_free(context);
+	return rv;
+}
+
+/* What stands for one way to sign: by the digest, or for each hash by the message. */
+struct family {
+	const char *name;
+	int padding;
+	CK_MECHANISM_TYPE by_digest, by_message[4];
+};
+
+static const CK_MECHANISM_TYPE digests[4] = { CKM_SHA224, CKM_SHA256, CKM_SHA384, CKM_SHA512 };
+static const CK_RSA_PKCS_MGF_TYPE masks[4] = {
+	CKG_MGF1_SHA224, CKG_MGF1_SHA256, CKG_MGF1_SHA384, CKG_MGF1_SHA512,
+};
+
+static const struct family families[] = {
+	{ "RSA PKCS#1 v1.5", RSA_PKCS1_PADDING, CKM_RSA_PKCS,
+	  { CKM_SHA224_RSA_PKCS, CKM_SHA256_RSA_PKCS, CKM_SHA384_RSA_PKCS, CKM_SHA512_RSA_PKCS } },
+	{ "RSA PSS", RSA_PKCS1_PSS_PADDING, CKM_RSA_PKCS_PSS,
+	  { CKM_SHA224_RSA_PKCS_PSS, CKM_SHA256_RSA_PKCS_PSS, CKM_SHA384_RSA_PKCS_PSS,
+	    CKM_SHA512_RSA_PKCS_PSS } },
+	{ "ECDSA", 0, CKM_ECDSA,
+	  { CKM_ECDSA_SHA224, CKM_ECDSA_SHA256, CKM_ECDSA_SHA384, CKM_ECDSA_SHA512 } },
+};
+
+/* The DigestInfo of a SHA-256 begins so (RFC 8017, section 9.2, note 1). */
+static const unsigned char digest_info_sha256[] = {
+	0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01,
+	0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20,
+};
+
+static CK_RV
+sign_and_verify(struct probe *probe, const struct family *family, CK_MECHANISM_TYPE type,
+                size_t hash, const void *data, size_t size)
+{
+	CK_RSA_PKCS_PSS_PARAMS pss = { digests[hash], masks[hash], SALT_SIZE };
+	CK_MECHANISM mechanism = { type, NULL, 0 };
+	unsigned char signature[SIGNATURE_MAX];
+	size_t signature_size = sizeof signature;
+	CK_RV rv;
+
+	if (family->padding == RSA_PKCS1_PSS_PADDING) {
+		mechanism.pParameter = &pss;
+		mechanism.ulParameterLen = sizeof pss;
+	}
+	rv = kmip_sign(probe->session, probe->identifier, &mechanism, data, size, signature,
+	               &signature_size);
+	if (rv != CKR_OK)
+		return rv;
+	return verify(probe, family->padding, digests[hash], signature, signature_size);
+}
+
+static CK_RV
+sign_digest(struct probe *probe, const struct family *family)
+{
+	unsigned char block[sizeof digest_info_sha256 + EVP_MAX_MD_SIZE];
+	size_t prefix = family->padding == RSA_PKCS1_PADDING ? sizeof digest_info_sha256 : 0;
+	unsigned size;
+
+	memcpy(block, digest_info_sha256, sizeof digest_info_sha256);
+	if (EVP_Digest(message, sizeof message, block + prefix, &size, openssl_digest(CKM_SHA256),
+	               NULL) != 1)
+		return openssl_failure(CKR_HOST_MEMORY);
+	return sign_and_verify(probe, family, family->by_digest, 1, block, prefix + size);
+}
+
+/* A digest will do for every hash; else the server must hash itself. */
+static CK_RV
+probe_signing(struct probe *probe, const struct family *family)
+{
+	bool any = false;
+	CK_RV rv = CKR_FUNCTION_NOT_SUPPORTED;
+
+	/* Digested Data are of KMIP 1.4. */
+	if (probe->session->minor >= 4)
+		rv = sign_digest(probe, family);
+	if (rv == CKR_OK)
+		offer(probe, family->by_digest);
+	for (size_t i = 0; rv != CKR_OK && !is_lost(rv) && i < 4; i++) {
+		rv = sign_and_verify(probe, family, family->by_message[i], i, message, sizeof message);
+		any |= rv == CKR_OK;
+		if (rv == CKR_OK)
+			offer(probe, family->by_message[i]);
+		if (!is_lost(rv))
+			rv = CKR_FUNCTION_NOT_SUPPORTED;
+	}
+	if (is_lost(rv))
+		return rv;
+	if (rv != CKR_OK && !any)
+		log_info("token %s: the KMIP server does not sign with %s (%s); it is not offered",
+		         probe->session->kmip->config->name, family->name,
+		         kmip_session_refusal(probe->session));
+	return CKR_OK;
+}
+
+static CK_RV
+encrypt(const struct probe *probe, unsigned char *ret_ciphertext, size_t *ret_size)
+{
+	EVP_PKEY_CTX *context;
+	CK_RV rv = CKR_OK;
+
+	context = EVP_PKEY_CTX_new_from_pkey(openssl_context(), probe->key, NULL);
+	if (context == NULL || EVP_PKEY_encrypt_init(context) != 1 ||
+	    EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_OAEP_PADDING) != 1 ||
+	    EVP_PKEY_encrypt(context, ret_ciphertext, ret_size, message, sizeof message) != 1)
+		rv = openssl_failure(CKR_FUNCTION_FAILED);
+	EVP_PKEY_CTX_free(context);
+	return rv;
+}
+
+/* OAEP with SHA-1, which all that have OAEP can do. */
+static CK_RV
+probe_decryption(struct probe *probe)
+{
+	CK_RSA_PKCS_OAEP_PARAMS oaep = { CKM_SHA_1, CKG_MGF1_SHA1, CKZ_DATA_SPECIFIED, NULL, 0 };
+	CK_MECHANISM mechanism = { CKM_RSA_PKCS_OAEP, &oaep, sizeof oaep };
+	unsigned char ciphertext[SIGNATURE_MAX];
+	size_t size = sizeof ciphertext;
+	struct secret *plaintext = NULL;
+	CK_RV rv;
+
+	rv = encrypt(probe, ciphertext, &size);
+	if (rv == CKR_OK)
+		rv = kmip_decrypt(probe->session, probe->identifier, &mechanism, ciphertext, size,
+		                  &plaintext);
+	if (rv == CKR_OK && !secret_equal(plaintext, message, sizeof message))
+		rv = CKR_ENCRYPTED_DATA_INVALID;
+	secret_free(&plaintext);
+	if (is_lost(rv))
+		return rv;
+	if (rv == CKR_OK)
+		offer(probe, CKM_RSA_PKCS_OAEP);
+	else
+		log_warning("token %s: the KMIP server does not decrypt with RSA OAEP (%s); it is not "
+		            "offered", probe->session->kmip->config->name,
+		            kmip_session_refusal(probe->session));
+	return CKR_OK;
+}
+
+/* A kind of key that the server does not make, or makes in a way that is not understood, is not offered. */
+static CK_RV
+probe_pair(struct kmip_session *session, size_t index, struct kmip_abilities *abilities)
+{
+	bool rsa = strcmp(pairs[index].algorithm, "rsa-2048") == 0;
+	struct probe probe = { .session = session, .abilities = abilities };
+	CK_RV rv;
+
+	rv = start(&probe, index);
+	if (rv == CKR_OK) {
+		offer(&probe, algorithm_by_name(pairs[index].algorithm)->generate);
+		rv = probe_signing(&probe, &families[rsa ? 0 : 2]);
+		if (rv == CKR_OK && rsa)
+			rv = probe_signing(&probe, &families[1]);
+		if (rv == CKR_OK && rsa)
+			rv = probe_decryption(&probe);
+	} else if (!is_lost(rv)) {
+		log_info("token %s: the KMIP server makes no %s keys that can be used (%s); they are "
+		         "not offered", session->kmip->config->name, rsa ? "RSA" : "EC",
+		         kmip_session_refusal(session));
+		rv = CKR_OK;
+	}
+	EVP_PKEY_free(probe.key);
+	return rv;
+}
+
+CK_RV
+kmip_probe(struct kmip_session *session, struct kmip_abilities *ret_abilities)
+{
+	struct kmip_abilities abilities = { .count = 0 };
+	CK_RV rv = CKR_OK;
+
+	session->quiet = true;
+	for (size_t i = 0; rv == CKR_OK && i < sizeof pairs / sizeof *pairs; i++)
+		rv = probe_pair(session, i, &abilities);
+	session->quiet = false;
+	if (rv == CKR_OK)
+		*ret_abilities = abilities;
+	return rv;
+}

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kms/kmip-session.h"
+
+#include "base/log.h"
+#include "base/text.h"
+#include "kms/kmip-login.h"
+
+#include <stdlib.h>
+
+/* The stream goes; later requests of the session fail at once. */
+static CK_RV
+lose(struct kmip_session *session, bool blamed, char *why)
+{
+	kmip_connection_drop(session->kmip, session->server, &session->stream, blamed, why);
+	return CKR_DEVICE_ERROR;
+}
+
+struct ttlv_writer *
+kmip_session_request(struct kmip_session *session, enum kmip_operation operation)
+{
+	struct kmip_credential credential = {
+		session->login.password == NULL ? NULL : session->kmip->config->kmip_username,
+		session->login.password,
+	};
+
+	ttlv_clear(&session->writer);
+	kmip_request_begin(&session->writer, session->minor, &credential, operation);
+	return &session->writer;
+}
+
+const char *
+kmip_session_refusal(const struct kmip_session *session)
+{
+	return session->refusal != NULL ? session->refusal : "no reason given";
+}
+
+/* The server has answered, with a refusal. */
+static CK_RV
+refused(struct kmip_session *session, enum kmip_operation operation,
+        const struct kmip_answer *answer)
+{
+	struct kms_attempt *attempt = session->attempt;
+	CK_RV rv;
+
+	attempt->own = answer->reason;
+	attempt->alive = true;
+	rv = answer->status == KMIP_OPERATION_PENDING ? CKR_FUNCTION_FAILED
+	                                              : kmip_answer_failure(answer);
+	free(session->refusal);
+	session->refusal = text_format("%s%s%s", kmip_reason_name(answer->reason),
+	                               answer->message == NULL ? "" : ": ",
+	                               answer->message == NULL ? "" : answer->message);
+	log_debug("token %s: KMIP server %s, %s: %s", session->kmip->config->name,
+	          session->server->name, kmip_operation_name(operation),
+	          kmip_session_refusal(session));
+	if (rv != CKR_USER_NOT_LOGGED_IN)
+		return rv;
+	attempt->final = true;
+	if (session->trying && kmip_password_is_pin(session->kmip))
+		return CKR_PIN_INCORRECT;
+	return kmip_login_rejected(session->kmip, session->server->name, answer->message);
+}
+
+CK_RV
+kmip_session_call(struct kmip_session *session, enum kmip_operation operation,
+                  struct kmip_answer *answer)
+{
+	bool reused = session->reused;
+	char *why = NULL;
+	CK_RV rv;
+
+	*answer = (struct kmip_answer)KMIP_ANSWER_INIT;
+	rv = kmip_request_end(&session->writer);
+	if (rv == CKR_OK && session->stream == NULL)
+		rv = CKR_DEVICE_ERROR;
+	if (rv != CKR_OK) {
+		ttlv_clear(&session->writer);
+		return rv;
+	}
+	rv = kmip_stream_exchange(session->stream, &session->writer.bytes, KMIP_RESPONSE_MESSAGE,
+	                          KMIP_ANSWER_MAX, session->deadline, &answer->bytes, &why);
+	ttlv_clear(&session->writer);
+	/* One that was idle may just have been forgotten: that tells nothing of the server. */
+	if (rv != CKR_OK)
+		return lose(session, !reused || deadline_passed(session->deadline), why);
+	session->reused = false;
+	if (!kmip_answer_parse(answer, operation))
+		return lose(session, true, text_format("the answer to %s is not valid KMIP",
+		                                       kmip_operation_name(operation)));
+	return answer->status == KMIP_SUCCESS ? CKR_OK : refused(session, operation, answer);
+}
+
+/* The best version that the server names and we speak, 0: none. */
+static int
+best_version(const struct ttlv *payload)
+{
+	struct ttlv item;
+	int32_t major, minor;
+	int best = 0;
+	bool more;
+
+	for (more = ttlv_first(payload, &item); more; more = ttlv_next(payload, &item)) {
+		if (item.tag != KMIP_PROTOCOL_VERSION ||
+		    !ttlv_get_integer(&item, KMIP_PROTOCOL_VERSION_MAJOR, &major) ||
+		    !ttlv_get_integer(&item, KMIP_PROTOCOL_VERSION_MINOR, &minor))
+			continue;
+		if (major == 1 && minor >= KMIP_MINOR_MIN && minor <= KMIP_MINOR_MAX && minor > best)
+			best = minor;
+	}
+	return best;
+}
+
+/* Is it the version of our request that the server objects to? */
+static bool
+blames_version(const struct kmip_answer *answer)
+{
+	switch (answer->reason) {
+	case KMIP_INVALID_MESSAGE:
+	case KMIP_FEATURE_NOT_SUPPORTED:
+	case KMIP_UNSUPPORTED_PROTOCOL_VERSION:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* KMIP 1.4, section 4.26: without a list of ours, the server tells all of its versions. */
+static CK_RV
+discover(struct kmip_session *session)
+{
+	struct kmip_answer answer;
+	bool lower;
+	CK_RV rv;
+
+	for (session->minor = KMIP_MINOR_MAX;; session->minor--) {
+		(void)kmip_session_request(session, KMIP_DISCOVER_VERSIONS);
+		rv = kmip_session_call(session, KMIP_DISCOVER_VERSIONS, &answer);
+		lower = rv != CKR_OK && rv != CKR_DEVICE_ERROR && blames_version(&answer) &&
+		        session->minor > KMIP_MINOR_MIN;
+		if (!lower)
+			break;
+		kmip_answer_clear(&answer);
+	}
+	if (rv == CKR_OK)
+		session->minor = best_version(&answer.payload);
+	else if (answer.reason == KMIP_OPERATION_NOT_SUPPORTED)
+		rv = CKR_OK; /* it understood the version, though */
+	kmip_answer_clear(&answer);
+	if (rv == CKR_OK && session->minor == 0) {
+		session->attempt->final = true;
+		return lose(session, true, text_format("it speaks none of KMIP 1.%d to 1.%d",
+		                                       KMIP_MINOR_MIN, KMIP_MINOR_MAX));
+	}
+	switch (rv) {
+	case CKR_OK:
+	case CKR_DEVICE_ERROR:
+	case CKR_HOST_MEMORY:
+	case CKR_PIN_INCORRECT:
+	case CKR_USER_NOT_LOGGED_IN:
+		return rv;
+	default:
+		return lose(session, true, text_format("it does not tell its versions of KMIP"));
+	}
+}
+
+static CK_RV
+settle_version(struct kmip_session *session)
+{
+	struct kmip *kmip = session->kmip;
+	CK_RV rv;
+
+	monitor_lock(&kmip->monitor);
+	session->minor = session->server->minor;
+	monitor_unlock(&kmip->monitor);
+	if (session->minor != 0)
+		return CKR_OK;
+	rv = discover(session);
+	if (rv != CKR_OK)
+		return rv;
+	log_debug("token %s: KMIP server %s: version 1.%d", kmip->config->name,
+	          session->server->name, session->minor);
+	monitor_lock(&kmip->monitor);
+	session->server->minor = session->minor;
+	monitor_unlock(&kmip->monitor);
+	return CKR_OK;
+}
+
+static CK_RV
+open_with(struct kmip *kmip, struct kms_attempt *attempt, struct kmip_login *login, bool trying,
+          struct kmip_session *ret_session)
+{
+	struct kmip_session session = {
+		.kmip = kmip, .attempt = attempt, .login = *login, .trying = trying,
+		.writer = TTLV_WRITER_INIT,
+	};
+	CK_RV rv;
+
+	*login = (struct kmip_login){ NULL, NULL };
+	rv = kmip_connection_take(kmip, &session.login, attempt->deadline, &session.server,
+	                          &session.stream, &session.reused, &session.deadline);
+	if (rv == CKR_OK)
+		rv = settle_version(&session);
+	if (rv != CKR_OK) {
+		kmip_session_close(&session);
+		return rv;
+	}
+	*ret_session = session;
+	return CKR_OK;
+}
+
+CK_RV
+kmip_session_open(struct kmip *kmip, struct kms_attempt *attempt,
+                  struct kmip_session *ret_session)
+{
+	struct kmip_login login = { NULL, NULL };
+	CK_RV rv;
+
+	rv = kmip_login_get(kmip, attempt, &login);
+	if (rv != CKR_OK)
+		return rv;
+	return open_with(kmip, attempt, &login, false, ret_session);
+}
+
+CK_RV
+kmip_session_open_with(struct kmip *kmip, struct kms_attempt *attempt, struct kmip_login *login,
+                       struct kmip_session *ret_session)
+{
+	return open_with(kmip, attempt, login, true, ret_session);
+}
+
+void
+kmip_session_close(struct kmip_session *session)
+{
+	ttlv_clear(&session->writer);
+	if (session->stream != NULL)
+		kmip_connection_put(session->kmip, session->server, &session->stream);
+	kmip_login_clear(&session->login);
+	free(session->refusal);
+	session->refusal = NULL;
+}
+
+void
+kmip_session_commit(struct kmip_session *session)
+{
+	session->attempt->final = true;
+	session->deadline = session->attempt->deadline;
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kms/kmip-socket.h"
+
+#include "base/text.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* False, as callers return it. */
+static bool
+fail(char **ret_why, const char *what, int error)
+{
+	free(*ret_why);
+	*ret_why = text_format("%s: %s", what, strerror(error));
+	return false;
+}
+
+static bool
+fail_late(char **ret_why, const char *what)
+{
+	free(*ret_why);
+	*ret_why = text_format("%s within the deadline", what);
+	return false;
+}
+
+/* 1: ready; 0: the deadline passed; -1: errno. */
+static int
+wait_for(int socket, short events, struct deadline deadline)
+{
+	struct pollfd wanted = { .fd = socket, .events = events };
+	int64_t left;
+	int ready;
+
+	do {
+		left = deadline_left_ms(deadline);
+		ready = poll(&wanted, 1, left > INT_MAX ? INT_MAX : (int)left);
+	} while (ready < 0 && errno == EINTR);
+	return ready;
+}
+
+static bool
+connect_address(const struct addrinfo *address, struct deadline deadline, int *ret_socket,
+                char **ret_why)
+{
+	static const int yes = 1;
+	socklen_t size = sizeof(int);
+	int fd, ready, error = 0;
+
+	fd = socket(address->ai_family, address->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC,
+	            address->ai_protocol);
+	if (fd < 0)
+		return fail(ret_why, "no socket", errno);
+	/* Wishes: a connection without them works too. */
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof yes);
+	if (connect(fd, address->ai_addr, address->ai_addrlen) != 0)
+		error = errno;
+	if (error == EINPROGRESS || error == EINTR) {
+		ready = wait_for(fd, POLLOUT, deadline);
+		if (ready == 0) {
+			(void)close(fd);
+			return fail_late(ret_why, "no connection");
+		}
+		if (ready < 0 || getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0)
+			error = errno;
+	}
+	if (error != 0) {
+		(void)close(fd);
+		return fail(ret_why, "no connection", error);
+	}
+	*ret_socket = fd;
+	return true;
+}
+
+static bool
+look_up(const struct endpoint *endpoint, struct addrinfo **ret_addresses, char **ret_why)
+{
+	struct addrinfo hints = {
+		.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV
+	};
+	int error;
+
+	error = getaddrinfo(endpoint->host, endpoint->port, &hints, ret_addresses);
+	if (error == EAI_NONAME) {
+		hints.ai_flags = AI_NUMERICSERV | AI_ADDRCONFIG;
+		error = getaddrinfo(endpoint->host, endpoint->port, &hints, ret_addresses);
+	}
+	if (error == 0)
+		return true;
+	*ret_why = text_format("no address: %s", gai_strerror(error));
+	return false;
+}
+
+bool
+kmip_socket_connect(const struct endpoint *endpoint, struct deadline deadline, int *ret_socket,
+                    char **ret_why)
+{
+	struct addrinfo *addresses = NULL, *address;
+	struct deadline part;
+	bool done = false;
+
+	if (!look_up(endpoint, &addresses, ret_why))
+		return false;
+	for (address = addresses; address != NULL && !done; address = address->ai_next) {
+		/* An address that swallows everything leaves time for the next. */
+		part = address->ai_next == NULL ? deadline
+		                                : deadline_in(deadline_left_ms(deadline) / 2);
+		done = connect_address(address, part, ret_socket, ret_why);
+	}
+	freeaddrinfo(addresses);
+	if (done) {
+		free(*ret_why);
+		*ret_why = NULL;
+	}
+	return done;
+}
+
+bool
+kmip_socket_send(int socket, const void *data, size_t size, struct deadline deadline,
+                 char **ret_why)
+{
+	const unsigned char *at = data;
+	ssize_t sent;
+	int ready;
+
+	while (size > 0) {
+		sent = send(socket, at, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (sent >= 0) {
+			at += sent;
+			size -= (size_t)sent;
+			continue;
+		}
+		if (errno == EINTR)
+			continue;
+		if (errno != EAGAIN)
+			return fail(ret_why, "can't send", errno);
+		ready = wait_for(socket, POLLOUT, deadline);
+		if (ready == 0)
+			return fail_late(ret_why, "the server takes nothing");
+		if (ready < 0)
+			return fail(ret_why, "can't send", errno);
+	}
+	return true;
+}
+
+bool
+kmip_socket_receive(int socket, void *ret_data, size_t room, struct deadline deadline,
+                    size_t *ret_size, char **ret_why)
+{
+	ssize_t received;
+	int ready;
+
+	for (;;) {
+		received = recv(socket, ret_data, room, MSG_DONTWAIT);
+		if (received > 0)
+			break;
+		if (received == 0)
+			return fail(ret_why, "the server ended the connection", ECONNRESET);
+		if (errno == EINTR)
+			continue;
+		if (errno != EAGAIN)
+			return fail(ret_why, "can't receive", errno);
+		ready = wait_for(socket, POLLIN, deadline);
+		if (ready == 0)
+			return fail_late(ret_why, "no answer");
+		if (ready < 0)
+			return fail(ret_why, "can't receive", errno);
+	}
+	*ret_size = (size_t)received;
+	return true;
+}
+
+bool
+kmip_socket_is_readable(int socket)
+{
+	return wait_for(socket, POLLIN, deadline_in(0)) != 0;
+}

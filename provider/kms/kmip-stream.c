@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kms/kmip-stream.h"
+
+#include "base/log.h"
+#include "base/openssl.h"
+#include "base/text.h"
+#include "kms/kmip-socket.h"
+#include "kms/ttlv.h"
+
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* What is read from the network at once: a TLS record and its header. */
+#define PIECE_SIZE 16704
+/* An answer's buffer grows with what has come, not with what the server announces. */
+#define GROWTH ((size_t)64 * 1024)
+
+struct kmip_stream {
+	int socket;
+	SSL *tls;          /* owns the two */
+	BIO *in, *out;     /* from and to the network */
+	int64_t opened_ms, used_ms;
+};
+
+static CK_RV
+say(char **ret_why, const char *what)
+{
+	*ret_why = text_format("%s", what);
+	return CKR_DEVICE_ERROR;
+}
+
+/* Why TLS failed, most exactly: the certificate, an alert, a broken record. */
+static CK_RV
+say_tls(const struct kmip_stream *stream, char **ret_why)
+{
+	long verified = SSL_get_verify_result(stream->tls);
+	const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+
+	if (verified != X509_V_OK)
+		*ret_why = text_format("its TLS certificate is refused: %s",
+		                       X509_verify_cert_error_string(verified));
+	else
+		*ret_why = text_format("TLS failed: %s",
+		                       reason != NULL ? reason : "the server ended the connection");
+	(void)openssl_failure(CKR_DEVICE_ERROR);
+	return CKR_DEVICE_ERROR;
+}
+
+/* Sends all that OpenSSL has for the network. */
+static CK_RV
+flush(struct kmip_stream *stream, struct deadline deadline, char **ret_why)
+{
+	unsigned char piece[PIECE_SIZE];
+	int size;
+
+	while ((size = BIO_read(stream->out, piece, sizeof piece)) > 0)
+		if (!kmip_socket_send(stream->socket, piece, (size_t)size, deadline, ret_why))
+			return CKR_DEVICE_ERROR;
+	return CKR_OK;
+}
+
+/* Gives OpenSSL what has come from the network, waiting for it until the deadline. */
+static CK_RV
+fill(struct kmip_stream *stream, struct deadline deadline, char **ret_why)
+{
+	unsigned char piece[PIECE_SIZE];
+	size_t size;
+
+	if (!kmip_socket_receive(stream->socket, piece, sizeof piece, deadline, &size, ret_why))
+		return CKR_DEVICE_ERROR;
+	if (BIO_write(stream->in, piece, (int)size) != (int)size)
+		return openssl_failure(CKR_HOST_MEMORY);
+	return CKR_OK;
+}
+
+/* After a call of OpenSSL that returned result: goes on (CKR_OK), or is it over? */
+static CK_RV
+go_on(struct kmip_stream *stream, int result, struct deadline deadline, char **ret_why)
+{
+	int error = SSL_get_error(stream->tls, result);
+	CK_RV rv;
+
+	/* Also what it has to say about its failure: the alert tells the server. */
+	rv = flush(stream, deadline, ret_why);
+	switch (error) {
+	case SSL_ERROR_WANT_READ:
+		if (rv != CKR_OK)
+			return rv;
+		/* One that never stops sending is never waited for. */
+		if (deadline_passed(deadline))
+			return say(ret_why, "no answer within the deadline");
+		return fill(stream, deadline, ret_why);
+	case SSL_ERROR_ZERO_RETURN:
+		free(*ret_why);
+		return say(ret_why, "the server ended the connection");
+	default:
+		free(*ret_why);
+		*ret_why = NULL;
+		return say_tls(stream, ret_why);
+	}
+}
+
+static CK_RV
+shake_hands(struct kmip_stream *stream, struct deadline deadline, char **ret_why)
+{
+	int result;
+	CK_RV rv;
+
+	ERR_clear_error();
+	while ((result = SSL_connect(stream->tls)) != 1) {
+		rv = go_on(stream, result, deadline, ret_why);
+		if (rv != CKR_OK)
+			return rv;
+	}
+	return flush(stream, deadline, ret_why);
+}
+
+/* The certificate must carry the name, or the address, that the configuration has. */
+static bool
+expect_host(SSL *tls, const char *host)
+{
+	X509_VERIFY_PARAM *parameters = SSL_get0_param(tls);
+	unsigned char address[sizeof(struct in6_addr)];
+
+	if (inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1)
+		return X509_VERIFY_PARAM_set1_ip_asc(parameters, host) == 1;
+	X509_VERIFY_PARAM_set_hostflags(parameters, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+	return SSL_set1_host(tls, host) == 1 && SSL_set_tlsext_host_name(tls, host) == 1;
+}
+
+static CK_RV
+stream_new(const struct endpoint *endpoint, SSL_CTX *context, SSL_SESSION *session,
+           struct kmip_stream **ret_stream)
+{
+	struct kmip_stream *stream = calloc(1, sizeof *stream);
+
+	if (stream == NULL)
+		return CKR_HOST_MEMORY;
+	stream->socket = -1;
+	stream->tls = SSL_new(context);
+	stream->in = BIO_new(BIO_s_mem());
+	stream->out = BIO_new(BIO_s_mem());
+	if (stream->tls == NULL || stream->in == NULL || stream->out == NULL ||
+	    !expect_host(stream->tls, endpoint->host)) {
+		BIO_free(stream->in);
+		BIO_free(stream->out);
+		SSL_free(stream->tls);
+		free(stream);
+		return openssl_failure(CKR_HOST_MEMORY);
+	}
+	SSL_set_bio(stream->tls, stream->in, stream->out);
+	/* One that can't be resumed is no reason not to connect. */
+	if (session != NULL && SSL_set_session(stream->tls, session) != 1)
+		(void)openssl_failure(CKR_DEVICE_ERROR);
+	*ret_stream = stream;
+	return CKR_OK;
+}
+
+CK_RV
+kmip_stream_open(const struct endpoint *endpoint, SSL_CTX *context, SSL_SESSION *session,
+                 struct deadline deadline, struct kmip_stream **ret_stream, char **ret_why)
+{
+	struct kmip_stream *stream = NULL;
+	CK_RV rv;
+
+	rv = stream_new(endpoint, context, session, &stream);
+	if (rv != CKR_OK)
+		return rv;
+	if (!kmip_socket_connect(endpoint, deadline, &stream->socket, ret_why))
+		rv = CKR_DEVICE_ERROR;
+	else
+		rv = shake_hands(stream, deadline, ret_why);
+	if (rv != CKR_OK) {
+		kmip_stream_close(&stream);
+		return rv;
+	}
+	stream->opened_ms = clock_monotonic_ms();
+	stream->used_ms = stream->opened_ms;
+	*ret_stream = stream;
+	return CKR_OK;
+}
+
+static void
+stream_free(struct kmip_stream **stream)
+{
+	if ((*stream)->socket >= 0)
+		(void)close((*stream)->socket);
+	SSL_free((*stream)->tls);
+	free(*stream);
+	*stream = NULL;
+}
+
+void
+kmip_stream_close(struct kmip_stream **stream)
+{
+	struct deadline now = { 0 };
+	char *why = NULL;
+
+	if (*stream == NULL)
+		return;
+	/* Refused, and harmless, on a connection that has failed. */
+	if ((*stream)->socket >= 0 && SSL_is_init_finished((*stream)->tls)) {
+		(void)SSL_shutdown((*stream)->tls);
+		if (flush(*stream, now, &why) != CKR_OK)
+			free(why);
+		(void)openssl_failure(CKR_DEVICE_ERROR);
+	}
+	stream_free(stream);
+}
+
+void
+kmip_stream_abandon(struct kmip_stream **stream)
+{
+	if (*stream != NULL)
+		stream_free(stream);
+}
+
+/* All of it. */
+static CK_RV
+write_all(struct kmip_stream *stream, const struct buffer *bytes, struct deadline deadline,
+          char **ret_why)
+{
+	size_t written;
+	int result;
+	CK_RV rv;
+
+	while ((result = SSL_write_ex(stream->tls, bytes->data, bytes->size, &written)) != 1) {
+		rv = go_on(stream, result, deadline, ret_why);
+		if (rv != CKR_OK)
+			return rv;
+	}
+	return flush(stream, deadline, ret_why);
+}
+
+static CK_RV
+read_exactly(struct kmip_stream *stream, unsigned char *ret_data, size_t size,
+             struct deadline deadline, char **ret_why)
+{
+	size_t got;
+	int result;
+	CK_RV rv;
+
+	while (size > 0) {
+		/* A server that drips always has something to read. */
+		if (deadline_passed(deadline))
+			return say(ret_why, "no whole answer within the deadline");
+		result = SSL_read_ex(stream->tls, ret_data, size, &got);
+		if (result == 1) {
+			ret_data += got;
+			size -= got;
+			continue;
+		}
+		rv = go_on(stream, result, deadline, ret_why);
+		if (rv != CKR_OK)
+			return rv;
+	}
+	return CKR_OK;
+}
+
+static CK_RV
+read_message(struct kmip_stream *stream, uint32_t tag, size_t limit, struct deadline deadline,
+             struct buffer *ret_message, char **ret_why)
+{
+	unsigned char header[TTLV_HEADER_SIZE];
+	size_t size, next;
+	CK_RV rv;
+
+	rv = read_exactly(stream, header, sizeof header, deadline, ret_why);
+	if (rv != CKR_OK)
+		return rv;
+	if (!ttlv_message_size(header, tag, limit, &size))
+		return say(ret_why, "the answer is not KMIP, or too long");
+	rv = buffer_append(ret_message, header, sizeof header);
+	while (rv == CKR_OK && ret_message->size < size) {
+		size_t had = ret_message->size;
+
+		next = size - had < GROWTH ? size - had : GROWTH;
+		rv = buffer_resize(ret_message, had + next);
+		if (rv == CKR_OK)
+			rv = read_exactly(stream, ret_message->data + had, next, deadline, ret_why);
+	}
+	return rv;
+}
+
+CK_RV
+kmip_stream_exchange(struct kmip_stream *stream, const struct buffer *request, uint32_t tag,
+                     size_t limit, struct deadline deadline, struct buffer *ret_answer,
+                     char **ret_why)
+{
+	struct buffer answer = BUFFER_INIT;
+	CK_RV rv;
+
+	ERR_clear_error();
+	rv = write_all(stream, request, deadline, ret_why);
+	if (rv == CKR_OK)
+		rv = read_message(stream, tag, limit, deadline, &answer, ret_why);
+	if (rv != CKR_OK) {
+		buffer_clear(&answer);
+		return rv;
+	}
+	stream->used_ms = clock_monotonic_ms();
+	*ret_answer = answer;
+	return CKR_OK;
+}
+
+bool
+kmip_stream_is_alive(struct kmip_stream *stream)
+{
+	unsigned char byte;
+	size_t got;
+	int result;
+
+	/* What has come meanwhile can be a session ticket, or a goodbye. */
+	while (kmip_socket_is_readable(stream->socket)) {
+		char *why = NULL;
+
+		if (fill(stream, deadline_in(0), &why) != CKR_OK) {
+			free(why);
+			return false;
+		}
+		ERR_clear_error();
+		result = SSL_read_ex(stream->tls, &byte, 1, &got);
+		/* An answer that nobody waits for is as bad as none. */
+		if (result == 1 || SSL_get_error(stream->tls, result) != SSL_ERROR_WANT_READ) {
+			(void)openssl_failure(CKR_DEVICE_ERROR);
+			return false;
+		}
+	}
+	return true;
+}
+
+int64_t
+kmip_stream_idle_ms(const struct kmip_stream *stream)
+{
+	return clock_monotonic_ms() - stream->used_ms;
+}
+
+SSL_SESSION *
+kmip_stream_session(struct kmip_stream *stream, int64_t *ret_verified_ms)
+{
+	SSL_SESSION *session;
+
+	if (SSL_session_reused(stream->tls))
+		return NULL;
+	session = SSL_get1_session(stream->tls);
+	if (session == NULL || !SSL_SESSION_is_resumable(session)) {
+		SSL_SESSION_free(session);
+		return NULL;
+	}
+	*ret_verified_ms = stream->opened_ms;
+	return session;
+}
+
+const char *
+kmip_stream_version(const struct kmip_stream *stream)
+{
+	return SSL_get_version(stream->tls);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What TLS with a KMIP server needs: an SSL_CTX made from the files of the configuration. */
+#ifndef P11_KMS_KMS_KMIP_TLS_H
+#define P11_KMS_KMS_KMIP_TLS_H
+
+#include "base/compiler.h"
+#include "base/config.h"
+#include "base/pkcs11.h"
+#include "base/secret.h"
+
+#include <openssl/ssl.h>
+#include <stdbool.h>
+#include <sys/stat.h>
+
+/* Which contents of the files an SSL_CTX was made from, without reading them. */
+struct kmip_tls_edition {
+	struct {
+		dev_t device;
+		ino_t inode;
+		off_t size;
+		struct timespec modified;
+	} files[4];
+};
+
+struct kmip_tls_edition kmip_tls_edition(const struct config_token *config);
+bool kmip_tls_edition_equal(const struct kmip_tls_edition *a, const struct kmip_tls_edition *b);
+
+/*
+ * TLS 1.2 or 1.3, the server's certificate always verified, the client's sent. passphrase
+ * (NULL: none) opens an encrypted key. CKR_PIN_INCORRECT: it does not; CKR_USER_NOT_LOGGED_IN:
+ * one is needed; CKR_DEVICE_ERROR: a file can't be used. *ret_why (caller frees; NULL when
+ * memory was short) says which and why.
+ */
+MUST_USE CK_RV kmip_tls_new(const struct config_token *config, const struct secret *passphrase,
+                            SSL_CTX **ret_context, char **ret_why);
+
+/* Does the client's private key need a passphrase? False also when it can't be read. */
+bool kmip_tls_key_is_encrypted(const struct config_token *config);
+
+#endif

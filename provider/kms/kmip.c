@@ -1,0 +1,502 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* KMIP servers as a KMS: one attempt of each call. */
+#include "kms/backend.h"
+#include "kms/kmip-crypto.h"
+#include "kms/kmip-find.h"
+#include "kms/kmip-identity.h"
+#include "kms/kmip-key.h"
+#include "kms/kmip-login.h"
+#include "kms/kmip-pair.h"
+#include "kms/kmip-probe.h"
+
+#include "base/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Objects of one half with the same CKA_ID that are removed before we ask ourselves what is going on. */
+#define HALVES_MAX 16
+/* Random bytes asked for at a time. */
+#define RANDOM_MAX 1024
+
+static CK_RV
+open_kmip(const struct config_token *config, struct pin *pin, void **ret_state)
+{
+	struct kmip *kmip = NULL;
+	CK_RV rv;
+
+	rv = kmip_new(config, pin, &kmip);
+	if (rv == CKR_OK)
+		*ret_state = kmip;
+	return rv;
+}
+
+static void
+close_kmip(void **state)
+{
+	struct kmip *kmip = *state;
+
+	kmip_free(&kmip);
+	*state = NULL;
+}
+
+static void
+forked(void *state)
+{
+	kmip_forked(state);
+}
+
+static void
+logout(void *state, struct deadline deadline)
+{
+	(void)deadline; /* a server knows of no login to be ended */
+	kmip_logout(state);
+}
+
+static bool
+needs_pin(const void *state)
+{
+	return kmip_needs_pin(state);
+}
+
+/* Asks what the server is; it must know us for an answer. description may be NULL. */
+static CK_RV
+query(struct kmip_session *session, struct kms_description *description)
+{
+	struct ttlv_writer *writer = kmip_session_request(session, KMIP_QUERY);
+	struct kmip_answer answer;
+	struct ttlv item;
+	char *vendor = NULL;
+	CK_RV rv;
+
+	ttlv_enumeration(writer, KMIP_QUERY_FUNCTION, KMIP_QUERY_OPERATIONS);
+	ttlv_enumeration(writer, KMIP_QUERY_FUNCTION, KMIP_QUERY_SERVER_INFORMATION);
+	rv = kmip_session_call(session, KMIP_QUERY, &answer);
+	if (rv == CKR_OK && description != NULL) {
+		if (ttlv_find(&answer.payload, KMIP_VENDOR_IDENTIFICATION, &item) &&
+		    ttlv_text_dup(&item, sizeof description->manufacturer - 1, &vendor))
+			strcpy(description->manufacturer, vendor);
+		else
+			strcpy(description->manufacturer, "KMIP server");
+		snprintf(description->model, sizeof description->model, "KMIP 1.%d", session->minor);
+	}
+	free(vendor);
+	kmip_answer_clear(&answer);
+	return rv;
+}
+
+static CK_RV
+login(void *state, void *argument, struct kms_attempt *attempt)
+{
+	struct kms_login_request *request = argument;
+	struct kmip_login login = { NULL, NULL };
+	struct kmip_session session;
+	CK_RV rv;
+
+	rv = kmip_login_try(state, request->pin, request->pin_size, attempt, &login);
+	if (rv != CKR_OK)
+		return rv;
+	rv = kmip_session_open_with(state, attempt, &login, &session);
+	if (rv != CKR_OK)
+		return rv;
+	rv = query(&session, NULL);
+	if (rv == CKR_OK)
+		rv = kmip_login_keep(state, request->pin, request->pin_size, &session.login);
+	kmip_session_close(&session);
+	return rv;
+}
+
+static CK_RV
+describe(void *state, void *argument, struct kms_attempt *attempt)
+{
+	struct kms_description *ret_description = argument;
+	struct kms_description description = { .primitive_count = 0 };
+	struct kmip_abilities abilities;
+	struct kmip_session session;
+	CK_RV rv;
+
+	rv = kmip_session_open(state, attempt, &session);
+	if (rv != CKR_OK)
+		return rv;
+	rv = query(&session, &description);
+	if (rv == CKR_OK)
+		rv = kmip_probe(&session, &abilities);
+	kmip_session_close(&session);
+	if (rv != CKR_OK)
+		return rv;
+	description.primitives = calloc(KMIP_PRIMITIVES_MAX, sizeof *description.primitives);
+	if (description.primitives == NULL)
+		return CKR_HOST_MEMORY;
+	memcpy(description.primitives, abilities.primitives,
+	       abilities.count * sizeof *description.primitives);
+	description.primitive_count = abilities.count;
+	*ret_description = description;
+	return CKR_OK;
+}
+
+static CK_RV
+ping(void *state, void *argument, struct kms_attempt *attempt)
+{
+	struct kmip_session session;
+	CK_RV rv;
+
+	(void)argument;
+	rv = kmip_session_open(state, attempt, &session);
+	if (rv != CKR_OK)
+		return rv;
+	rv = query(&session, NULL);
+	kmip_session_close(&session);
+	return rv;
+}
+
+static CK_RV
+make_pair(struct kmip_session *session, const struct kms_pair *pair, const char *private_name,
+          const char *public_name, struct buffer *ret_spki)
+{
+	struct kmip_pair request = {
+		.algorithm = pair->algorithm,
+		.private_name = private_name,
+		.public_name = public_name,
+		.label = pair->label,
+		.private_usage = (pair->sign ? KMIP_USAGE_SIGN : 0) |
+		                 (pair->decrypt ? KMIP_USAGE_DECRYPT : 0) |
+		                 (pair->unwrap ? KMIP_USAGE_UNWRAP : 0),
+		.public_usage = (pair->sign ? KMIP_USAGE_VERIFY : 0) |
+		                (pair->decrypt ? KMIP_USAGE_ENCRYPT : 0) |
+		                (pair->unwrap ? KMIP_USAGE_WRAP : 0),
+	};
+	char private_identifier[KMIP_IDENTIFIER_MAX + 1], public_identifier[KMIP_IDENTIFIER_MAX + 1];
+	struct kmip_names *names = session->kmip->names;
+	CK_RV rv;
+
+	rv = kmip_pair_make(session, &request, private_identifier, public_identifier);
+	if (rv == CKR_MECHANISM_INVALID)
+		log_error("token %s: KMIP server %s refuses to make %s: %s", session->kmip->config->name,
+		          session->server->name, pair->label, kmip_session_refusal(session));
+	if (rv != CKR_OK)
+		return rv;
+	kmip_names_put(names, session->server, KMIP_OBJECT_PRIVATE_KEY, pair->id, pair->id_size,
+	               private_identifier);
+	kmip_names_put(names, session->server, KMIP_OBJECT_PUBLIC_KEY, pair->id, pair->id_size,
+	               public_identifier);
+	return kmip_key_get(session, public_identifier, ret_spki);
+}
+
+static CK_RV
+generate(void *state, void *argument, struct kms_attempt *attempt)
+{
+	struct kms_generate_request *request = argument;
+	const struct kms_pair *pair = request->pair;
+	char *private_name = kmip_name_of(KMIP_OBJECT_PRIVATE_KEY, pair->id, pair->id_size);
+	char *public_name = kmip_name_of(KMIP_OBJECT_PUBLIC_KEY, pair->id, pair->id_size);
+	char identifier[KMIP_IDENTIFIER_MAX + 1];
+	struct kmip_session session;
+	CK_RV rv = CKR_HOST_MEMORY;
+
+	if (private_name == NULL || public_name == NULL)
+		goto out;
+	rv = CKR_MECHANISM_INVALID;
+	if (pair->algorithm->key_type != CKK_RSA && kmip_curve_of(pair->algorithm) == 0)
+		goto out;
+	rv = kmip_session_open(state, attempt, &session);
+	if (rv != CKR_OK)
+		goto out;
+	/* Also to see, before a change is sent, whether the connection is still there. */
+	rv = kmip_find(&session, KMIP_OBJECT_PRIVATE_KEY, pair->id, pair->id_size, identifier);
+	if (rv == CKR_KEY_HANDLE_INVALID) {
+		rv = make_pair(&session, pair, private_name, public_name, request->ret_spki);
+	} else if (rv == CKR_OK) {
+		log_error("token %s: KMIP server %s has a key with the id of %s already",
+		          session.kmip->config->name, session.server->name, pair->label);
+		attempt->alive = true;
+		rv = CKR_FUNCTION_FAILED;
+	}
+	kmip_session_close(&session);
+out:
+	free(private_name);
+	free(public_name);
+	return rv;
+}
+
+/* What is done with an object that was found. */
+typedef CK_RV (*use_object)(struct kmip_session *session, const char *identifier, void *request);
+
+/* One that was remembered, and is not there any more, is looked for once again. */
+static CK_RV
+find_and_use(struct kmip_session *session, enum kmip_object_type type, const void *id,
+             size_t id_size, use_object use, void *request)
+{
+	char identifier[KMIP_IDENTIFIER_MAX + 1];
+	CK_RV rv = CKR_KEY_HANDLE_INVALID;
+
+	for (int tries = 0; tries < 2 && rv == CKR_KEY_HANDLE_INVALID; tries++) {
+		rv = kmip_find(session, type, id, id_size, identifier);
+		if (rv != CKR_OK)
+			break;
+		rv = use(session, identifier, request);
+		if (rv == CKR_KEY_HANDLE_INVALID && !kmip_forget(session, type, id, id_size))
+			break;
+	}
+	return rv;
+}
+
+static CK_RV
+on_object(void *state, enum kmip_object_type type, const void *id, size_t id_size, use_object use,
+          void *request, struct kms_attempt *attempt)
+{
+	struct kmip_session session;
+	CK_RV rv;
+
+	rv = kmip_session_open(state, attempt, &session);
+	if (rv != CKR_OK)
+		return rv;
+	rv = find_and_use(&session, type, id, id_size, use, request);
+	kmip_session_close(&session);
+	return rv;
+}
+
+static CK_RV
+use_public(struct kmip_session *session, const char *identifier, void *request)
+{
+	return kmip_key_get(session, identifier, ((struct kms_id_request *)request)->ret_spki);
+}
+
+static CK_RV
+public_key(void *state, void *argument, struct kms_attempt *attempt)
+{
+	struct kms_id_request *request = argument;
+
+	return on_object(state, KMIP_OBJECT_PUBLIC_KEY, request->id, request->id_size, use_public,
+	                 request, attempt);
+}
+
+static CK_RV
+use_to_sign(struct kmip_session *session, const char *identifier, void *argument)
+{
+	struct kms_sign_request *request = argument;
+
+	return kmip_sign(session, identifier, request->primitive, request->data, request->data_size,
+	                 request->ret_signature, request->ret_signature_size);
+}
+
+static CK_RV
+sign(void *state, void *argument, struct kms_attempt *attempt)
+{
+	struct kms_sign_request *request = argument;
+
+	return on_object(state, KMIP_OBJECT_PRIVATE_KEY, request->key->id, request->key->id_size,
+	                 use_to_sign, request, attempt);
+}
+
+static CK_RV
+use_to_decrypt(struct kmip_session *session, const char *identifier, void *argument)
+{
+	struct kms_decrypt_request *request = argument;
+
+	return kmip_decrypt(session, identifier, request->primitive, request->data,
+	                    request->data_size, request->ret_plaintext);
+}
+
+static CK_RV
+decrypt(void *state, void *argument, struct kms_attempt *attempt)
+{
+	struct kms_decrypt_request *request = argument;
+
+	return on_object(state, KMIP_OBJECT_PRIVATE_KEY, request->key->id, request->key->id_size,
+	                 use_to_decrypt, request, attempt);
+}
+
+/* All that have this CKA_ID; none is success. */
+static CK_RV
+destroy_half(struct kmip_session *session, enum kmip_object_type type, const void *id,
+             size_t id_size)
+{
+	char identifier[KMIP_IDENTIFIER_MAX + 1];
+	CK_RV rv = CKR_OK;
+
+	for (int i = 0; i < HALVES_MAX && rv == CKR_OK; i++) {
+		(void)kmip_forget(session, type, id, id_size);
+		rv = kmip_find(session, type, id, id_size, identifier);
+		if (rv == CKR_OK)
+			rv = kmip_object_destroy(session, identifier);
+	}
+	(void)kmip_forget(session, type, id, id_size);
+	return rv == CKR_KEY_HANDLE_INVALID ? CKR_OK : rv;
+}
+
+static CK_RV
+destroy(void *state, void *argument, struct kms_attempt *attempt)
+{
+	struct kms_id_request *request = argument;
+	struct kmip_session session;
+	CK_RV rv;
+
+	rv = kmip_session_open(state, attempt, &session);
+	if (rv != CKR_OK)
+		return rv;
+	/* The public half of a key that others made is found by the private one, so it is found first. */
+	rv = kmip_find(&session, KMIP_OBJECT_PUBLIC_KEY, request->id, request->id_size,
+	               (char[KMIP_IDENTIFIER_MAX + 1]){ 0 });
+	if (rv == CKR_OK || rv == CKR_KEY_HANDLE_INVALID)
+		rv = destroy_half(&session, KMIP_OBJECT_PRIVATE_KEY, request->id, request->id_size);
+	if (rv == CKR_OK)
+		rv = destroy_half(&session, KMIP_OBJECT_PUBLIC_KEY, request->id, request->id_size);
+	kmip_session_close(&session);
+	return rv;
+}
+
+/* CKK_…, CK_UNAVAILABLE_INFORMATION: none that is used here. */
+static CK_KEY_TYPE
+key_type_of(const struct kmip_object *object)
+{
+	switch (object->algorithm) {
+	case KMIP_RSA:
+		return CKK_RSA;
+	case KMIP_ECDSA:
+	case KMIP_EC:
+		return CKK_EC;
+	default:
+		return CK_UNAVAILABLE_INFORMATION;
+	}
+}
+
+/* ret_key->label stays NULL when the object is not one to be listed. */
+static CK_RV
+describe_object(struct kmip_session *session, const char *identifier, struct kms_listed *ret_key)
+{
+	struct kmip_object object, original = { .type = 0 };
+	unsigned replacements = 0;
+	CK_RV rv;
+
+	rv = kmip_object_read(session, identifier, &object);
+	/* Gone meanwhile, or not ours to see. */
+	if (rv == CKR_KEY_HANDLE_INVALID || rv == CKR_KEY_FUNCTION_NOT_PERMITTED)
+		return CKR_OK;
+	if (rv != CKR_OK)
+		return rv;
+	ret_key->key_type = key_type_of(&object);
+	if (object.type == KMIP_OBJECT_PRIVATE_KEY && kmip_object_is_live(&object) &&
+	    ret_key->key_type != CK_UNAVAILABLE_INFORMATION && !kmip_name_is_probe(object.name)) {
+		if (object.replaced[0] != '\0')
+			rv = kmip_object_original(session, &object, &original, &replacements);
+		if (rv == CKR_OK)
+			rv = kmip_id_of(&object, replacements > 0 ? &original : &object, &ret_key->id);
+		if (rv == CKR_OK)
+			ret_key->label = kmip_label_of(&object, replacements > 0 ? &original : &object,
+			                               replacements);
+		if (rv == CKR_OK && ret_key->label == NULL)
+			rv = CKR_HOST_MEMORY;
+	}
+	kmip_object_clear(&original);
+	kmip_object_clear(&object);
+	return rv;
+}
+
+static CK_RV
+list_keys(struct kmip_session *session, struct kms_list_request *request)
+{
+	struct kmip_listing listing = { .count = 0 };
+	CK_RV rv;
+
+	rv = kmip_locate(session, KMIP_OBJECT_PRIVATE_KEY, NULL, &listing);
+	if (rv != CKR_OK)
+		return rv;
+	request->ret_keys = calloc(listing.count + 1, sizeof *request->ret_keys);
+	if (request->ret_keys == NULL)
+		rv = CKR_HOST_MEMORY;
+	for (size_t i = 0; rv == CKR_OK && i < listing.count; i++) {
+		struct kms_listed *key = &request->ret_keys[request->ret_count];
+
+		rv = describe_object(session, listing.identifiers[i], key);
+		if (key->label != NULL)
+			request->ret_count++;
+		else
+			buffer_clear(&key->id);
+	}
+	kmip_listing_clear(&listing);
+	return rv;
+}
+
+static CK_RV
+list(void *state, void *argument, struct kms_attempt *attempt)
+{
+	struct kms_list_request *request = argument;
+	struct kmip_session session;
+	CK_RV rv;
+
+	rv = kmip_session_open(state, attempt, &session);
+	if (rv != CKR_OK)
+		return rv;
+	rv = list_keys(&session, request);
+	kmip_session_close(&session);
+	if (rv != CKR_OK) {
+		kms_listed_free(request->ret_keys, request->ret_count);
+		request->ret_keys = NULL;
+		request->ret_count = 0;
+	}
+	return rv;
+}
+
+/* Some bytes at a time, which may be fewer than asked for. */
+static CK_RV
+random_part(struct kmip_session *session, unsigned char *ret_data, size_t room, size_t *ret_size)
+{
+	struct ttlv_writer *writer = kmip_session_request(session, KMIP_RNG_RETRIEVE);
+	struct kmip_answer answer;
+	const unsigned char *data;
+	size_t size;
+	CK_RV rv;
+
+	ttlv_integer(writer, KMIP_DATA_LENGTH, (int32_t)(room < RANDOM_MAX ? room : RANDOM_MAX));
+	rv = kmip_session_call(session, KMIP_RNG_RETRIEVE, &answer);
+	if (rv == CKR_FUNCTION_NOT_SUPPORTED || rv == CKR_ARGUMENTS_BAD)
+		rv = CKR_RANDOM_NO_RNG;
+	if (rv == CKR_OK && (!ttlv_get_bytes(&answer.payload, KMIP_DATA, &data, &size) ||
+	                     size == 0 || size > room))
+		rv = CKR_DEVICE_ERROR;
+	if (rv == CKR_OK) {
+		memcpy(ret_data, data, size);
+		*ret_size = size;
+	}
+	kmip_answer_clear(&answer);
+	return rv;
+}
+
+static CK_RV
+random_bytes(void *state, void *argument, struct kms_attempt *attempt)
+{
+	struct kms_random_request *request = argument;
+	unsigned char *at = request->ret_data;
+	struct kmip_session session;
+	size_t left, size = 0;
+	CK_RV rv;
+
+	rv = kmip_session_open(state, attempt, &session);
+	if (rv != CKR_OK)
+		return rv;
+	for (left = request->size; rv == CKR_OK && left > 0; left -= size, at += size) {
+		size = 0;
+		rv = random_part(&session, at, left, &size);
+	}
+	kmip_session_close(&session);
+	return rv;
+}
+
+const struct kms_backend kmip_backend = {
+	.open = open_kmip,
+	.close = close_kmip,
+	.forked = forked,
+	.logout = logout,
+	.needs_pin = needs_pin,
+	.login = login,
+	.describe = describe,
+	.ping = ping,
+	.generate = generate,
+	.public_key = public_key,
+	.destroy = destroy,
+	.list = list,
+	.sign = sign,
+	.decrypt = decrypt,
+	.random = random_bytes,
+};
