@@ -76,12 +76,18 @@ lifecycle_teardown(void)
 	bare_teardown();
 }
 
+struct deadline
+patiently(void)
+{
+	return deadline_in(120000);
+}
+
 struct version *
 make_by(const struct create_request *request)
 {
 	struct version *version = NULL;
 
-	ck_assert_uint_eq(lifecycle_create(lifecycle, request, soon(), &version), CKR_OK);
+	ck_assert_uint_eq(lifecycle_create(lifecycle, request, patiently(), &version), CKR_OK);
 	return version;
 }
 

@@ -20,6 +20,8 @@ void lifecycle_teardown(void);
 void lifecycle_begin(void);
 void lifecycle_end(void);
 
+/* For the making of RSA keys, which takes long where valgrind looks on. */
+struct deadline patiently(void);
 /* Ends the test when it fails. Caller frees. */
 struct version *make(const char *name, const char *algorithm, unsigned usage);
 struct version *make_by(const struct create_request *request);

@@ -13,7 +13,7 @@ try_create(const struct create_request *request)
 	struct version *version = NULL;
 	CK_RV rv;
 
-	rv = lifecycle_create(lifecycle, request, soon(), &version);
+	rv = lifecycle_create(lifecycle, request, patiently(), &version);
 	version_free(&version);
 	return rv;
 }
@@ -288,7 +288,7 @@ create_in_thread(void *context)
 	ck_assert_uint_eq(registry_open(kms_config.registry, authority, REGISTRY_WRITE, &own, &why),
 	                  CKR_OK);
 	ck_assert_uint_eq(lifecycle_open(&kms_config, kms, own, authority, &other), CKR_OK);
-	ck_assert_uint_eq(lifecycle_create(other, &request, deadline_in(20000), &version), CKR_OK);
+	ck_assert_uint_eq(lifecycle_create(other, &request, patiently(), &version), CKR_OK);
 	version_free(&version);
 	lifecycle_free(&other);
 	registry_free(&own);

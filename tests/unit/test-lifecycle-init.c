@@ -17,7 +17,7 @@ init(void)
 {
 	free(why);
 	why = NULL;
-	return lifecycle_init(&kms_config, kms, soon(), &made, &why);
+	return lifecycle_init(&kms_config, kms, patiently(), &made, &why);
 }
 
 static void

@@ -51,7 +51,7 @@ leave_intent(const char *name, const void *id, size_t id_size, const char *algor
 	pair.derive = pair.algorithm->key_type == CKK_EC;
 	ck_assert_uint_eq(registry_intend(registry, name, id, id_size, &number), CKR_OK);
 	if (with_pair)
-		ck_assert_uint_eq(kms_generate_pair(kms, &pair, soon(), &spki), CKR_OK);
+		ck_assert_uint_eq(kms_generate_pair(kms, &pair, patiently(), &spki), CKR_OK);
 	buffer_clear(&spki);
 }
 
