@@ -125,11 +125,13 @@ authority_generate(struct kms *kms, const struct token_record *token, const char
 	struct buffer spki = BUFFER_INIT;
 	unsigned char id[ID_SIZE];
 	char *label = NULL;
+	bool ecdsa;
 	CK_RV rv;
 
+	/* By the digest, or by a KMS that hashes itself. */
+	ecdsa = token_record_has(token, CKM_ECDSA) || token_record_has(token, CKM_ECDSA_SHA256);
 	pair.algorithm = algorithm_by_name(
-	        token_record_has(token, CKM_EC_KEY_PAIR_GEN) && token_record_has(token, CKM_ECDSA)
-	                ? "p-256" : "rsa-3072");
+	        token_record_has(token, CKM_EC_KEY_PAIR_GEN) && ecdsa ? "p-256" : "rsa-3072");
 	pair.id = id;
 	if (RAND_bytes_ex(openssl_context(), id, sizeof id, 0) != 1)
 		return openssl_failure(CKR_FUNCTION_FAILED);

@@ -11,16 +11,16 @@
 struct authority_signer {
 	struct kms *kms;                   /* borrowed */
 	const struct authority *authority; /* borrowed */
+	const struct token_record *token;  /* borrowed */
 	int64_t deadline_ms;
-	struct buffer id;              /* owned */
-	struct kms_key key;            /* borrows id */
+	struct kms_key key;            /* borrows the token's authority_id */
 	struct public_key *public_key; /* owned */
 	struct mechanism_use use;      /* owned; does not change */
 };
 
 CK_RV
 authority_signer_new(struct kms *kms, int64_t deadline_ms, const struct authority *authority,
-                     const void *id, size_t id_size, struct authority_signer **ret_signer)
+                     const struct token_record *token, struct authority_signer **ret_signer)
 {
 	const struct buffer *spki = authority_spki(authority);
 	CK_MECHANISM mechanism = { CKM_ECDSA_SHA256, NULL, 0 };
@@ -33,11 +33,9 @@ authority_signer_new(struct kms *kms, int64_t deadline_ms, const struct authorit
 	signer->kms = kms;
 	signer->authority = authority;
 	signer->deadline_ms = deadline_ms;
-	rv = buffer_set(&signer->id, id, id_size);
-	if (rv != CKR_OK)
-		goto out;
-	signer->key.id = signer->id.data;
-	signer->key.id_size = signer->id.size;
+	signer->token = token;
+	signer->key.id = token->authority_id.data;
+	signer->key.id_size = token->authority_id.size;
 	rv = public_key_new(spki->data, spki->size, &signer->public_key);
 	if (rv != CKR_OK)
 		goto out;
@@ -60,26 +58,28 @@ authority_signer_free(struct authority_signer **signer)
 		return;
 	mechanism_use_clear(&(*signer)->use);
 	public_key_free(&(*signer)->public_key);
-	buffer_clear(&(*signer)->id);
 	free(*signer);
 	*signer = NULL;
+}
+
+static bool
+offered(const void *context, CK_MECHANISM_TYPE primitive)
+{
+	return token_record_has(context, primitive);
 }
 
 static CK_RV
 sign(void *context, const void *message, size_t size, struct buffer *ret_signature)
 {
 	struct authority_signer *signer = context;
-	unsigned char digest[DIGEST_SIZE_MAX], signature[SIGNATURE_SIZE_MAX];
+	unsigned char signature[SIGNATURE_SIZE_MAX];
 	size_t signature_size = sizeof signature;
 	struct buffer block = BUFFER_INIT;
 	struct mechanism_plan plan;
 	CK_RV rv;
 
-	rv = digest_once(CKM_SHA256, message, size, digest);
-	if (rv != CKR_OK)
-		return rv;
-	rv = mechanism_plan_sign(&signer->use, signer->public_key, digest, digest_size(CKM_SHA256),
-	                         &plan, &block);
+	rv = mechanism_plan_message(&signer->use, signer->public_key, offered, signer->token, message,
+	                            size, &plan, &block);
 	if (rv != CKR_OK)
 		goto out;
 	rv = kms_sign(signer->kms, &signer->key, &plan.primitive, block.data, block.size,

@@ -8,13 +8,15 @@
 
 #include "kms/kms.h"
 #include "registry/authority.h"
+#include "registry/record.h"
 
 struct authority_signer; /* opaque; may be used by several threads */
 
-/* id: the CKA_ID of the authority in the KMS, copied. kms and authority are borrowed. Nothing is asked of the KMS yet. */
+/* token: its authority_id is the CKA_ID of the authority in the KMS, its primitives what that can do. All three are borrowed. Nothing is asked of the KMS yet. */
 MUST_USE CK_RV authority_signer_new(struct kms *kms, int64_t deadline_ms,
-                                    const struct authority *authority, const void *id,
-                                    size_t id_size, struct authority_signer **ret_signer);
+                                    const struct authority *authority,
+                                    const struct token_record *token,
+                                    struct authority_signer **ret_signer);
 void authority_signer_free(struct authority_signer **signer);
 
 /* For registry_change; valid for as long as the signer lives. Each signature has deadline_ms. */

@@ -219,7 +219,7 @@ settle_registry(struct init *init)
 	token_record_free(&token);
 	if (rv != CKR_OBJECT_HANDLE_INVALID)
 		return rv;
-	rv = authority_signer_new(init->kms, config->deadline_ms, init->authority, id->data, id->size,
+	rv = authority_signer_new(init->kms, config->deadline_ms, init->authority, init->token,
 	                          &signer);
 	if (rv != CKR_OK)
 		return rv;

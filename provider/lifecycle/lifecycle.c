@@ -55,9 +55,8 @@ lifecycle_open(const struct config_token *config, struct kms *kms, struct regist
 	rv = check_authority(lifecycle);
 	if (rv != CKR_OK)
 		goto out;
-	rv = authority_signer_new(kms, config->deadline_ms, authority,
-	                          lifecycle->token->authority_id.data,
-	                          lifecycle->token->authority_id.size, &lifecycle->signer);
+	rv = authority_signer_new(kms, config->deadline_ms, authority, lifecycle->token,
+	                          &lifecycle->signer);
 	if (rv != CKR_OK)
 		goto out;
 	*ret_lifecycle = lifecycle;

@@ -60,7 +60,8 @@ sign_and_verify(struct proof *proof, struct mechanism_use *use)
 		data = digest;
 		size = digest_size(use->mechanism->digest);
 	}
-	rv = mechanism_plan_sign(use, proof->public_key, data, size, &plan, &block);
+	rv = mechanism_plan_message(use, proof->public_key, offered, proof->token, proof->data,
+	                            sizeof proof->data, &plan, &block);
 	if (rv != CKR_OK)
 		goto out;
 	rv = kms_sign(proof->kms, &proof->key, &plan.primitive, block.data, block.size,

@@ -236,6 +236,47 @@ mechanism_plan_sign(const struct mechanism_use *use, const struct public_key *ke
 	}
 }
 
+/* The whole mechanism, with its parameter, for the message. */
+static CK_RV
+plan_whole(const struct mechanism_use *use, const void *message, size_t message_size,
+           struct mechanism_plan *ret_plan, struct buffer *ret_block)
+{
+	struct mechanism_plan *plan = ret_plan;
+
+	memset(plan, 0, sizeof *plan);
+	plan->primitive.mechanism = use->mechanism->type;
+	if (use->mechanism->padding == PADDING_RSA_PSS) {
+		plan->parameter.pss.hashAlg = use->digest;
+		plan->parameter.pss.mgf = use->mgf;
+		plan->parameter.pss.sLen = use->salt_size;
+		plan->primitive.pParameter = &plan->parameter.pss;
+		plan->primitive.ulParameterLen = sizeof plan->parameter.pss;
+	}
+	return buffer_set(ret_block, message, message_size);
+}
+
+CK_RV
+mechanism_plan_message(const struct mechanism_use *use, const struct public_key *key,
+                       primitive_offered offered, const void *context, const void *message,
+                       size_t message_size, struct mechanism_plan *ret_plan,
+                       struct buffer *ret_block)
+{
+	unsigned char digest[DIGEST_SIZE_MAX];
+	CK_RV rv;
+
+	if ((use->mechanism->remote & CKF_SIGN) == 0)
+		return CKR_MECHANISM_INVALID;
+	if (mechanism_kms_hashes(use->mechanism, offered, context))
+		return plan_whole(use, message, message_size, ret_plan, ret_block);
+	if (use->mechanism->digest == 0)
+		return mechanism_plan_sign(use, key, message, message_size, ret_plan, ret_block);
+	rv = digest_once(use->mechanism->digest, message, message_size, digest);
+	if (rv != CKR_OK)
+		return rv;
+	return mechanism_plan_sign(use, key, digest, digest_size(use->mechanism->digest), ret_plan,
+	                           ret_block);
+}
+
 CK_RV
 mechanism_plan_decrypt(const struct mechanism_use *use, const struct public_key *key,
                        primitive_offered offered, const void *context,

@@ -28,6 +28,9 @@
 
 /* A signature over a hash made here; SHA-1 only verifies. */
 #define SIGNS(type) .local = CKF_VERIFY, .remote = CKF_SIGN, .primitives = ONE_PRIMITIVE(type)
+/* … or by a KMS that takes the message and hashes it itself, as some KMIP servers do. */
+#define SIGNS_OR(by_digest, whole) \
+	.type = (whole), .local = CKF_VERIFY, .remote = CKF_SIGN, .primitives = { (by_digest), (whole) }
 #define ONLY_VERIFIES .local = CKF_VERIFY, .primitives = NO_PRIMITIVE
 #define HASHES(type) .digest = (type), .multipart = true
 
@@ -57,35 +60,35 @@ static const struct mechanism table[] = {
 
 	{ .type = CKM_SHA1_RSA_PKCS, .name = "SHA1-RSA-PKCS", RSA_BITS, ONLY_VERIFIES,
 	  HASHES(CKM_SHA_1), .padding = PADDING_RSA_PKCS },
-	{ .type = CKM_SHA224_RSA_PKCS, .name = "SHA224-RSA-PKCS", RSA_BITS, SIGNS(CKM_RSA_PKCS),
+	{ SIGNS_OR(CKM_RSA_PKCS, CKM_SHA224_RSA_PKCS), .name = "SHA224-RSA-PKCS", RSA_BITS,
 	  HASHES(CKM_SHA224), .padding = PADDING_RSA_PKCS },
-	{ .type = CKM_SHA256_RSA_PKCS, .name = "SHA256-RSA-PKCS", RSA_BITS, SIGNS(CKM_RSA_PKCS),
+	{ SIGNS_OR(CKM_RSA_PKCS, CKM_SHA256_RSA_PKCS), .name = "SHA256-RSA-PKCS", RSA_BITS,
 	  HASHES(CKM_SHA256), .padding = PADDING_RSA_PKCS },
-	{ .type = CKM_SHA384_RSA_PKCS, .name = "SHA384-RSA-PKCS", RSA_BITS, SIGNS(CKM_RSA_PKCS),
+	{ SIGNS_OR(CKM_RSA_PKCS, CKM_SHA384_RSA_PKCS), .name = "SHA384-RSA-PKCS", RSA_BITS,
 	  HASHES(CKM_SHA384), .padding = PADDING_RSA_PKCS },
-	{ .type = CKM_SHA512_RSA_PKCS, .name = "SHA512-RSA-PKCS", RSA_BITS, SIGNS(CKM_RSA_PKCS),
+	{ SIGNS_OR(CKM_RSA_PKCS, CKM_SHA512_RSA_PKCS), .name = "SHA512-RSA-PKCS", RSA_BITS,
 	  HASHES(CKM_SHA512), .padding = PADDING_RSA_PKCS },
 
 	{ .type = CKM_SHA1_RSA_PKCS_PSS, .name = "SHA1-RSA-PKCS-PSS", RSA_BITS, ONLY_VERIFIES,
 	  HASHES(CKM_SHA_1), .padding = PADDING_RSA_PSS },
-	{ .type = CKM_SHA224_RSA_PKCS_PSS, .name = "SHA224-RSA-PKCS-PSS", RSA_BITS,
-	  SIGNS(CKM_RSA_PKCS_PSS), HASHES(CKM_SHA224), .padding = PADDING_RSA_PSS },
-	{ .type = CKM_SHA256_RSA_PKCS_PSS, .name = "SHA256-RSA-PKCS-PSS", RSA_BITS,
-	  SIGNS(CKM_RSA_PKCS_PSS), HASHES(CKM_SHA256), .padding = PADDING_RSA_PSS },
-	{ .type = CKM_SHA384_RSA_PKCS_PSS, .name = "SHA384-RSA-PKCS-PSS", RSA_BITS,
-	  SIGNS(CKM_RSA_PKCS_PSS), HASHES(CKM_SHA384), .padding = PADDING_RSA_PSS },
-	{ .type = CKM_SHA512_RSA_PKCS_PSS, .name = "SHA512-RSA-PKCS-PSS", RSA_BITS,
-	  SIGNS(CKM_RSA_PKCS_PSS), HASHES(CKM_SHA512), .padding = PADDING_RSA_PSS },
+	{ SIGNS_OR(CKM_RSA_PKCS_PSS, CKM_SHA224_RSA_PKCS_PSS), .name = "SHA224-RSA-PKCS-PSS",
+	  RSA_BITS, HASHES(CKM_SHA224), .padding = PADDING_RSA_PSS },
+	{ SIGNS_OR(CKM_RSA_PKCS_PSS, CKM_SHA256_RSA_PKCS_PSS), .name = "SHA256-RSA-PKCS-PSS",
+	  RSA_BITS, HASHES(CKM_SHA256), .padding = PADDING_RSA_PSS },
+	{ SIGNS_OR(CKM_RSA_PKCS_PSS, CKM_SHA384_RSA_PKCS_PSS), .name = "SHA384-RSA-PKCS-PSS",
+	  RSA_BITS, HASHES(CKM_SHA384), .padding = PADDING_RSA_PSS },
+	{ SIGNS_OR(CKM_RSA_PKCS_PSS, CKM_SHA512_RSA_PKCS_PSS), .name = "SHA512-RSA-PKCS-PSS",
+	  RSA_BITS, HASHES(CKM_SHA512), .padding = PADDING_RSA_PSS },
 
 	{ .type = CKM_ECDSA, .name = "ECDSA", EC_BITS, SIGNS(CKM_ECDSA) },
 	{ .type = CKM_ECDSA_SHA1, .name = "ECDSA-SHA1", EC_BITS, ONLY_VERIFIES, HASHES(CKM_SHA_1) },
-	{ .type = CKM_ECDSA_SHA224, .name = "ECDSA-SHA224", EC_BITS, SIGNS(CKM_ECDSA),
+	{ SIGNS_OR(CKM_ECDSA, CKM_ECDSA_SHA224), .name = "ECDSA-SHA224", EC_BITS,
 	  HASHES(CKM_SHA224) },
-	{ .type = CKM_ECDSA_SHA256, .name = "ECDSA-SHA256", EC_BITS, SIGNS(CKM_ECDSA),
+	{ SIGNS_OR(CKM_ECDSA, CKM_ECDSA_SHA256), .name = "ECDSA-SHA256", EC_BITS,
 	  HASHES(CKM_SHA256) },
-	{ .type = CKM_ECDSA_SHA384, .name = "ECDSA-SHA384", EC_BITS, SIGNS(CKM_ECDSA),
+	{ SIGNS_OR(CKM_ECDSA, CKM_ECDSA_SHA384), .name = "ECDSA-SHA384", EC_BITS,
 	  HASHES(CKM_SHA384) },
-	{ .type = CKM_ECDSA_SHA512, .name = "ECDSA-SHA512", EC_BITS, SIGNS(CKM_ECDSA),
+	{ SIGNS_OR(CKM_ECDSA, CKM_ECDSA_SHA512), .name = "ECDSA-SHA512", EC_BITS,
 	  HASHES(CKM_SHA512) },
 	/* Hashes the message twice (RFC 8032, section 5.1.6): only as a whole. */
 	{ .type = CKM_EDDSA, .name = "EDDSA", EDWARDS_BITS, SIGNS(CKM_EDDSA) },
@@ -129,4 +132,13 @@ mechanism_flags(const struct mechanism *mechanism, bool legacy, primitive_offere
 			flags |= mechanism->remote;
 	}
 	return flags;
+}
+
+bool
+mechanism_kms_hashes(const struct mechanism *mechanism, primitive_offered offered,
+                     const void *context)
+{
+	return mechanism->digest != 0 && mechanism->primitives[1] == mechanism->type &&
+	       !offered(context, mechanism->primitives[0]) &&
+	       offered(context, mechanism->primitives[1]);
 }

@@ -48,6 +48,13 @@ typedef bool (*primitive_offered)(const void *context, CK_MECHANISM_TYPE primiti
 CK_FLAGS mechanism_flags(const struct mechanism *mechanism, bool legacy, primitive_offered offered,
                          const void *context);
 
+/*
+ * The KMS has no primitive for the digest, but the whole mechanism: it gets the message
+ * (see mechanism_plan_message), and hashes it itself.
+ */
+bool mechanism_kms_hashes(const struct mechanism *mechanism, primitive_offered offered,
+                          const void *context);
+
 /* A mechanism with its parameter, checked and copied: nothing of the caller's is kept. */
 struct mechanism_use {
 	const struct mechanism *mechanism;
@@ -98,6 +105,15 @@ struct mechanism_plan {
 MUST_USE CK_RV mechanism_plan_sign(const struct mechanism_use *use, const struct public_key *key,
                                    const void *data, size_t data_size,
                                    struct mechanism_plan *ret_plan, struct buffer *ret_block);
+/*
+ * The same for a whole message, which is hashed here where the mechanism has a hash, unless
+ * the KMS hashes itself: then ret_block is the message.
+ */
+MUST_USE CK_RV mechanism_plan_message(const struct mechanism_use *use,
+                                      const struct public_key *key, primitive_offered offered,
+                                      const void *context, const void *message,
+                                      size_t message_size, struct mechanism_plan *ret_plan,
+                                      struct buffer *ret_block);
 /*
  * How the KMS is to decrypt: its own OAEP for SHA-1 without a label when offered, else the
  * raw primitive and mechanism_unpad, else its OAEP with the parameter as it is. use must

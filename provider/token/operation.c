@@ -86,6 +86,8 @@ operation_new(struct token *token, enum operation_kind kind, const CK_MECHANISM 
 		rv = mechanism_use_init(mechanism, flag, operation->public_key, &operation->use);
 	if (rv == CKR_OK && row->digest != 0)
 		rv = digest_new(row->digest, &operation->digest);
+	operation->kms_hashes = kind == OPERATION_SIGN &&
+	                        mechanism_kms_hashes(row, token_offers, token);
 	if (rv != CKR_OK)
 		operation_free(&operation);
 	else
@@ -99,6 +101,7 @@ operation_free(struct operation **operation)
 	if (*operation == NULL)
 		return;
 	digest_free(&(*operation)->digest);
+	buffer_clear(&(*operation)->message);
 	mechanism_use_clear(&(*operation)->use);
 	key_release(&(*operation)->key);
 	free(*operation);
@@ -113,13 +116,29 @@ operation_output_size(const struct operation *operation)
 	return mechanism_output_size(&operation->use, operation->public_key);
 }
 
+/* Hashes it, and keeps it for a KMS that hashes itself: what comes back is verified here in any case. */
+static CK_RV
+take_message(struct operation *operation, const void *data, size_t size)
+{
+	CK_RV rv = CKR_OK;
+
+	if (operation->kms_hashes && size > KMS_MESSAGE_MAX - operation->message.size) {
+		log_info("token %s: a message is longer than the %zu bytes that its KMS, which hashes "
+		         "messages itself, is sent", operation->token->config->name, KMS_MESSAGE_MAX);
+		return CKR_DATA_LEN_RANGE;
+	}
+	if (operation->kms_hashes)
+		rv = buffer_append(&operation->message, data, size);
+	return rv == CKR_OK ? digest_update(operation->digest, data, size) : rv;
+}
+
 CK_RV
 operation_update(struct operation *operation, const void *data, size_t size)
 {
 	if (operation->digest == NULL || !operation->use.mechanism->multipart)
 		return CKR_FUNCTION_NOT_SUPPORTED;
 	operation->multipart = true;
-	return digest_update(operation->digest, data, size);
+	return take_message(operation, data, size);
 }
 
 CK_RV
@@ -169,8 +188,13 @@ sign_value(struct operation *operation, const void *value, size_t size,
 
 	if (!token_unlocked(operation->token))
 		return CKR_USER_NOT_LOGGED_IN; /* logged out since the operation began */
-	rv = mechanism_plan_sign(&operation->use, operation->public_key, value, size, &plan,
-	                         &block);
+	if (operation->kms_hashes)
+		rv = mechanism_plan_message(&operation->use, operation->public_key, token_offers,
+		                            operation->token, operation->message.data,
+		                            operation->message.size, &plan, &block);
+	else
+		rv = mechanism_plan_sign(&operation->use, operation->public_key, value, size, &plan,
+		                         &block);
 	if (rv != CKR_OK)
 		return rv;
 	/* An empty message (Ed25519) is one all the same: it has an address. */
@@ -203,7 +227,7 @@ operation_sign(struct operation *operation, const void *data, size_t size,
 
 	if (operation->digest == NULL)
 		return sign_value(operation, data, size, ret_signature, ret_size);
-	rv = digest_update(operation->digest, data, size);
+	rv = take_message(operation, data, size);
 	if (rv != CKR_OK)
 		return rv;
 	return operation_sign_final(operation, ret_signature, ret_size);

@@ -33,6 +33,8 @@ struct operation {
 	struct mechanism_use use;      /* owned */
 	struct digest *digest;         /* owned; NULL where the mechanism takes data as it is */
 	bool multipart;                /* an update has been made */
+	bool kms_hashes;               /* signing: the KMS gets the message, kept until then */
+	struct buffer message;         /* owned */
 };
 
 /*
@@ -48,7 +50,7 @@ void operation_free(struct operation **operation);
 /* Bytes of the result: exact, but for decryption, where it is the most there can be. */
 size_t operation_output_size(const struct operation *operation);
 
-/* The next part of a message. CKR_FUNCTION_NOT_SUPPORTED: the mechanism takes it in one part. */
+/* The next part of a message. CKR_FUNCTION_NOT_SUPPORTED: the mechanism takes it in one part. CKR_DATA_LEN_RANGE: it is longer than the KMS is sent. */
 MUST_USE CK_RV operation_update(struct operation *operation, const void *data, size_t size);
 
 /* In one part. ret_data, ret_signature: operation_output_size bytes of room. */

@@ -402,6 +402,80 @@ START_TEST(sizes)
 }
 END_TEST
 
+/* A KMS that hashes itself gets the message; one that takes a digest gets that, if it can do both as well. */
+START_TEST(messages_are_hashed_here_or_there)
+{
+	static const struct {
+		CK_MECHANISM_TYPE whole, by_digest;
+		bool pss;
+	} rows[] = {
+		{ CKM_SHA256_RSA_PKCS, CKM_RSA_PKCS, false },
+		{ CKM_SHA512_RSA_PKCS, CKM_RSA_PKCS, false },
+		{ CKM_SHA256_RSA_PKCS_PSS, CKM_RSA_PKCS_PSS, true },
+		{ CKM_ECDSA_SHA384, CKM_ECDSA, false },
+	};
+	CK_RSA_PKCS_PSS_PARAMS pss = { CKM_SHA256, CKG_MGF1_SHA256, 20 };
+	struct buffer block = BUFFER_INIT;
+	struct mechanism_plan plan;
+	struct mechanism_use use;
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		const struct mechanism *row = mechanism_find(rows[i].whole);
+		CK_MECHANISM mechanism = { rows[i].whole, NULL, 0 };
+		struct public_key *key = row->key_type == CKK_RSA ? rsa.key : p256.key;
+		CK_MECHANISM_TYPE by_digest = rows[i].by_digest, whole = rows[i].whole;
+
+		if (rows[i].pss) {
+			mechanism.pParameter = &pss;
+			mechanism.ulParameterLen = sizeof pss;
+		}
+		ck_assert_uint_eq(mechanism_use_init(&mechanism, CKF_SIGN, key, &use), CKR_OK);
+		ck_assert(!mechanism_kms_hashes(row, offers_all, NULL));
+		ck_assert(!mechanism_kms_hashes(row, offers_none, NULL));
+		ck_assert(!mechanism_kms_hashes(row, offers_one, &by_digest));
+		ck_assert(mechanism_kms_hashes(row, offers_one, &whole));
+
+		ck_assert_uint_eq(mechanism_plan_message(&use, key, offers_one, &by_digest, "abc", 3,
+		                                         &plan, &block), CKR_OK);
+		ck_assert_uint_eq(plan.primitive.mechanism, by_digest);
+		ck_assert_uint_gt(block.size, 3);
+		buffer_clear(&block);
+		ck_assert_uint_eq(mechanism_plan_message(&use, key, offers_one, &whole, "abc", 3, &plan,
+		                                         &block), CKR_OK);
+		ck_assert_uint_eq(plan.primitive.mechanism, whole);
+		ck_assert(buffer_equal(&block, "abc", 3));
+		ck_assert_uint_eq(plan.primitive.ulParameterLen, rows[i].pss ? sizeof pss : 0);
+		if (rows[i].pss)
+			ck_assert_int_eq(memcmp(plan.primitive.pParameter, &pss, sizeof pss), 0);
+		buffer_clear(&block);
+		mechanism_use_clear(&use);
+	}
+	ck_assert(!mechanism_kms_hashes(mechanism_find(CKM_RSA_PKCS), offers_all, NULL));
+	ck_assert(!mechanism_kms_hashes(mechanism_find(CKM_SHA1_RSA_PKCS), offers_all, NULL));
+	ck_assert(!mechanism_kms_hashes(mechanism_find(CKM_SHA256), offers_all, NULL));
+}
+END_TEST
+
+START_TEST(messages_without_a_hash_go_as_they_are)
+{
+	CK_MECHANISM mechanism = { CKM_EDDSA, NULL, 0 };
+	struct buffer block = BUFFER_INIT;
+	struct mechanism_plan plan;
+	struct mechanism_use use;
+
+	ck_assert_uint_eq(mechanism_use_init(&mechanism, CKF_SIGN, ed25519.key, &use), CKR_OK);
+	ck_assert_uint_eq(mechanism_plan_message(&use, ed25519.key, offers_all, NULL, "abc", 3, &plan,
+	                                         &block), CKR_OK);
+	ck_assert_uint_eq(plan.primitive.mechanism, CKM_EDDSA);
+	ck_assert(buffer_equal(&block, "abc", 3));
+	buffer_clear(&block);
+	mechanism.mechanism = CKM_SHA1_RSA_PKCS;
+	ck_assert_uint_eq(mechanism_use_init(&mechanism, CKF_VERIFY, rsa.key, &use), CKR_OK);
+	ck_assert_uint_eq(mechanism_plan_message(&use, rsa.key, offers_all, NULL, "abc", 3, &plan,
+	                                         &block), CKR_MECHANISM_INVALID);
+}
+END_TEST
+
 /* An operation that the row does not have is refused, whatever the caller forgot to check. */
 START_TEST(operations_know_their_rows)
 {
@@ -482,6 +556,8 @@ unit_suite(void)
 	tcase_add_test(tests, parameter_of_eddsa);
 	tcase_add_test(tests, parameter_is_copied);
 	tcase_add_test(tests, sizes);
+	tcase_add_test(tests, messages_are_hashed_here_or_there);
+	tcase_add_test(tests, messages_without_a_hash_go_as_they_are);
 	tcase_add_test(tests, operations_know_their_rows);
 	tcase_add_test(tests, parameters_at_random);
 	suite_add_tcase(suite, tests);
