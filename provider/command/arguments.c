@@ -89,6 +89,12 @@ check(const struct command *command, const struct arguments *arguments)
 		         option_row((enum option_id)i)->name, command->name);
 		return false;
 	}
+	if (command->least == 0 && command_takes(command, OPTION_ID) &&
+	    (arguments->options[OPTION_ID] != NULL) == (arguments->operand_count != 0)) {
+		complain("%s needs either %s or --id; see `p11-kms %s --help`", command->name,
+		         command->operands, command->name);
+		return false;
+	}
 	if (arguments->operand_count >= command->least && arguments->operand_count <= command->most)
 		return true;
 	if (arguments->operand_count < command->least)

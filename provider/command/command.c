@@ -10,97 +10,97 @@ static const struct command commands[] = {
 	{
 		.name = "init", .operands = "",
 		.summary = "set a token up: authority, registry",
-		.details = "Makes the authority (the key that signs the registry) in the KMS, the file of its\n"
-		           "public half, and the registry. Files and folders are those of the\n"
-		           "configuration. A second run finishes what an interrupted one left.\n",
+		.details = "Makes the authority (the key that signs the registry) in the KMS, the file of its "
+		           "public half, and the registry. Files and folders are those of the "
+		           "configuration. A second run finishes what an interrupted one left.",
 		.options = { OPTION_PIN_SOURCE, END },
 		.run = command_init,
 	}, {
 		.name = "create", .operands = "NAME", .least = 1, .most = 1,
 		.summary = "make a new key",
-		.details = "The pair is made in the KMS; the public half goes into the registry.\n",
+		.details = "The pair is made in the KMS; the public half goes into the registry.",
 		.options = { OPTION_ALGORITHM, OPTION_ID, OPTION_PIN_SOURCE, OPTION_ROTATE_EVERY,
 		             OPTION_USAGE, END },
 		.run = command_create,
 	}, {
 		.name = "list", .operands = "",
 		.summary = "list keys",
-		.details = "One line for each key: its current version, or the newest when none is current.\n",
+		.details = "One line for each key: its current version, or the newest when none is current.",
 		.options = { OPTION_ALL, END },
 		.run = command_list,
 	}, {
 		.name = "show", .operands = "NAME[@VERSION]", .most = 1,
 		.summary = "show all about a key",
-		.details = "Without VERSION the current one, or the newest when none is current.\n",
+		.details = "Without VERSION the current one, or the newest when none is current.",
 		.options = { OPTION_ID, END },
 		.run = command_show,
 	}, {
 		.name = "export", .operands = "NAME[@VERSION]", .most = 1,
 		.summary = "write a public key",
-		.details = "Without VERSION the current one.\n",
+		.details = "Without VERSION the current one.",
 		.options = { OPTION_FORMAT, OPTION_ID, OPTION_OUT, END },
 		.run = command_export,
 	}, {
 		.name = "encrypt", .operands = "NAME[@VERSION]", .least = 1, .most = 1,
 		.summary = "encrypt small data, such as a data key",
-		.details = "RSA-OAEP with SHA-256, through the PKCS#11 module: 190 bytes at most with\n"
-		           "rsa-2048, 318 with rsa-3072, 446 with rsa-4096. Needs no KMS. The version that\n"
-		           "was used is told on stderr: keep its id beside the ciphertext.\n",
+		.details = "RSA-OAEP with SHA-256, through the PKCS#11 module: 190 bytes at most with "
+		           "rsa-2048, 318 with rsa-3072, 446 with rsa-4096. Needs no KMS. The version that "
+		           "was used is told on stderr: keep its id beside the ciphertext.",
 		.options = { OPTION_IN, OPTION_OUT, END },
 		.run = command_encrypt,
 	}, {
 		.name = "decrypt", .operands = "NAME[@VERSION]", .most = 1,
 		.summary = "decrypt what encrypt made",
-		.details = "With --id or VERSION by that version; with a NAME alone each version is tried,\n"
-		           "newest first.\n",
+		.details = "With --id or VERSION by that version; with a NAME alone each version is tried, "
+		           "newest first.",
 		.options = { OPTION_ID, OPTION_IN, OPTION_OUT, OPTION_PIN_SOURCE, END },
 		.run = command_decrypt,
 	}, {
 		.name = "rotate", .operands = "NAME...", .least = 1, .most = 10000,
 		.summary = "make the next version of keys",
-		.details = "The new version is the current one at once; older ones go on decrypting and\n"
-		           "verifying.\n",
+		.details = "The new version is the current one at once; older ones go on decrypting and "
+		           "verifying.",
 		.options = { OPTION_ALGORITHM, OPTION_PIN_SOURCE, END },
 		.run = command_rotate,
 	}, {
 		.name = "refresh", .operands = "",
 		.summary = "rotate what is due, purge, sign anew (for a timer)",
-		.details = "Signs a new head of the registry, finishes or undoes what an interrupted creation\n"
-		           "left, rotates the keys that are due, and removes from the KMS what was destroyed\n"
-		           "longer ago than its grace. May be run at any time and on several hosts.\n",
+		.details = "Signs a new head of the registry, finishes or undoes what an interrupted creation "
+		           "left, rotates the keys that are due, and removes from the KMS what was destroyed "
+		           "longer ago than its grace. May be run at any time and on several hosts.",
 		.options = { OPTION_DRY_RUN, OPTION_PIN_SOURCE, END },
 		.run = command_refresh,
 	}, {
 		.name = "destroy", .operands = "NAME@VERSION", .most = 1,
 		.summary = "destroy a version, after a grace period",
-		.details = "Applications no longer see it at once. Until the grace period (destroy-after) is\n"
-		           "over, restore brings it back; then refresh removes it from the KMS for good.\n",
+		.details = "Applications no longer see it at once. Until the grace period (destroy-after) is "
+		           "over, restore brings it back; then refresh removes it from the KMS for good.",
 		.options = { OPTION_ID, OPTION_PIN_SOURCE, OPTION_YES, END },
 		.run = command_destroy,
 	}, {
 		.name = "restore", .operands = "NAME@VERSION", .most = 1,
 		.summary = "undo destroy, within the grace period",
-		.details = "It becomes the current version again when its period is not over and the key\n"
-		           "has no other; else it only decrypts and verifies.\n",
+		.details = "It becomes the current version again when its period is not over and the key "
+		           "has no other; else it only decrypts and verifies.",
 		.options = { OPTION_ID, OPTION_PIN_SOURCE, END },
 		.run = command_restore,
 	}, {
 		.name = "status", .operands = "",
 		.summary = "show how a token does, in short",
-		.details = "Asks the KMS whether it is there, and reads the registry.\n",
+		.details = "Asks the KMS whether it is there, and reads the registry.",
 		.options = { END },
 		.run = command_status,
 	}, {
 		.name = "verify", .operands = "",
 		.summary = "check everything, and say what is wrong",
-		.details = "Configuration, files, registry (each signature and the chain), KMS, authority,\n"
-		           "keys. A line for each: ok, warn, FAIL. Exits with 7 when something FAILs.\n",
+		.details = "Configuration, files, registry (each signature and the chain), KMS, authority, "
+		           "keys. A line for each: ok, warn, FAIL. Exits with 7 when something FAILs.",
 		.options = { OPTION_PIN_SOURCE, END },
 		.run = command_verify,
 	}, {
 		.name = "help", .operands = "[COMMAND]", .most = 1,
 		.summary = "explain a command",
-		.details = "The same as COMMAND --help.\n",
+		.details = "The same as COMMAND --help.",
 		.options = { END },
 		.run = command_help,
 	},

@@ -60,7 +60,7 @@ struct command {
 	const char *operands; /* "NAME[@VERSION]", "" for none */
 	int least, most;      /* how many */
 	const char *summary;  /* a line in the list */
-	const char *details;  /* paragraphs, lines of at most 78 columns */
+	const char *details;  /* a paragraph; --help folds it */
 	enum option_id options[8]; /* beside those that all take; OPTION_COUNT ends */
 	int (*run)(const struct arguments *arguments); /* exit code */
 };

@@ -9,13 +9,13 @@
 #define LINE 78
 #define OPTION_COLUMN 32
 
-/* The text folded beside the column of options, or below an option that is too wide. */
+/* The text, folded, in a column that begins at indent; left stands beside its first line. */
 static void
-put_folded(const char *left, const char *text)
+put_folded(const char *left, size_t indent, const char *text)
 {
-	const size_t room = LINE - OPTION_COLUMN;
+	const size_t room = LINE - indent;
 
-	if (strlen(left) >= OPTION_COLUMN) {
+	if (indent > 0 && strlen(left) >= indent) {
 		say("%s", left);
 		left = "";
 	}
@@ -27,7 +27,7 @@ put_folded(const char *left, const char *text)
 			while (size > 0 && text[size] != ' ')
 				size--;
 		}
-		say("%-*s%.*s", OPTION_COLUMN, left, (int)size, text);
+		say("%-*s%.*s", (int)indent, left, (int)size, text);
 		text += size;
 		if (*text == '\0')
 			return;
@@ -48,7 +48,7 @@ put_options(const struct command *command)
 			continue;
 		snprintf(left, sizeof left, "  -%c, --%s%s%s", row->letter, row->name,
 		         row->argument != NULL ? " " : "", row->argument != NULL ? row->argument : "");
-		put_folded(left, row->help);
+		put_folded(left, OPTION_COLUMN, row->help);
 	}
 }
 
@@ -99,16 +99,9 @@ put_usage(const struct command *command)
 void
 help_command(const struct command *command)
 {
-	const char *text = command->details;
-
 	put_usage(command);
 	say("%s", "");
-	while (*text != '\0') {
-		size_t size = strcspn(text, "\n");
-
-		say("%.*s", (int)size, text);
-		text += size + (text[size] == '\n');
-	}
+	put_folded("", 0, command->details);
 	say("%s", "");
 	put_options(command);
 }

@@ -148,10 +148,6 @@ reference_find(const struct workspace *workspace, const struct arguments *argume
 	char *name;
 	int code;
 
-	if ((id != NULL) == (arguments->operand_count != 0)) {
-		complain("which version? Give either its name or --id");
-		return EXIT_USAGE;
-	}
 	if (id != NULL)
 		return find_by_id(workspace, id, ret_version);
 	name = reference_split(arguments->operands[0], &number);

@@ -12,7 +12,7 @@ enum reference_wish {
 	REFERENCE_EXACT,   /* nothing: a VERSION or --id is needed */
 };
 
-/* The version that --id or the first operand names, in whatever state. Exit codes; failures are told. Caller frees. */
+/* The version that --id, or else the first operand, names, in whatever state. Exit codes; failures are told. Caller frees. */
 MUST_USE int reference_find(const struct workspace *workspace, const struct arguments *arguments,
                             enum reference_wish wish, struct version **ret_version);
 /* As REFERENCE_NEWEST. CKR_OBJECT_HANDLE_INVALID: the key has no version at all. */

@@ -5,8 +5,10 @@
 #include "command/output.h"
 #include "command/pin.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static int
 refuse(int code, char *why)
@@ -61,6 +63,12 @@ open_registry(struct workspace *workspace, enum registry_mode mode)
 	char *why = NULL;
 	CK_RV rv;
 
+	if (access(workspace->token->authority, F_OK) != 0 && errno == ENOENT) {
+		complain("token %s is not set up here: there is no %s; run `p11-kms init`, or copy the "
+		         "file from a host that has it", workspace->token->name,
+		         workspace->token->authority);
+		return EXIT_CONFIGURATION;
+	}
 	if (!authority_read(workspace->token->authority, &workspace->authority, &why))
 		return refuse(EXIT_CONFIGURATION, why);
 	rv = registry_open(workspace->token->registry, workspace->authority, mode,
