@@ -1,0 +1,338 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# The p11-kms command over a SoftHSM2 token: every subcommand, and what it exits with.
+# shellcheck source=tests/lib.sh
+. "${srcdir:-.}/tests/lib.sh"
+
+need openssl python3 ssh-keygen
+need_build "$module" "$p11_kms"
+make_hsm
+make_configuration
+cd "$work"
+
+# expect STATUS COMMAND...: exits with it; output in $work/out, $work/err.
+expect() {
+	wanted=$1
+	shift
+	got=0
+	"$@" >"$work/out" 2>"$work/err" </dev/null || got=$?
+	if [ "$got" -ne "$wanted" ]; then
+		cat "$work/out" "$work/err" >&2
+		fail "exit status $got, not $wanted: $*"
+	fi
+}
+
+# says PATTERN, prints PATTERN: on stderr, on stdout, of the last expect.
+says() {
+	grep -Eq -- "$1" "$work/err" || { cat "$work/err" >&2; fail "stderr has no '$1'"; }
+}
+prints() {
+	grep -Eq -- "$1" "$work/out" || { cat "$work/out" >&2; fail "stdout has no '$1'"; }
+}
+
+# json EXPRESSION: of the last expect's output, which is in x.
+json() {
+	python3 -c 'import json, sys
+x = json.load(open(sys.argv[1]))
+sys.exit(0 if eval(sys.argv[2]) else 1)' "$work/out" "$1" || { cat "$work/out" >&2; fail "not so: $1"; }
+}
+
+# sql TEXT: changes the registry's file as no program of ours would.
+sql() {
+	python3 -c 'import sqlite3, sys
+with sqlite3.connect(sys.argv[1]) as file:
+    print(file.execute(sys.argv[2]).rowcount)' "$hsm_folder/registry.db" "$1"
+}
+
+step "before init"
+expect 3 "$p11_kms" list
+says 'authority.pem'
+expect 0 "$p11_kms" --version
+prints '^p11-kms [0-9]'
+
+step "the command line"
+expect 2 "$p11_kms"
+expect 2 "$p11_kms" no-such-command
+says 'no such command'
+expect 2 "$p11_kms" list --no-such-option
+says 'no such option'
+expect 2 "$p11_kms" list --format pem
+says 'takes no --format'
+expect 2 "$p11_kms" list operand
+says 'one too many'
+expect 2 "$p11_kms" create
+says 'needs NAME'
+expect 2 "$p11_kms" create job --algorithm rsa-1024
+says 'no such algorithm'
+expect 2 "$p11_kms" create job --rotate-every often
+says 'duration'
+expect 2 "$p11_kms" create job --usage encrypt
+says 'usages are'
+expect 2 "$p11_kms" create job --id 123
+says 'hexadecimal'
+expect 2 "$p11_kms" create 'job@1'
+says 'a name is'
+expect 2 "$p11_kms" show
+expect 2 "$p11_kms" list --config
+says 'needs a value'
+expect 0 env POSIXLY_CORRECT=1 "$p11_kms" list --help
+prints '^usage: p11-kms list'
+
+step "init, and once more"
+expect 0 "$p11_kms" init
+prints 'set up token backup'
+expect 0 "$p11_kms" init --json
+json 'x["made"] is False and x["token"] == "backup" and x["fingerprint"].startswith("SHA256:")'
+
+step "create, list, show"
+expect 0 "$p11_kms" create job-42 --algorithm rsa-2048 --rotate-every 30d
+expect 1 "$p11_kms" create job-42
+says 'there is such a key already'
+expect 0 "$p11_kms" create ec --json --algorithm p-384 --usage sign --id 00ff10
+json 'x["id"] == "00ff10" and x["usage"] == ["sign"] and x["version"] == 1 and x["state"] == "active"'
+expect 1 "$p11_kms" create other --id 00ff10
+says 'id is in use'
+expect 1 "$p11_kms" create other --algorithm p-256 --usage decrypt
+expect 0 "$p11_kms" create ed --algorithm ed25519 --rotate-every never
+expect 0 "$p11_kms" create 'ein schlüssel mit einem überlangen namen, der nicht in die tabelle passt' \
+	--algorithm p-256
+expect 0 "$p11_kms" list
+prints '^NAME +VER +ALGORITHM +STATE +PROTECT-UNTIL +NEXT-ROTATION +ID$'
+prints '^job-42 +1 +rsa-2048 +active +[0-9-]{10} +[0-9-]{10} +[0-9a-f]{8}$'
+prints '^ed +1 +ed25519 +active +- +- '
+LC_ALL=C.UTF-8 "$p11_kms" list >"$work/out"
+prints '^ein schlüssel .*… +1 '
+python3 -c 'import sys
+for line in open(sys.argv[1], encoding="utf-8"):
+    assert len(line.rstrip("\n")) <= 80, line' "$work/out" || fail "lines longer than 80 columns"
+expect 0 "$p11_kms" list --json
+json '[k["name"] for k in x][1:3] == ["ed", "ein schlüssel mit einem überlangen namen, der nicht in die tabelle passt"]'
+expect 0 "$p11_kms" show job-42 --json
+json 'x["token"] == "backup" and x["label"] == "job-42" and x["local"] is True and x["next_rotation"] > x["created"] and x["protect_until"] > x["next_rotation"] and x["restorable_until"] is None'
+expect 0 "$p11_kms" show --id 00ff10
+prints '^name +ec$'
+expect 6 "$p11_kms" show job-43
+says 'job-43: there is no such key in token backup'
+expect 6 "$p11_kms" show job-42@9
+says 'has no version 9'
+expect 6 "$p11_kms" show --id abcd
+
+step "what a user types can't act on the terminal"
+escape=$(printf '\033')
+expect 6 "$p11_kms" show "$(printf 'job\033[2J\nforged')"
+says 'job\\x1b\[2J\\x0aforged'
+expect 2 "$p11_kms" "$(printf 'no\033such')"
+says 'no\\x1bsuch'
+expect 2 "$p11_kms" "--$(printf 'no\033such')"
+if grep -q "$escape" "$work/err"; then fail "an escape went to stderr"; fi
+
+step "export: pem, der and ssh are the same key"
+for key in job-42 ec ed; do
+	expect 0 "$p11_kms" export "$key" --out "$key.pem"
+	expect 0 "$p11_kms" export "$key" --format der --out "$key.der"
+	openssl pkey -pubin -inform DER -in "$key.der" | cmp - "$key.pem" || fail "$key: pem and der differ"
+	expect 0 "$p11_kms" export "$key" --format ssh --out "$key.pub"
+	ssh-keygen -l -f "$key.pub" >/dev/null || fail "$key: ssh-keygen can't read it"
+	if [ "$key" != ed ]; then # ssh-keygen writes no other form of Ed25519 keys
+		ssh-keygen -e -m PKCS8 -f "$key.pub" | cmp - "$key.pem" || fail "$key: ssh and pem differ"
+	fi
+done
+expect 2 "$p11_kms" export ec --format p12
+
+step "encrypt without the KMS, rotate, decrypt"
+head -c 32 /dev/urandom >data
+mv "$hsm_folder/tokens" "$hsm_folder/away"
+expect 0 "$p11_kms" encrypt job-42 --in data --out data.enc
+says '^encrypted under job-42@1, id [0-9a-f]{32}$'
+expect 0 "$p11_kms" list
+expect 0 "$p11_kms" show job-42
+expect 0 "$p11_kms" export job-42
+expect 0 "$p11_kms" status
+prints 'not reachable'
+expect 4 "$p11_kms" decrypt job-42 --in data.enc
+expect 4 "$p11_kms" rotate job-42
+expect 4 "$p11_kms" refresh
+expect 7 "$p11_kms" verify
+prints '^FAIL +kms '
+mv "$hsm_folder/away" "$hsm_folder/tokens"
+expect 0 "$p11_kms" rotate job-42 ec --json
+json '[(k["name"], k["version"]) for k in x] == [("job-42", 2), ("ec", 2)]'
+expect 6 "$p11_kms" rotate job-43
+for how in "job-42" "job-42@1"; do
+	expect 0 "$p11_kms" decrypt "$how" --in data.enc --out data.dec
+	cmp data data.dec || fail "decrypted to something else"
+	[ "$(stat -c %a data.dec)" = 600 ] || fail "others can read what was decrypted"
+done
+"$p11_kms" show job-42@1 --json >"$work/out"
+id=$(python3 -c 'import json; print(json.load(open("out"))["id"])')
+"$p11_kms" decrypt --id "$id" <data.enc | cmp - data || fail "not decrypted by its id"
+expect 1 "$p11_kms" decrypt job-42@2 --in data.enc
+says 'job-42@2 does not decrypt this'
+head -c 256 /dev/urandom >nonsense
+expect 1 "$p11_kms" decrypt job-42 --in nonsense
+expect 6 "$p11_kms" decrypt job-43 --in data.enc
+expect 1 "$p11_kms" encrypt job-42@1 --in data
+says 'does not encrypt'
+expect 1 "$p11_kms" encrypt ec --in data
+says "can't encrypt"
+head -c 191 /dev/zero >long
+expect 1 "$p11_kms" encrypt job-42 --in long
+says '190 bytes at most'
+head -c 190 /dev/zero >long
+"$p11_kms" encrypt job-42 --json --in long --out long.enc 2>"$work/out"
+json 'x["name"] == "job-42" and x["version"] == 2 and x["token"] == "backup"'
+: >empty
+expect 0 "$p11_kms" encrypt job-42 --in empty --out empty.enc
+expect 0 "$p11_kms" decrypt job-42 --in empty.enc --out empty.dec
+[ ! -s empty.dec ] || fail "an empty plaintext came back longer"
+
+step "what encrypt made, OpenSSL's own encryption equals"
+"$p11_kms" export job-42 --out job.pem
+openssl pkeyutl -encrypt -pubin -inkey job.pem -in data -out by-openssl -pkeyopt rsa_padding_mode:oaep \
+	-pkeyopt rsa_oaep_md:sha256 -pkeyopt rsa_mgf1_md:sha256
+"$p11_kms" decrypt job-42 --in by-openssl | cmp - data || fail "what OpenSSL encrypted does not decrypt"
+
+step "destroy and restore"
+expect 2 "$p11_kms" destroy job-42@1
+says 'give --yes'
+expect 2 "$p11_kms" destroy job-42 --yes
+says 'which version'
+expect 0 "$p11_kms" destroy job-42@1 --yes
+prints 'until [0-9TZ:-]{20}, .p11-kms restore. brings it back'
+expect 1 "$p11_kms" destroy job-42@1 --yes
+expect 0 "$p11_kms" show job-42@1 --json
+json 'x["state"] == "destroy-pending" and x["restorable_until"] is not None'
+expect 6 "$p11_kms" decrypt job-42@1 --in data.enc
+expect 0 "$p11_kms" restore job-42@1
+prints 'deactivated again'
+expect 1 "$p11_kms" restore job-42@1
+"$p11_kms" decrypt job-42@1 --in data.enc | cmp - data || fail "restored, but does not decrypt"
+expect 0 "$p11_kms" destroy ed@1 --yes
+expect 6 "$p11_kms" export ed
+says 'no current version'
+expect 0 "$p11_kms" restore ed@1
+prints 'active again'
+
+step "refresh rotates what is due, once"
+expect 0 "$p11_kms" create soon --algorithm p-256 --rotate-every 1s
+sleep 1.1
+expect 0 "$p11_kms" status --json
+json 'x["keys_due"] == 1 and x["kms_reachable"] is True and x["expired"] is False and x["keys"] == 5'
+expect 0 "$p11_kms" verify
+prints '^warn +keys +soon is due'
+expect 0 "$p11_kms" refresh --dry-run --json
+json 'x["dry_run"] is True and x["rotated"] == 1'
+expect 0 "$p11_kms" refresh
+prints '1 rotated, 0 purged, 0 finished, 0 undone, 0 failed'
+expect 0 "$p11_kms" list --all
+prints '^soon +2 .*active'
+prints '^soon +1 .*deactivated'
+
+step "refresh purges what was destroyed long enough ago"
+sed -i 's/^registry/destroy-after = 0s\n&/' "$P11_KMS_CONFIG"
+expect 0 "$p11_kms" create brief --algorithm p-256
+expect 0 "$p11_kms" destroy brief@1 --yes
+expect 1 "$p11_kms" restore brief@1
+says 'grace period .* is over'
+expect 0 "$p11_kms" refresh
+prints '1 purged'
+expect 0 "$p11_kms" show brief@1
+prints '^state +destroyed$'
+
+step "a creation that was killed is undone"
+for at in 0.00 0.02 0.04 0.06 0.08 0.10; do
+	timeout -s KILL "$at" "$p11_kms" create "killed-$at" --algorithm rsa-3072 >/dev/null 2>&1 || true
+done
+sql 'UPDATE intents SET since = since - 7200' >/dev/null
+expect 0 "$p11_kms" refresh
+expect 0 "$p11_kms" verify --json
+json 'not [y for y in x if y["check"] == "interrupted" and y["result"] != "ok"]'
+expect 0 "$p11_kms" verify
+prints '^ok +private-halves'
+
+step "verify finds what is wrong"
+expect 0 "$p11_kms" verify --json
+json 'all(y["result"] in ("ok", "warn") for y in x) and {"registry", "kms", "login", "authority", "private-halves"} <= {y["check"] for y in x}'
+chmod 644 "$hsm_folder/pin"
+expect 7 "$p11_kms" verify
+prints '^FAIL +pin-source '
+chmod 600 "$hsm_folder/pin"
+pkcs11-tool --module "$hsm_module" --token-label backup-hsm --login --pin "$pin" --delete-object \
+	--type privkey --id 00ff10 >/dev/null 2>&1 || fail "can't delete a key from the HSM"
+expect 7 "$p11_kms" verify
+prints '^FAIL +private-halves +ec@1: '
+prints '^1 failed'
+
+step "the PIN: from a file, from the terminal, never without one"
+make_configuration --no-pin-source
+expect 4 setsid "$p11_kms" rotate ed
+says 'there is no terminal'
+expect 0 "$p11_kms" rotate ed --pin-source "$hsm_folder/pin"
+expect 0 "$p11_kms" decrypt job-42 --in data.enc --out data.dec --pin-source "$hsm_folder/pin"
+cmp data data.dec || fail "decrypted to something else"
+echo 000000 >wrong-pin
+chmod 600 wrong-pin
+expect 4 "$p11_kms" rotate ed --pin-source wrong-pin
+says 'not the PIN'
+chmod 644 wrong-pin
+expect 3 "$p11_kms" rotate ed --pin-source wrong-pin
+cat >type-pin.py <<'END'
+import os, pty, sys
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[1], [sys.argv[1], "rotate", "ed"])
+seen, typed = b"", False
+while True:
+    try:
+        data = os.read(terminal, 1000)
+    except OSError:
+        break
+    if not data:
+        break
+    seen += data
+    if b"PIN" in seen and not typed:
+        os.write(terminal, sys.argv[2].encode() + b"\n")
+        typed = True
+status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+assert typed and status == 0 and sys.argv[2].encode() not in seen, (status, seen)
+END
+python3 type-pin.py "$p11_kms" "$pin" || fail "the PIN was not taken from the terminal, or shown"
+make_configuration
+
+step "a reader: no KMS, no permission to write"
+mkdir reader
+sed -e '/^kms/d' -e '/^pin-source/d' "$P11_KMS_CONFIG" >reader/p11-kms.conf
+for command in "list" "show job-42" "export job-42" "verify" "status"; do
+	# shellcheck disable=SC2086 # a command and its operand
+	expect 0 "$p11_kms" --config reader/p11-kms.conf $command
+done
+expect 0 "$p11_kms" encrypt job-42 --config reader/p11-kms.conf --in data --out data.enc
+expect 3 "$p11_kms" rotate job-42 --config reader/p11-kms.conf
+says 'has no "kms"'
+expect 0 "$p11_kms" decrypt job-42 --in data.enc
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null 2>&1; then
+	chmod 755 "$work" "$hsm_folder"
+	# Whoever runs it reads a configuration of root's.
+	for command in "list" "verify" "status"; do
+		# shellcheck disable=SC2086 # a command and its operand
+		expect 0 setpriv --reuid=65534 --regid=65534 --clear-groups "$p11_kms" \
+			--config "$work/reader/p11-kms.conf" $command
+	done
+fi
+
+step "a registry that was changed by hand is refused"
+sql "UPDATE entries SET payload = CAST(replace(CAST(payload AS TEXT), 'rsa-2048', 'rsa-4096') AS BLOB)
+	WHERE sequence > 1" >/dev/null
+expect 7 "$p11_kms" verify
+prints '^FAIL +registry'
+expect 5 "$p11_kms" show job-42
+
+step "the configuration"
+expect 3 "$p11_kms" list --config "$work/missing.conf"
+expect 3 "$p11_kms" list --token other
+says 'no such token'
+P11_KMS_CONFIG=$work/missing.conf expect 3 "$p11_kms" list
+
+step "output that does not arrive is a failure"
+if "$p11_kms" help >/dev/full 2>"$work/err"; then fail "a full disk went unnoticed"; fi
+says 'could not write'
