@@ -105,3 +105,31 @@ kmip_configuration() {
 		done
 	} >"$P11_KMS_CONFIG"
 }
+
+# scripted_start NAME [OPTION...]: starts tests/kmip/scripted-server, its folder $work/NAME;
+# sets $kmip_port. Its keys are gone when it ends.
+scripted_start() {
+	kmip_certificates
+	scripted=$1
+	shift
+	mkdir -p "$work/$scripted"
+	kmip_port=$(free_port)
+	"$kmip_folder/scripted-server" --folder "$work/$scripted" --certificates "$certificates" \
+		--port "$kmip_port" "$@" >"$work/$scripted.out" 2>&1 &
+	kmip_pid=$!
+	echo "$kmip_pid" >"$work/$scripted.pid"
+	at_end="kmip_stop $scripted 2>/dev/null; $at_end"
+	wait_for 20 port_answers "$kmip_port" || {
+		cat "$work/$scripted.out" >&2
+		fail "the scripted server $scripted did not start"
+	}
+}
+
+# scripted_fault NAME [FAULT [OPERATION]]: from now on; without FAULT it behaves again.
+scripted_fault() {
+	if [ $# -eq 1 ]; then
+		rm -f "$work/$1/fault"
+	else
+		echo "$2 ${3:-}" >"$work/$1/fault"
+	fi
+}
