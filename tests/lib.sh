@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
+# What is set here is used by the scenarios, and they pass arguments or none.
+# shellcheck disable=SC2034,SC2120
 # What the scenarios share. A scenario begins with
 #
 #	. "${srcdir:-.}/tests/lib.sh"
@@ -17,7 +19,7 @@ scenario=$(basename "$0" .sh)
 
 # A token's label as applications see it, and its HSM's: what make-config and make-token take by default.
 token=backup
-export token
+hsm_token=backup-hsm
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/p11-kms-$scenario.XXXXXX")
 at_end='' # commands that a scenario wants run when it ends, however it ends
@@ -44,6 +46,7 @@ trap 'exit 143' TERM
 # The user's own configuration, tokens and p11-kit modules stay out of it.
 unset P11_KMS_CONFIG P11_KMS_LOG SOFTHSM2_CONF OPENSSL_CONF XDG_CONFIG_HOME XDG_DATA_HOME \
 	PKCS11_MODULE_PATH
+hsm_folder=$work/hsm
 mkdir "$work/home"
 export HOME="$work/home"
 
@@ -148,10 +151,9 @@ now_ms() {
 	echo $(($(date +%s%N) / 1000000))
 }
 
-# make_hsm [FOLDER]: a SoftHSM2 token; sets $hsm_module and $pin.
+# make_hsm: a SoftHSM2 token in $hsm_folder; sets $hsm_module and $pin.
 make_hsm() {
 	need softhsm2-util
-	hsm_folder=${1:-$work/hsm}
 	hsm_module=$("$source_folder/softhsm-config/find-module") || exit 77
 	quietly "$source_folder/softhsm-config/make-token" "$hsm_folder"
 	export SOFTHSM2_CONF="$hsm_folder/softhsm2.conf"
@@ -169,19 +171,25 @@ make_token() {
 	need_build "$module" "$p11_kms"
 	make_hsm
 	make_configuration "$@"
-	if grep -q '^pin-source' "$P11_KMS_CONFIG"; then
-		quietly "$p11_kms" init
-	else
-		# Made with the PIN at hand, as an administrator would; used without.
-		make_configuration
-		quietly "$p11_kms" init
-		make_configuration "$@"
+	quietly "$p11_kms" init --pin-source "$hsm_folder/pin"
+}
+
+# need_pykcs11: PyKCS11, the client of those scenarios that are written in Python.
+need_pykcs11() {
+	need python3
+	if ! python3 -c 'import PyKCS11' 2>/dev/null; then
+		echo "skipped: PyKCS11 is not installed"
+		exit 77
 	fi
+}
+
+# tool OPTION...: pkcs11-tool on the token.
+tool() {
+	pkcs11-tool --module "$module" --token-label "$token" "$@"
 }
 
 # public_key ID FILE: exports a public key through the module, as PEM.
 public_key() {
-	quietly pkcs11-tool --module "$module" --token-label "$token" --read-object --type pubkey \
-		--id "$1" --output-file "$2.der"
+	quietly tool --read-object --type pubkey --id "$1" --output-file "$2.der"
 	quietly openssl pkey -pubin -inform DER -in "$2.der" -out "$2"
 }
