@@ -174,13 +174,38 @@ make_token() {
 	quietly "$p11_kms" init --pin-source "$hsm_folder/pin"
 }
 
-# need_pykcs11: PyKCS11, the client of those scenarios that are written in Python.
+# need_pykcs11: a $python with PyKCS11, the client of those scenarios that are written in
+# Python. The distribution's own comes second: the first in PATH may be another.
 need_pykcs11() {
-	need python3
-	if ! python3 -c 'import PyKCS11' 2>/dev/null; then
-		echo "skipped: PyKCS11 is not installed"
+	export PYTHONPATH="$source_folder/tests" PYTHONDONTWRITEBYTECODE=1
+	for python in python3 /usr/bin/python3; do
+		if "$python" -c 'import PyKCS11' 2>/dev/null; then
+			return 0
+		fi
+	done
+	echo "skipped: PyKCS11 is not installed"
+	exit 77
+}
+
+# as_nobody COMMAND...: as a user who owns nothing; skips where the scenario's own can't.
+# Such a user may not reach the build: give_to_nobody has copies.
+as_nobody() {
+	setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
+}
+
+# give_to_nobody: sets $nobodys_module and $nobodys_command, in a folder that nobody can read.
+give_to_nobody() {
+	need setpriv
+	if [ "$(id -u)" -ne 0 ]; then
+		echo "skipped: only root can become nobody"
 		exit 77
 	fi
+	chmod 755 "$work"
+	mkdir "$work/nobodys"
+	cp "$module" "$p11_kms" "$work/nobodys"
+	chmod -R go+rX "$work/nobodys"
+	nobodys_module=$work/nobodys/p11-kms.so
+	nobodys_command=$work/nobodys/p11-kms
 }
 
 # tool OPTION...: pkcs11-tool on the token.

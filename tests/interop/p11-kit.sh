@@ -1,0 +1,74 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# p11-kit: the module registered, seen by everyone, through the proxy, and from afar.
+# shellcheck source=tests/lib.sh
+. "${srcdir:-.}/tests/lib.sh"
+
+need p11-kit pkcs11-tool openssl
+need_file "p11-kit's proxy" /usr/lib/*/p11-kit-proxy.so /usr/lib64/p11-kit-proxy.so \
+	/usr/lib/p11-kit-proxy.so
+proxy=$found
+need_file "p11-kit's client" /usr/lib/*/pkcs11/p11-kit-client.so \
+	/usr/lib64/pkcs11/p11-kit-client.so /usr/lib/pkcs11/p11-kit-client.so
+client=$found
+make_token --no-pin-source
+quietly "$p11_kms" create job-42 --algorithm p-256 --pin-source "$hsm_folder/pin"
+cd "$work"
+printf 'what is signed\n' >message
+openssl dgst -sha256 -binary message >digest
+quietly "$p11_kms" export job-42 --out public
+
+# p11-kit does not read a user's configuration where the user is root.
+user() {
+	"$@"
+}
+if [ "$(id -u)" -eq 0 ]; then
+	give_to_nobody
+	module=$nobodys_module
+	user() {
+		as_nobody "$@"
+	}
+fi
+
+# Registered for the user alone, with the file that make install would put in place.
+mkdir -p "$HOME/.config/pkcs11/modules"
+sed "s|^module:.*|module: $module|" "$build_folder/provider/p11-kms.module" \
+	>"$HOME/.config/pkcs11/modules/p11-kms.module"
+grep -q "^module: $module\$" "$HOME/.config/pkcs11/modules/p11-kms.module" ||
+	fail "p11-kms.module has no line for the module"
+if [ "$(id -u)" -eq 0 ]; then chown -R 65534 "$work"; fi
+
+step "p11-kit lists the module and the token"
+expect_match '^p11-kms:' user p11-kit list-modules
+expect_match "token: $token\$" user p11-kit list-modules
+
+# signs_through MODULE: pkcs11-tool signs through another module, OpenSSL verifies.
+signs_through() {
+	quietly user pkcs11-tool --module "$1" --token-label "$token" --login --pin "$pin" --sign \
+		--mechanism ECDSA --label job-42 --input-file digest --output-file signature \
+		--signature-format openssl
+	quietly openssl pkeyutl -verify -pubin -inkey public -in digest -sigfile signature
+}
+
+step "through the proxy"
+signs_through "$proxy"
+
+step "through the proxy, with SoftHSM2 itself beside it"
+printf 'module: %s\n' "$hsm_module" >"$HOME/.config/pkcs11/modules/softhsm2.module"
+user p11-kit list-modules >modules
+grep -q "token: $token\$" modules || fail "our token is gone"
+grep -q "token: $hsm_token\$" modules || fail "SoftHSM2's token is gone"
+signs_through "$proxy"
+# Our module has used SoftHSM2, and left it as it found it.
+expect_match 'job-42@1' user pkcs11-tool --module "$proxy" --token-label "$hsm_token" --login \
+	--pin "$pin" --list-objects
+
+step "from afar: p11-kit server and client"
+mkdir -m 700 run
+if [ "$(id -u)" -eq 0 ]; then chown 65534 run; fi
+export XDG_RUNTIME_DIR="$work/run"
+user p11-kit server --provider "$module" "pkcs11:token=$token" >server.env
+# shellcheck disable=SC1091 # made by the line above
+. ./server.env
+at_end="kill $P11_KIT_SERVER_PID 2>/dev/null"
+signs_through "$client"
