@@ -24,6 +24,11 @@ encode(EVP_PKEY *key, struct buffer *ret_spki)
 	return rv;
 }
 
+/* By OBJECT IDENTIFIER, past the engines of the program: see mechanism/public-key.c. */
+#define TYPE_RSA "1.2.840.113549.1.1.1"
+#define TYPE_EC "1.2.840.10045.2.1"
+#define TYPE_ED25519 "1.3.101.112"
+
 static CK_RV
 build(const char *type, OSSL_PARAM *parameters, struct buffer *ret_spki)
 {
@@ -62,7 +67,7 @@ hsm_spki_rsa(const struct buffer *modulus, const struct buffer *exponent, struct
 	    (parameters = OSSL_PARAM_BLD_to_param(builder)) == NULL)
 		rv = openssl_failure(CKR_HOST_MEMORY);
 	else
-		rv = build("RSA", parameters, ret_spki);
+		rv = build(TYPE_RSA, parameters, ret_spki);
 	OSSL_PARAM_free(parameters);
 	OSSL_PARAM_BLD_free(builder);
 	BN_free(n);
@@ -92,7 +97,7 @@ build_ec(const struct algorithm *algorithm, const unsigned char *point, size_t s
 		                                           (char *)algorithm->group, 0);
 	*next++ = OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, (void *)point, size);
 	*next = OSSL_PARAM_construct_end();
-	return build(algorithm->key_type == CKK_EC ? "EC" : algorithm->group, parameters, ret_spki);
+	return build(algorithm->key_type == CKK_EC ? TYPE_EC : TYPE_ED25519, parameters, ret_spki);
 }
 
 CK_RV

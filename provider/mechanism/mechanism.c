@@ -9,10 +9,10 @@
  * CKM_RSA_PKCS and CKM_RSA_X_509 don't decrypt: they are padding oracles. Safe would be an
  * implicit rejection (draft-irtf-cfrg-rsa-guidance) that is the same for one ciphertext in
  * every process, which takes a secret for each key that only the KMS has. Until there is
- * one, the token's legacy-decrypt changes nothing here.
+ * one, they don't decrypt with the token's legacy-decrypt either.
  *
- * CKM_RSA_X_509 signs, for callers that pad themselves (PSS in older OpenSSL engines). The
- * operation is the one that decrypts: a pair that is to decrypt should not have CKA_SIGN.
+ * CKM_RSA_X_509 signs, for callers that pad themselves, only with legacy-decrypt: the
+ * operation is the one that decrypts.
  */
 #include "mechanism/mechanism.h"
 
@@ -124,7 +124,8 @@ mechanism_flags(const struct mechanism *mechanism, bool legacy, primitive_offere
 	CK_FLAGS flags = mechanism->local;
 	const size_t count = sizeof mechanism->primitives / sizeof *mechanism->primitives;
 
-	(void)legacy; /* nothing depends on it yet: see above */
+	if (mechanism->padding == PADDING_RSA_RAW && !legacy)
+		return flags; /* raw signing is raw decryption by another name */
 	for (size_t i = 0; i < count; i++) {
 		if (mechanism->primitives[i] == CK_UNAVAILABLE_INFORMATION)
 			break;

@@ -15,6 +15,15 @@
 #define RSA_BITS_MIN 1024
 #define RSA_BITS_MAX 16384 /* OpenSSL computes with no larger ones */
 
+/*
+ * Types go by their OBJECT IDENTIFIER: a plain name has an old numeric id as well, by which
+ * OpenSSL asks the program's engines first, and one that registers itself for all keys
+ * (libp11's does) can't make keys from parameters.
+ */
+#define TYPE_RSA "1.2.840.113549.1.1.1"
+#define TYPE_EC "1.2.840.10045.2.1"
+#define TYPE_ED25519 "1.3.101.112"
+
 static CK_RV
 evp_from_params(const char *type, OSSL_PARAM *params, EVP_PKEY **ret_evp)
 {
@@ -53,7 +62,7 @@ evp_rsa(const struct spki_parts *parts, EVP_PKEY **ret_evp)
 		rv = openssl_failure(CKR_HOST_MEMORY);
 		goto out;
 	}
-	rv = evp_from_params("RSA", params, ret_evp);
+	rv = evp_from_params(TYPE_RSA, params, ret_evp);
 out:
 	OSSL_PARAM_free(params);
 	OSSL_PARAM_BLD_free(build);
@@ -74,7 +83,7 @@ evp_curve(const struct spki_parts *parts, EVP_PKEY **ret_evp)
 	*at++ = OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, parts->point.data,
 	                                          parts->point.size);
 	*at = OSSL_PARAM_construct_end();
-	return evp_from_params(parts->key_type == CKK_EC ? "EC" : "ED25519", params, ret_evp);
+	return evp_from_params(parts->key_type == CKK_EC ? TYPE_EC : TYPE_ED25519, params, ret_evp);
 }
 
 CK_RV

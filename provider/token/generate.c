@@ -144,14 +144,14 @@ template_algorithm(struct template template, const struct mechanism *mechanism,
 	CK_RV rv;
 
 	if (mechanism->type == CKM_RSA_PKCS_KEY_PAIR_GEN) {
+		if (template_find(template.attributes, template.count, CKA_MODULUS_BITS) == NULL)
+			return CKR_TEMPLATE_INCOMPLETE;
 		attribute = template_find(template.attributes, template.count, CKA_PUBLIC_EXPONENT);
 		if (attribute != NULL && !exponent_is_f4(attribute))
 			return CKR_ATTRIBUTE_VALUE_INVALID;
 		rv = template_ulong(template.attributes, template.count, CKA_MODULUS_BITS, &bits);
 		if (rv != CKR_OK)
 			return rv;
-		if (bits == 0)
-			return CKR_TEMPLATE_INCOMPLETE;
 		*ret_algorithm = algorithm_rsa(bits);
 		return *ret_algorithm != NULL ? CKR_OK : CKR_KEY_SIZE_RANGE;
 	}
@@ -169,7 +169,7 @@ template_algorithm(struct template template, const struct mechanism *mechanism,
  */
 static CK_RV
 templates_usage(struct template public_template, struct template private_template,
-                unsigned *ret_usage)
+                CK_KEY_TYPE key_type, unsigned *ret_usage)
 {
 	static const struct {
 		CK_ATTRIBUTE_TYPE private_verb, public_verb;
@@ -201,6 +201,9 @@ templates_usage(struct template public_template, struct template private_templat
 			return rv;
 	}
 	*ret_usage = private_usage != 0 ? private_usage : public_usage;
+	/* Tools ask for more than a type of key can do; its attributes tell what came of it. */
+	*ret_usage &= key_type == CKK_RSA ? USAGE_DECRYPT | USAGE_SIGN | USAGE_UNWRAP
+	              : key_type == CKK_EC ? USAGE_SIGN | USAGE_DERIVE : USAGE_SIGN;
 	return *ret_usage == 0 && named != 0 ? CKR_TEMPLATE_INCONSISTENT : CKR_OK;
 }
 
@@ -295,7 +298,8 @@ templates_read(const struct mechanism *mechanism, struct template public_templat
 	if (rv == CKR_OK)
 		rv = template_algorithm(public_template, mechanism, &request->algorithm);
 	if (rv == CKR_OK)
-		rv = templates_usage(public_template, private_template, &request->usage);
+		rv = templates_usage(public_template, private_template, mechanism->key_type,
+		                     &request->usage);
 	if (rv == CKR_OK)
 		rv = templates_request(public_template, private_template, request, ret_name);
 	return rv;
