@@ -52,4 +52,10 @@
 #define CKK_EC_MONTGOMERY 0x41UL
 #endif
 
+/*
+ * Not a mechanism: stands among the primitives of a KMS beside CKM_RSA_PKCS_OAEP, and says
+ * that it can do that with SHA-1 only. A number of our own (see p11-kms/p11-kms.h).
+ */
+#define CKM_P11_KMS_OAEP_SHA1_ONLY (0x80000000UL | 0x504b4d01UL)
+
 #endif

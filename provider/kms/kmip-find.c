@@ -9,8 +9,8 @@
 
 /* Objects asked for at a time. */
 #define PAGE 1000
-/* The most that are listed: what a server without filters holds of others. */
-#define LISTING_MAX 100000
+/* The most that are looked at: what a server without filters may hold of others. */
+#define SEARCH_MAX 100000
 /* Links that go round in a circle end here. */
 #define REPLACEMENTS_MAX 1000
 
@@ -85,81 +85,66 @@ add(struct kmip_listing *listing, const struct ttlv *item)
 	return CKR_OK;
 }
 
-/* A page of a Locate; *ret_listed is how many the server told of. */
 static CK_RV
-locate_page(struct kmip_session *session, enum kmip_object_type type, const char *name,
-            size_t offset, struct kmip_listing *listing, size_t *ret_listed)
+request_page(struct kmip_session *session, const struct kmip_search *search,
+             struct kmip_listing *listing)
 {
 	struct ttlv_writer *writer = kmip_session_request(session, KMIP_LOCATE);
 	struct kmip_answer answer;
 	struct ttlv item;
-	size_t listed = 0;
 	bool more;
 	CK_RV rv;
 
 	/* Offset Items are of KMIP 1.3: before that, all come at once (section 4.9). */
 	if (session->minor >= 3) {
 		ttlv_integer(writer, KMIP_MAXIMUM_ITEMS, PAGE);
-		if (offset > 0)
-			ttlv_integer(writer, KMIP_OFFSET_ITEMS, (int32_t)offset);
+		if (search->offset > 0)
+			ttlv_integer(writer, KMIP_OFFSET_ITEMS, (int32_t)search->offset);
 	}
-	kmip_attribute_enumeration(writer, "Object Type", type);
-	if (name != NULL)
-		kmip_attribute_name(writer, name);
+	kmip_attribute_enumeration(writer, "Object Type", search->type);
+	if (search->name != NULL)
+		kmip_attribute_name(writer, search->name);
 	rv = kmip_session_call(session, KMIP_LOCATE, &answer);
 	for (more = rv == CKR_OK && ttlv_first(&answer.payload, &item); more && rv == CKR_OK;
-	     more = ttlv_next(&answer.payload, &item)) {
-		if (item.tag != KMIP_UNIQUE_IDENTIFIER)
-			continue;
-		listed++;
-		rv = add(listing, &item);
-	}
+	     more = ttlv_next(&answer.payload, &item))
+		if (item.tag == KMIP_UNIQUE_IDENTIFIER)
+			rv = add(listing, &item);
 	kmip_answer_clear(&answer);
-	if (rv == CKR_OK)
-		*ret_listed = listed;
 	/* Some say so of nothing found. */
-	if (rv == CKR_KEY_HANDLE_INVALID) {
-		*ret_listed = 0;
-		rv = CKR_OK;
-	}
-	return rv;
+	return rv == CKR_KEY_HANDLE_INVALID ? CKR_OK : rv;
 }
 
-/* A server that does not know offsets gives the first page again. */
-static bool
-is_again(const struct kmip_listing *listing, size_t before)
-{
-	return before > 0 && before < listing->count &&
-	       strcmp(listing->identifiers[0], listing->identifiers[before]) == 0;
-}
-
+/*
+ * Until a page is empty: servers may have less on a page than they are asked for. One that
+ * does not know offsets gives the first page again, or more than was asked for.
+ */
 CK_RV
-kmip_locate(struct kmip_session *session, enum kmip_object_type type, const char *name,
-            struct kmip_listing *ret_listing)
+kmip_search_next(struct kmip_session *session, struct kmip_search *search,
+                 struct kmip_listing *ret_listing)
 {
 	struct kmip_listing listing = { .count = 0 };
-	size_t listed = PAGE, offset = 0, before;
-	CK_RV rv = CKR_OK;
+	CK_RV rv;
 
-	/* More or fewer than a page: that was all of them. */
-	while (rv == CKR_OK && listed == PAGE && session->minor >= (offset > 0 ? 3 : 0)) {
-		before = listing.count;
-		rv = locate_page(session, type, name, offset, &listing, &listed);
-		offset += listed;
-		if (rv == CKR_OK && is_again(&listing, before)) {
-			listing.count = before;
-			break;
-		}
-		if (rv == CKR_OK && listing.count > LISTING_MAX) {
-			log_error("token %s: KMIP server %s lists more than %d keys",
-			          session->kmip->config->name, session->server->name, LISTING_MAX);
-			rv = CKR_FUNCTION_FAILED;
-		}
+	if (search->ended) {
+		*ret_listing = listing;
+		return CKR_OK;
+	}
+	rv = request_page(session, search, &listing);
+	if (rv == CKR_OK && search->offset + listing.count > SEARCH_MAX) {
+		log_error("token %s: KMIP server %s lists more than %d keys",
+		          session->kmip->config->name, session->server->name, SEARCH_MAX);
+		rv = CKR_FUNCTION_FAILED;
 	}
 	if (rv != CKR_OK) {
 		kmip_listing_clear(&listing);
 		return rv;
 	}
+	if (listing.count > 0 && strcmp(listing.identifiers[0], search->first) == 0)
+		kmip_listing_clear(&listing);
+	search->ended = listing.count == 0 || listing.count > PAGE || session->minor < 3;
+	if (listing.count > 0)
+		strcpy(search->first, listing.identifiers[0]);
+	search->offset += listing.count;
 	*ret_listing = listing;
 	return CKR_OK;
 }
@@ -204,24 +189,39 @@ is_not_it(CK_RV rv)
 	return rv == CKR_KEY_HANDLE_INVALID || rv == CKR_KEY_FUNCTION_NOT_PERMITTED;
 }
 
-static CK_RV
-find_named(struct kmip_session *session, enum kmip_object_type type, const void *id,
-           size_t id_size, char *ret_identifier)
+CK_RV
+kmip_find_named(struct kmip_session *session, enum kmip_object_type type, const char *name,
+                char *ret_identifier)
 {
+	struct kmip_search search = { .type = type, .name = name };
 	struct kmip_listing listing = { .count = 0 };
+	bool more = true;
+	CK_RV rv = CKR_KEY_HANDLE_INVALID;
+
+	while (more && is_not_it(rv)) {
+		rv = kmip_search_next(session, &search, &listing);
+		more = rv == CKR_OK && listing.count > 0;
+		if (rv == CKR_OK)
+			rv = CKR_KEY_HANDLE_INVALID;
+		for (size_t i = 0; more && is_not_it(rv) && i < listing.count; i++)
+			rv = match(session, type, name, listing.identifiers[i], ret_identifier);
+		kmip_listing_clear(&listing);
+	}
+	return is_not_it(rv) ? CKR_KEY_HANDLE_INVALID : rv;
+}
+
+static CK_RV
+find_own(struct kmip_session *session, enum kmip_object_type type, const void *id, size_t id_size,
+         char *ret_identifier)
+{
 	char *name = kmip_name_of(type, id, id_size);
 	CK_RV rv;
 
 	if (name == NULL)
 		return CKR_HOST_MEMORY;
-	rv = kmip_locate(session, type, name, &listing);
-	if (rv == CKR_OK)
-		rv = CKR_KEY_HANDLE_INVALID;
-	for (size_t i = 0; is_not_it(rv) && i < listing.count; i++)
-		rv = match(session, type, name, listing.identifiers[i], ret_identifier);
-	kmip_listing_clear(&listing);
+	rv = kmip_find_named(session, type, name, ret_identifier);
 	free(name);
-	return is_not_it(rv) ? CKR_KEY_HANDLE_INVALID : rv;
+	return rv;
 }
 
 /* Whatever a link says: nothing but a public key is ever taken for one. */
@@ -279,7 +279,7 @@ kmip_find(struct kmip_session *session, enum kmip_object_type type, const void *
 
 	if (kmip_names_get(names, session->server, type, id, id_size, ret_identifier))
 		return CKR_OK;
-	rv = find_named(session, type, id, id_size, ret_identifier);
+	rv = find_own(session, type, id, id_size, ret_identifier);
 	if (rv == CKR_KEY_HANDLE_INVALID)
 		rv = find_foreign(session, type, id, id_size, ret_identifier);
 	if (rv == CKR_OK)

@@ -20,6 +20,10 @@ MUST_USE CK_RV kmip_find(struct kmip_session *session, enum kmip_object_type typ
 bool kmip_forget(struct kmip_session *session, enum kmip_object_type type, const void *id,
                  size_t id_size);
 
+/* The same for a Name, not remembered. */
+MUST_USE CK_RV kmip_find_named(struct kmip_session *session, enum kmip_object_type type,
+                               const char *name, char *ret_identifier);
+
 /* Get Attributes. CKR_KEY_HANDLE_INVALID: no such object. ret_object is the caller's to clear. */
 MUST_USE CK_RV kmip_object_read(struct kmip_session *session, const char *identifier,
                                 struct kmip_object *ret_object);
@@ -34,9 +38,19 @@ struct kmip_listing {
 	size_t count, room;
 };
 
-/* Of all objects of a type or (name not NULL) of those with a Name; page by page. */
-MUST_USE CK_RV kmip_locate(struct kmip_session *session, enum kmip_object_type type,
-                           const char *name, struct kmip_listing *ret_listing);
 void kmip_listing_clear(struct kmip_listing *listing);
+
+/* Objects of a type or (name not NULL) those with a Name, page by page. */
+struct kmip_search {
+	enum kmip_object_type type;
+	const char *name; /* borrowed, may be NULL */
+	size_t offset;
+	bool ended;
+	char first[KMIP_IDENTIFIER_MAX + 1]; /* of the page before */
+};
+
+/* The next page; none in it: that was all. ret_listing is the caller's to clear. */
+MUST_USE CK_RV kmip_search_next(struct kmip_session *session, struct kmip_search *search,
+                                struct kmip_listing *ret_listing);
 
 #endif

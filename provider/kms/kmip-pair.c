@@ -120,7 +120,7 @@ create(struct kmip_session *session, const struct kmip_pair *pair, char *ret_pri
 	return CKR_OK;
 }
 
-/* One request whose payload is an object, and whose refusal is no matter. */
+/* One request whose payload is an object. */
 static CK_RV
 try_on(struct kmip_session *session, enum kmip_operation operation, const char *identifier)
 {
@@ -147,6 +147,19 @@ is_lost(CK_RV rv)
 }
 
 CK_RV
+kmip_pair_activate(struct kmip_session *session, const char *private_identifier,
+                   const char *public_identifier)
+{
+	CK_RV rv;
+
+	/* One that is active already is told so by a refusal; whether the key works is proven later. */
+	rv = try_on(session, KMIP_ACTIVATE, private_identifier);
+	if (!is_lost(rv))
+		rv = try_on(session, KMIP_ACTIVATE, public_identifier);
+	return is_lost(rv) ? rv : CKR_OK;
+}
+
+CK_RV
 kmip_pair_make(struct kmip_session *session, const struct kmip_pair *pair, char *ret_private,
                char *ret_public)
 {
@@ -155,11 +168,7 @@ kmip_pair_make(struct kmip_session *session, const struct kmip_pair *pair, char 
 	rv = create(session, pair, ret_private, ret_public);
 	if (rv != CKR_OK)
 		return rv;
-	/* One that is active already is told so by a refusal; whether the key works is proven later. */
-	rv = try_on(session, KMIP_ACTIVATE, ret_private);
-	if (!is_lost(rv))
-		rv = try_on(session, KMIP_ACTIVATE, ret_public);
-	return is_lost(rv) ? rv : CKR_OK;
+	return kmip_pair_activate(session, ret_private, ret_public);
 }
 
 CK_RV

@@ -22,6 +22,9 @@ struct kmip_pair {
  */
 MUST_USE CK_RV kmip_pair_make(struct kmip_session *session, const struct kmip_pair *pair,
                               char *ret_private, char *ret_public);
+/* Activates what is not active. */
+MUST_USE CK_RV kmip_pair_activate(struct kmip_session *session, const char *private_identifier,
+                                  const char *public_identifier);
 /* Revokes and destroys one object. CKR_KEY_HANDLE_INVALID: there is none. */
 MUST_USE CK_RV kmip_object_destroy(struct kmip_session *session, const char *identifier);
 

@@ -55,35 +55,6 @@ offer(struct probe *probe, CK_MECHANISM_TYPE primitive)
 		abilities->primitives[abilities->count++] = primitive;
 }
 
-static CK_RV
-find_half(struct kmip_session *session, enum kmip_object_type type, const char *name,
-          char *ret_identifier)
-{
-	struct kmip_listing listing = { .count = 0 };
-	CK_RV rv;
-
-	rv = kmip_locate(session, type, name, &listing);
-	if (rv == CKR_OK)
-		rv = CKR_KEY_HANDLE_INVALID;
-	for (size_t i = 0; rv == CKR_KEY_HANDLE_INVALID && i < listing.count; i++) {
-		struct kmip_object object;
-
-		rv = kmip_object_read(session, listing.identifiers[i], &object);
-		if (rv == CKR_KEY_FUNCTION_NOT_PERMITTED)
-			rv = CKR_KEY_HANDLE_INVALID;
-		if (rv != CKR_OK)
-			continue;
-		if (object.name != NULL && strcmp(object.name, name) == 0 &&
-		    object.type == (uint32_t)type && object.state == KMIP_ACTIVE)
-			strcpy(ret_identifier, object.identifier);
-		else
-			rv = CKR_KEY_HANDLE_INVALID;
-		kmip_object_clear(&object);
-	}
-	kmip_listing_clear(&listing);
-	return rv;
-}
-
 /* Both halves, found or made. */
 static CK_RV
 find_pair(struct kmip_session *session, size_t index, char *ret_private, char *ret_public)
@@ -98,9 +69,12 @@ find_pair(struct kmip_session *session, size_t index, char *ret_private, char *r
 	};
 	CK_RV rv;
 
-	rv = find_half(session, KMIP_OBJECT_PRIVATE_KEY, pair.private_name, ret_private);
+	rv = kmip_find_named(session, KMIP_OBJECT_PRIVATE_KEY, pair.private_name, ret_private);
 	if (rv == CKR_OK)
-		rv = find_half(session, KMIP_OBJECT_PUBLIC_KEY, pair.public_name, ret_public);
+		rv = kmip_find_named(session, KMIP_OBJECT_PUBLIC_KEY, pair.public_name, ret_public);
+	/* Who made them may not have come that far. */
+	if (rv == CKR_OK)
+		rv = kmip_pair_activate(session, ret_private, ret_public);
 	if (rv != CKR_KEY_HANDLE_INVALID)
 		return rv;
 	rv = kmip_pair_make(session, &pair, ret_private, ret_public);
@@ -276,7 +250,8 @@ probe_signing(struct probe *probe, const struct family *family)
 }
 
 static CK_RV
-encrypt(const struct probe *probe, unsigned char *ret_ciphertext, size_t *ret_size)
+encrypt(const struct probe *probe, CK_MECHANISM_TYPE hash, unsigned char *ret_ciphertext,
+        size_t *ret_size)
 {
 	EVP_PKEY_CTX *context;
 	CK_RV rv = CKR_OK;
@@ -284,38 +259,59 @@ encrypt(const struct probe *probe, unsigned char *ret_ciphertext, size_t *ret_si
 	context = EVP_PKEY_CTX_new_from_pkey(openssl_context(), probe->key, NULL);
 	if (context == NULL || EVP_PKEY_encrypt_init(context) != 1 ||
 	    EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_OAEP_PADDING) != 1 ||
+	    EVP_PKEY_CTX_set_rsa_oaep_md(context, openssl_digest(hash)) != 1 ||
 	    EVP_PKEY_encrypt(context, ret_ciphertext, ret_size, message, sizeof message) != 1)
 		rv = openssl_failure(CKR_FUNCTION_FAILED);
 	EVP_PKEY_CTX_free(context);
 	return rv;
 }
 
-/* OAEP with SHA-1, which all that have OAEP can do. */
+/* OAEP with one hash for all. */
 static CK_RV
-probe_decryption(struct probe *probe)
+decrypt(struct probe *probe, CK_MECHANISM_TYPE hash, CK_RSA_PKCS_MGF_TYPE mask)
 {
-	CK_RSA_PKCS_OAEP_PARAMS oaep = { CKM_SHA_1, CKG_MGF1_SHA1, CKZ_DATA_SPECIFIED, NULL, 0 };
+	CK_RSA_PKCS_OAEP_PARAMS oaep = { hash, mask, CKZ_DATA_SPECIFIED, NULL, 0 };
 	CK_MECHANISM mechanism = { CKM_RSA_PKCS_OAEP, &oaep, sizeof oaep };
 	unsigned char ciphertext[SIGNATURE_MAX];
 	size_t size = sizeof ciphertext;
 	struct secret *plaintext = NULL;
 	CK_RV rv;
 
-	rv = encrypt(probe, ciphertext, &size);
+	rv = encrypt(probe, hash, ciphertext, &size);
 	if (rv == CKR_OK)
 		rv = kmip_decrypt(probe->session, probe->identifier, &mechanism, ciphertext, size,
 		                  &plaintext);
 	if (rv == CKR_OK && !secret_equal(plaintext, message, sizeof message))
 		rv = CKR_ENCRYPTED_DATA_INVALID;
 	secret_free(&plaintext);
-	if (is_lost(rv))
-		return rv;
-	if (rv == CKR_OK)
+	return rv;
+}
+
+/*
+ * Before KMIP 1.4 there was no way to say what the mask is made with, so that SHA-1 may be
+ * all that a server and we agree on.
+ */
+static CK_RV
+probe_decryption(struct probe *probe)
+{
+	const char *name = probe->session->kmip->config->name;
+	CK_RV sha1, sha256;
+
+	sha256 = decrypt(probe, CKM_SHA256, CKG_MGF1_SHA256);
+	if (is_lost(sha256))
+		return sha256;
+	sha1 = decrypt(probe, CKM_SHA_1, CKG_MGF1_SHA1);
+	if (is_lost(sha1))
+		return sha1;
+	if (sha1 == CKR_OK || sha256 == CKR_OK)
 		offer(probe, CKM_RSA_PKCS_OAEP);
 	else
 		log_warning("token %s: the KMIP server does not decrypt with RSA OAEP (%s); it is not "
-		            "offered", probe->session->kmip->config->name,
-		            kmip_session_refusal(probe->session));
+		            "offered", name, kmip_session_refusal(probe->session));
+	if (sha1 == CKR_OK && sha256 != CKR_OK) {
+		offer(probe, CKM_P11_KMS_OAEP_SHA1_ONLY);
+		log_warning("token %s: the KMIP server decrypts with RSA OAEP with SHA-1 only", name);
+	}
 	return CKR_OK;
 }
 

@@ -393,28 +393,47 @@ describe_object(struct kmip_session *session, const char *identifier, struct kms
 	return rv;
 }
 
+/* Adds a page of them. */
 static CK_RV
-list_keys(struct kmip_session *session, struct kms_list_request *request)
+list_page(struct kmip_session *session, const struct kmip_listing *listing,
+          struct kms_list_request *request)
 {
-	struct kmip_listing listing = { .count = 0 };
-	CK_RV rv;
+	struct kms_listed *grown;
+	CK_RV rv = CKR_OK;
 
-	rv = kmip_locate(session, KMIP_OBJECT_PRIVATE_KEY, NULL, &listing);
-	if (rv != CKR_OK)
-		return rv;
-	request->ret_keys = calloc(listing.count + 1, sizeof *request->ret_keys);
-	if (request->ret_keys == NULL)
-		rv = CKR_HOST_MEMORY;
-	for (size_t i = 0; rv == CKR_OK && i < listing.count; i++) {
+	grown = realloc(request->ret_keys,
+	                (request->ret_count + listing->count + 1) * sizeof *grown);
+	if (grown == NULL)
+		return CKR_HOST_MEMORY;
+	request->ret_keys = grown;
+	for (size_t i = 0; rv == CKR_OK && i < listing->count; i++) {
 		struct kms_listed *key = &request->ret_keys[request->ret_count];
 
-		rv = describe_object(session, listing.identifiers[i], key);
+		*key = (struct kms_listed){ .id = BUFFER_INIT };
+		rv = describe_object(session, listing->identifiers[i], key);
 		if (key->label != NULL)
 			request->ret_count++;
 		else
 			buffer_clear(&key->id);
 	}
-	kmip_listing_clear(&listing);
+	return rv;
+}
+
+static CK_RV
+list_keys(struct kmip_session *session, struct kms_list_request *request)
+{
+	struct kmip_search search = { .type = KMIP_OBJECT_PRIVATE_KEY };
+	struct kmip_listing listing = { .count = 0 };
+	bool more = true;
+	CK_RV rv = CKR_OK;
+
+	while (more && rv == CKR_OK) {
+		rv = kmip_search_next(session, &search, &listing);
+		more = listing.count > 0;
+		if (rv == CKR_OK)
+			rv = list_page(session, &listing, request);
+		kmip_listing_clear(&listing);
+	}
 	return rv;
 }
 

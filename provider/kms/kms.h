@@ -66,7 +66,7 @@ bool kms_logs_in_itself(const struct kms *kms);
 
 struct kms_description {
 	char manufacturer[33], model[17], serial[17]; /* without padding */
-	CK_MECHANISM_TYPE *primitives; /* owned: see kms_description_clear */
+	CK_MECHANISM_TYPE *primitives; /* owned: see kms_description_clear; also CKM_P11_KMS_OAEP_SHA1_ONLY */
 	size_t primitive_count;
 };
 

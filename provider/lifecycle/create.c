@@ -34,6 +34,9 @@ usage_default(const struct algorithm *algorithm, const struct token_record *toke
 
 	if (!token_record_has(token, CKM_ECDH1_DERIVE))
 		usage &= ~(unsigned)USAGE_DERIVE;
+	/* Nobody must encrypt for a KMS that can't decrypt. */
+	if (!token_record_has(token, CKM_RSA_PKCS_OAEP) && !token_record_has(token, CKM_RSA_X_509))
+		usage &= ~(unsigned)(USAGE_DECRYPT | USAGE_UNWRAP);
 	return usage;
 }
 

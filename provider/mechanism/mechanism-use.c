@@ -287,3 +287,10 @@ mechanism_plan_decrypt(const struct mechanism_use *use, const struct public_key 
 		return CKR_MECHANISM_INVALID;
 	return rsa_plan_decrypt(use, offered, context, ret_plan);
 }
+
+bool
+mechanism_loses(const struct mechanism_use *use, primitive_offered offered, const void *context)
+{
+	return use->mechanism->padding == PADDING_RSA_OAEP && !rsa_oaep_is_plain(use) &&
+	       offered(context, CKM_P11_KMS_OAEP_SHA1_ONLY) && !offered(context, CKM_RSA_X_509);
+}

@@ -42,8 +42,8 @@ typedef bool (*primitive_offered)(const void *context, CK_MECHANISM_TYPE primiti
 
 /*
  * local | (remote if a primitive is offered): the verbs of CK_MECHANISM_INFO.flags, to which
- * belong the table's ec flags; 0: not offered at all. legacy: the token's legacy-decrypt,
- * which changes nothing yet (see mechanism.c).
+ * belong the table's ec flags; 0: not offered at all. legacy: the token's legacy-decrypt
+ * (see mechanism.c).
  */
 CK_FLAGS mechanism_flags(const struct mechanism *mechanism, bool legacy, primitive_offered offered,
                          const void *context);
@@ -117,11 +117,15 @@ MUST_USE CK_RV mechanism_plan_message(const struct mechanism_use *use,
 /*
  * How the KMS is to decrypt: its own OAEP for SHA-1 without a label when offered, else the
  * raw primitive and mechanism_unpad, else its OAEP with the parameter as it is. use must
- * outlive the plan. CKR_MECHANISM_INVALID: the KMS has neither.
+ * outlive the plan. CKR_MECHANISM_INVALID: the KMS has neither; CKR_MECHANISM_PARAM_INVALID:
+ * not with this parameter.
  */
 MUST_USE CK_RV mechanism_plan_decrypt(const struct mechanism_use *use, const struct public_key *key,
                                       primitive_offered offered, const void *context,
                                       struct mechanism_plan *ret_plan);
+/* What is encrypted so, the KMS can't decrypt: see CKM_P11_KMS_OAEP_SHA1_ONLY. */
+bool mechanism_loses(const struct mechanism_use *use, primitive_offered offered,
+                     const void *context);
 /* Takes the padding off a raw block, in constant time. CKR_ENCRYPTED_DATA_INVALID for every cause. */
 MUST_USE CK_RV mechanism_unpad(const struct mechanism_use *use, const struct public_key *key,
                                const struct secret *block, struct secret **ret_plaintext);

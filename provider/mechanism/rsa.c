@@ -346,6 +346,12 @@ rsa_plan_sign(const struct mechanism_use *use, const struct public_key *key, con
 	return buffer_set(ret_block, data, data_size);
 }
 
+bool
+rsa_oaep_is_plain(const struct mechanism_use *use)
+{
+	return use->digest == CKM_SHA_1 && use->mgf == CKG_MGF1_SHA1 && use->label.size == 0;
+}
+
 /*
  * SHA-1 without a label is what every KMS with OAEP does, SoftHSM 2.6 nothing else; the rest
  * is done on a raw block here. A KMS without raw decryption gets the parameter as it is.
@@ -354,11 +360,10 @@ CK_RV
 rsa_plan_decrypt(const struct mechanism_use *use, primitive_offered offered, const void *context,
                  struct mechanism_plan *ret_plan)
 {
-	bool plain = use->digest == CKM_SHA_1 && use->mgf == CKG_MGF1_SHA1 && use->label.size == 0;
 	bool oaep = offered(context, CKM_RSA_PKCS_OAEP);
 	struct mechanism_plan *plan = ret_plan;
 
-	if (!(oaep && plain) && offered(context, CKM_RSA_X_509)) {
+	if (!(oaep && rsa_oaep_is_plain(use)) && offered(context, CKM_RSA_X_509)) {
 		memset(plan, 0, sizeof *plan);
 		plan->primitive.mechanism = CKM_RSA_X_509;
 		plan->unpad = true;
@@ -366,6 +371,8 @@ rsa_plan_decrypt(const struct mechanism_use *use, primitive_offered offered, con
 	}
 	if (!oaep)
 		return CKR_MECHANISM_INVALID;
+	if (!rsa_oaep_is_plain(use) && offered(context, CKM_P11_KMS_OAEP_SHA1_ONLY))
+		return CKR_MECHANISM_PARAM_INVALID;
 	memset(plan, 0, sizeof *plan);
 	plan->primitive.mechanism = CKM_RSA_PKCS_OAEP;
 	plan->primitive.pParameter = &plan->parameter.oaep;

@@ -25,6 +25,8 @@ MUST_USE CK_RV rsa_plan_sign(const struct mechanism_use *use, const struct publi
 MUST_USE CK_RV rsa_plan_decrypt(const struct mechanism_use *use, primitive_offered offered,
                                 const void *context, struct mechanism_plan *ret_plan);
 
+/* SHA-1 for everything, and no label. */
+bool rsa_oaep_is_plain(const struct mechanism_use *use);
 /* The hash of a mask generation function; 0: none such. */
 CK_MECHANISM_TYPE rsa_mgf_digest(CK_RSA_PKCS_MGF_TYPE mgf);
 

@@ -64,6 +64,27 @@ operation_take_key(struct operation *operation, CK_OBJECT_HANDLE handle)
 	return rv == CKR_OK || rv == CKR_HOST_MEMORY ? rv : CKR_DEVICE_ERROR;
 }
 
+/* As token_offers, but also where the KMS is out of reach. */
+static bool
+record_offers(const void *context, CK_MECHANISM_TYPE primitive)
+{
+	const struct token *token = context;
+
+	return token->record != NULL && token_record_has(token->record, primitive);
+}
+
+/* Nothing is encrypted that could not be decrypted again. */
+static CK_RV
+check_loss(const struct operation *operation)
+{
+	if (operation->kind != OPERATION_ENCRYPT ||
+	    !mechanism_loses(&operation->use, record_offers, operation->token))
+		return CKR_OK;
+	log_error("token %s: its KMS decrypts OAEP with SHA-1 only, so nothing is encrypted with "
+	          "another hash or with a label", operation->token->config->name);
+	return CKR_MECHANISM_PARAM_INVALID;
+}
+
 CK_RV
 operation_new(struct token *token, enum operation_kind kind, const CK_MECHANISM *mechanism,
               CK_OBJECT_HANDLE key, struct operation **ret_operation)
@@ -84,6 +105,8 @@ operation_new(struct token *token, enum operation_kind kind, const CK_MECHANISM 
 	rv = kind == OPERATION_DIGEST ? CKR_OK : operation_take_key(operation, key);
 	if (rv == CKR_OK)
 		rv = mechanism_use_init(mechanism, flag, operation->public_key, &operation->use);
+	if (rv == CKR_OK)
+		rv = check_loss(operation);
 	if (rv == CKR_OK && row->digest != 0)
 		rv = digest_new(row->digest, &operation->digest);
 	operation->kms_hashes = kind == OPERATION_SIGN &&
