@@ -55,8 +55,9 @@ START_TEST(makes_every_algorithm)
 	};
 	struct version *version;
 
-	if (algorithm->bits == 4096)
-		return; /* takes long */
+	/* RSA of 4096 bits takes long; SoftHSM 2.6.1 leaks when it signs with Ed25519 (integration/command.sh does). */
+	if (algorithm->bits == 4096 || algorithm->key_type == CKK_EC_EDWARDS)
+		return;
 	version = make_by(&request);
 	ck_assert_ptr_eq(version->algorithm, algorithm);
 	ck_assert_int_eq(version->protect_until, 0);
@@ -88,7 +89,7 @@ END_TEST
 START_TEST(takes_over_another_algorithm)
 {
 	struct create_request request = {
-		.name = "job", .algorithm = algorithm_by_name("ed25519"), .rotate_every = -1
+		.name = "job", .algorithm = algorithm_by_name("p-384"), .rotate_every = -1
 	};
 	struct create_request again = { .name = "job", .rotate_every = -1 };
 	struct version *first = make("job", "rsa-2048", 0), *second, *third;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lifecycle-fixture.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -330,6 +331,64 @@ START_TEST(updates_the_token_record)
 }
 END_TEST
 
+#define HOSTS 4
+
+static void *
+refresh_in_thread(void *context)
+{
+	struct refresh_summary *own = context;
+	struct registry *other = NULL;
+	struct lifecycle *opened = NULL;
+	char *why = NULL;
+
+	ck_assert_uint_eq(registry_open(kms_config.registry, authority, REGISTRY_WRITE, &other,
+	                                &why), CKR_OK);
+	ck_assert_uint_eq(lifecycle_open(&kms_config, kms, other, authority, &opened), CKR_OK);
+	ck_assert_uint_eq(lifecycle_refresh(opened, false, NULL, NULL, own), CKR_OK);
+	lifecycle_free(&opened);
+	registry_free(&other);
+	return NULL;
+}
+
+/* Several at once: each key rotates once, each version is purged once, nothing is left over. */
+START_TEST(refreshes_may_cross)
+{
+	struct refresh_summary own[HOSTS] = { { 0 } }, all = { 0 };
+	pthread_t threads[HOSTS];
+	struct version *gone;
+	char name[16];
+
+	for (int i = 0; i < 6; i++) {
+		struct version *version;
+
+		snprintf(name, sizeof name, "key-%d", i);
+		version = make_due(name);
+		version_free(&version);
+	}
+	kms_config.destroy_after = 0;
+	gone = make("gone", "p-256", 0);
+	ck_assert_uint_eq(lifecycle_destroy(lifecycle, gone->object), CKR_OK);
+	for (size_t i = 0; i < HOSTS; i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, refresh_in_thread, &own[i]), 0);
+	for (size_t i = 0; i < HOSTS; i++) {
+		ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+		all.rotated += own[i].rotated;
+		all.purged += own[i].purged;
+		all.failed += own[i].failed;
+	}
+	ck_assert_uint_eq(all.rotated, 6);
+	ck_assert_uint_eq(all.purged, 1);
+	ck_assert_uint_eq(all.failed, 0);
+	for (int i = 0; i < 6; i++) {
+		snprintf(name, sizeof name, "key-%d", i);
+		ck_assert_int_ge(current_number(name), 2); /* numbers of those that were given up are not used again */
+	}
+	ck_assert_uint_eq(pair_count(), 1 + 6 + 6);
+	ck_assert_uint_eq(intent_count(), 0);
+	version_free(&gone);
+}
+END_TEST
+
 static CK_RV
 generate_fails(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_ATTRIBUTE *public,
                CK_ULONG public_count, CK_ATTRIBUTE *private, CK_ULONG private_count,
@@ -399,6 +458,7 @@ unit_suite(void)
 	tcase_add_test(tests, purges_past_the_grace);
 	tcase_add_test(tests, purges_among_many);
 	tcase_add_test(tests, updates_the_token_record);
+	tcase_add_test(tests, refreshes_may_cross);
 	tcase_add_test(tests, goes_on_after_a_failure);
 	tcase_add_test(tests, fails_without_the_kms);
 	suite_add_tcase(suite, tests);

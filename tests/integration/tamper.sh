@@ -1,0 +1,144 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# A registry that someone has changed: what is no longer signed is refused, with a line that
+# says so, and what still is goes on working.
+# shellcheck source=tests/lib.sh
+. "${srcdir:-.}/tests/lib.sh"
+
+need sqlite3 openssl
+make_token
+cd "$work"
+for key in job-1 job-2 job-3; do quietly "$p11_kms" create $key --algorithm rsa-2048; done
+printf 'a data key' >plaintext
+registry=$hsm_folder/registry.db
+# With what is still in the write-ahead log.
+sqlite3 "$registry" ".backup good.db"
+
+sql() {
+	sqlite3 -bail "$registry" "$@"
+}
+
+# encrypts KEY: and the ciphertext opens again.
+encrypts() {
+	quietly "$p11_kms" encrypt "$1" --in plaintext --out ciphertext
+	quietly "$p11_kms" decrypt "$1" --in ciphertext --out decrypted
+	cmp plaintext decrypted || fail "$1 decrypts wrongly"
+}
+
+# refuses KEY: neither encrypts nor tells a public key.
+refuses() {
+	expect_refusal 'regist|sign' "$p11_kms" encrypt "$1" --in plaintext --out refused
+	expect_fail "$p11_kms" export "$1" --out refused
+	expect_fail "$p11_kms" verify
+	grep -q FAIL refused.out || fail "verify names no failure"
+	[ ! -s refused ] || fail "something came out all the same"
+}
+
+again() {
+	rm -f "$registry" "$registry"-*
+	cp good.db "$registry"
+}
+
+step "all is well at first"
+for key in job-1 job-2 job-3; do encrypts $key; done
+quietly "$p11_kms" verify
+
+# flip TABLE COLUMN WHERE: changes one bit in the middle of a BLOB.
+flip() {
+	hex=$(sql "SELECT hex($2) FROM $1 WHERE $3")
+	[ -n "$hex" ] || fail "nothing to change in $1"
+	bytes=$((${#hex} / 2))
+	middle=$((bytes / 2 * 2))
+	before=$(printf '%s' "$hex" | cut -c"1-$middle")
+	byte=$(printf '%s' "$hex" | cut -c"$((middle + 1))-$((middle + 2))")
+	after=$(printf '%s' "$hex" | cut -c"$((middle + 3))-")
+	sql "UPDATE $1 SET $2 = x'$before$(printf '%02X' $((0x$byte ^ 1)))$after' WHERE $3"
+}
+job_2="sequence = (SELECT sequence FROM versions WHERE name = 'job-2')"
+
+for column in payload signature; do
+	step "one bit of the $column of job-2's entry"
+	flip entries $column "$job_2"
+	refuses job-2
+	encrypts job-1
+	encrypts job-3
+	again
+done
+
+step "the public key of job-2 replaced by another"
+openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 2>/dev/null |
+	openssl pkey -pubout -outform DER -out foreign.der
+foreign=$(openssl base64 -A -in foreign.der)
+spki=$(sql "SELECT json_extract(CAST(payload AS TEXT), '\$.public_key') FROM entries WHERE $job_2")
+[ -n "$spki" ] || fail "the payload has no public_key"
+sql "UPDATE entries SET payload = CAST(replace(CAST(payload AS TEXT), '$spki', '$foreign') AS BLOB)
+	WHERE $job_2"
+[ "$(sql "SELECT count(*) FROM entries WHERE CAST(payload AS TEXT) LIKE '%$foreign%'")" -eq 1 ] ||
+	fail "the key was not replaced"
+refuses job-2
+encrypts job-1
+again
+
+step "the index says that job-1's entry is job-2's"
+sql "UPDATE versions SET sequence = (SELECT sequence FROM versions WHERE name = 'job-1')
+	WHERE name = 'job-2'"
+refuses job-2
+encrypts job-1
+again
+
+step "the index gives job-2's version to another name"
+sql "UPDATE versions SET name = 'job-9' WHERE name = 'job-2'"
+expect_fail "$p11_kms" encrypt job-9 --in plaintext --out refused
+encrypts job-1
+again
+
+step "an old version is called active again in the index"
+quietly "$p11_kms" rotate job-2
+sql "UPDATE versions SET state = 'active' WHERE name = 'job-2' AND number = 1"
+sql "UPDATE versions SET state = 'deactivated' WHERE name = 'job-2' AND number = 2"
+if "$p11_kms" encrypt job-2 --in plaintext --out ciphertext 2>used; then
+	grep -q 'job-2@2' used || fail "encrypted with something else than job-2@2: $(cat used)"
+fi
+rm -f ciphertext
+again
+
+step "the head's hash, sequence, time"
+for change in "hash = x'00'" 'sequence = sequence + 1' 'expires = expires + 1000000'; do
+	sql "UPDATE head SET $change"
+	expect_fail "$p11_kms" verify
+	expect_fail "$p11_kms" encrypt job-1 --in plaintext --out refused
+	again
+done
+
+step "the last entry cut off"
+sql "DELETE FROM entries WHERE sequence = (SELECT max(sequence) FROM entries)"
+expect_fail "$p11_kms" verify
+again
+
+step "another authority's registry in place of ours"
+mkdir other
+make_other() (
+	hsm_folder=$work/other
+	make_token
+	quietly "$p11_kms" create job-1 --algorithm rsa-2048
+)
+make_other
+rm -f "$registry" "$registry"-*
+sqlite3 other/registry.db ".backup $registry"
+expect_fail "$p11_kms" encrypt job-1 --in plaintext --out refused
+expect_fail "$p11_kms" verify
+again
+
+step "not a registry at all"
+for content in '' 'this is not a database, but a text that is longer than a header'; do
+	rm -f "$registry" "$registry"-*
+	printf '%s' "$content" >"$registry"
+	expect_fail "$p11_kms" encrypt job-1 --in plaintext --out refused
+	expect_fail "$p11_kms" verify
+done
+again
+
+step "the old registry put back (a rollback)"
+quietly "$p11_kms" rotate job-1
+again
+expect_refusal 'older|roll|sequence|seen' "$p11_kms" encrypt job-1 --in plaintext --out refused
