@@ -8,13 +8,13 @@
 need strace pkcs11-tool openssl
 make_token
 quietly "$p11_kms" create job-42 --algorithm rsa-2048
-quietly "$p11_kms" create signer --algorithm p-256
+quietly "$p11_kms" create signer --algorithm p-256 --id 51
 give_to_nobody
 cd "$work"
 printf 'what is signed\n' >message
 openssl dgst -sha256 -binary message >digest
 printf 'a data key' >plaintext
-quietly tool --sign --mechanism ECDSA --label signer --input-file digest \
+quietly tool --sign --mechanism ECDSA --id 51 --input-file digest \
 	--output-file signature --signature-format openssl
 
 # A folder with what a reader gets; no writing there, for file or folder.
@@ -55,7 +55,7 @@ traced "$nobodys_command" encrypt job-42 --in plaintext >ciphertext 2>encrypt.lo
 no_hsm_opened
 
 step "verifies"
-traced pkcs11-tool --module "$nobodys_module" --verify --mechanism ECDSA --label signer \
+traced pkcs11-tool --module "$nobodys_module" --verify --mechanism ECDSA --id 51 \
 	--input-file digest --signature-file signature --signature-format openssl >verified 2>&1 ||
 	fail "verify: $(cat verified)"
 no_hsm_opened

@@ -12,7 +12,7 @@ need_file "p11-kit's client" /usr/lib/*/pkcs11/p11-kit-client.so \
 	/usr/lib64/pkcs11/p11-kit-client.so /usr/lib/pkcs11/p11-kit-client.so
 client=$found
 make_token --no-pin-source
-quietly "$p11_kms" create job-42 --algorithm p-256 --pin-source "$hsm_folder/pin"
+quietly "$p11_kms" create job-42 --algorithm p-256 --id 42 --pin-source "$hsm_folder/pin"
 cd "$work"
 printf 'what is signed\n' >message
 openssl dgst -sha256 -binary message >digest
@@ -45,7 +45,7 @@ expect_match "token: $token\$" user p11-kit list-modules
 # signs_through MODULE: pkcs11-tool signs through another module, OpenSSL verifies.
 signs_through() {
 	quietly user pkcs11-tool --module "$1" --token-label "$token" --login --pin "$pin" --sign \
-		--mechanism ECDSA --label job-42 --input-file digest --output-file signature \
+		--mechanism ECDSA --id 42 --input-file digest --output-file signature \
 		--signature-format openssl
 	quietly openssl pkeyutl -verify -pubin -inkey public -in digest -sigfile signature
 }
