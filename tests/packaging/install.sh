@@ -7,10 +7,9 @@ need_build "$module" "$p11_kms"
 # This make is not a part of the one that runs the tests.
 unset MAKEFLAGS MFLAGS MAKELEVEL
 setting() {
-	make -s --no-print-directory -C "$build_folder" -f Makefile -f - print-setting <<-END
-		print-setting:
-			@echo '\$($1)'
-	END
+	make -s --no-print-directory -C "$build_folder" -f Makefile -f - print-setting <<END
+print-setting: ; @echo '\$($1)'
+END
 }
 root=$work/root
 

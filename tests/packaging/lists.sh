@@ -6,7 +6,7 @@
 cd "$source_folder"
 step "each source, test and document is listed"
 # Tests are listed as programs, generated files as what they are made from.
-cat Makefile.am ./*/Makefile.am | tr -s ' \t\\' '\n' | sort -u >"$work/listed"
+cat Makefile.am ./*/Makefile.am | tr -cs '[:alnum:]_./+-' '\n' | sort -u >"$work/listed"
 find provider include softhsm-config tests doc -type f |
 	grep -Ev '/Makefile\.(am|in)$|/\.|\.(pyc|o|lo|la|log|trs)$' | sort >"$work/there"
 while read -r file; do

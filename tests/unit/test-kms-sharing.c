@@ -324,29 +324,6 @@ START_TEST(leaves_the_programs_module_in_a_child)
 }
 END_TEST
 
-START_TEST(forks_while_threads_sign)
-{
-	struct kms_key key = KMS_KEY;
-	pthread_t threads[2];
-	pid_t pid;
-	int i;
-
-	for (i = 0; i < 2; i++)
-		ck_assert_int_eq(pthread_create(&threads[i], NULL, sign_often, &key), 0);
-	for (i = 0; i < 5; i++) {
-		pid = fork();
-		if (pid == 0) {
-			alarm(10);
-			kms_forked(kms);
-			_exit(sign_p256(kms, &key) == CKR_OK ? 0 : 1);
-		}
-		ck_assert_int_eq(status_of_child(pid), 0);
-	}
-	for (i = 0; i < 2; i++)
-		ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
-}
-END_TEST
-
 START_TEST(two_share_a_token)
 {
 	struct kms_key key = KMS_KEY, other_key = KMS_KEY;
@@ -380,7 +357,6 @@ unit_suite(void)
 	tcase_add_loop_test(tcase, works_in_a_child, 0, 2);
 	tcase_add_test(tcase, keeps_the_pin_in_a_child);
 	tcase_add_test(tcase, leaves_the_programs_module_in_a_child);
-	tcase_add_test(tcase, forks_while_threads_sign);
 	tcase_add_test(tcase, two_share_a_token);
 	suite_add_tcase(suite, tcase);
 	return suite;
