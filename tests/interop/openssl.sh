@@ -30,6 +30,9 @@ dynamic_path = $engine
 MODULE_PATH = $module
 PIN = $pin
 init = 0
+END
+# On its own, for req would load the engine a second time.
+cat >req.cnf <<END
 [req]
 distinguished_name = name
 x509_extensions = extensions
@@ -87,14 +90,14 @@ done
 
 step "makes a self-signed certificate and a request"
 for key in rsa p256; do
-	quietly with_engine req -new -x509 -config openssl.cnf -engine pkcs11 -keyform engine \
+	quietly with_engine req -new -x509 -config req.cnf -engine pkcs11 -keyform engine \
 		-key "$(private $key)" -sha256 -days 1 -out certificate
 	quietly openssl verify -CAfile certificate certificate
 	quietly openssl x509 -in certificate -noout -pubkey -out certified
 	quietly cmp certified "$key.pub"
-	quietly with_engine req -new -config openssl.cnf -engine pkcs11 -keyform engine \
+	quietly with_engine req -new -config req.cnf -engine pkcs11 -keyform engine \
 		-key "$(private $key)" -sha256 -out request
-	quietly openssl req -config openssl.cnf -in request -verify -noout
+	quietly openssl req -config req.cnf -in request -verify -noout
 done
 
 step "the wrong PIN is refused"
