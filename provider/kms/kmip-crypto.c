@@ -37,18 +37,21 @@ write_signing(struct ttlv_writer *writer, const struct kmip_signing *signing)
 }
 
 static CK_RV
-take_signature(const struct kmip_answer *answer, uint32_t algorithm,
+take_signature(struct kmip_session *session, const struct kmip_answer *answer, uint32_t algorithm,
                unsigned char *ret_signature, size_t *ret_size)
 {
 	const unsigned char *signature;
 	size_t size;
 
-	if (!ttlv_get_bytes(&answer->payload, KMIP_SIGNATURE_DATA, &signature, &size))
-		return CKR_DEVICE_ERROR;
-	if (algorithm == KMIP_ECDSA)
-		return kmip_ecdsa_join(signature, size, ret_signature, ret_size);
-	if (size == 0 || size > *ret_size)
-		return CKR_DEVICE_ERROR;
+	if (!ttlv_get_bytes(&answer->payload, KMIP_SIGNATURE_DATA, &signature, &size) || size == 0)
+		return kmip_session_malformed(session, KMIP_SIGN);
+	if (algorithm == KMIP_ECDSA) {
+		if (kmip_ecdsa_join(signature, size, ret_signature, ret_size) != CKR_OK)
+			return kmip_session_malformed(session, KMIP_SIGN);
+		return CKR_OK;
+	}
+	if (size > *ret_size)
+		return kmip_session_malformed(session, KMIP_SIGN);
 	memcpy(ret_signature, signature, size);
 	*ret_size = size;
 	return CKR_OK;
@@ -74,7 +77,7 @@ kmip_sign(struct kmip_session *session, const char *identifier, const CK_MECHANI
 	rv = kmip_session_call(session, KMIP_SIGN, &answer);
 	switch (rv) {
 	case CKR_OK:
-		rv = take_signature(&answer, signing.algorithm, ret_signature, ret_size);
+		rv = take_signature(session, &answer, signing.algorithm, ret_signature, ret_size);
 		break;
 	case CKR_ARGUMENTS_BAD:
 	case CKR_FUNCTION_NOT_SUPPORTED:
@@ -82,7 +85,6 @@ kmip_sign(struct kmip_session *session, const char *identifier, const CK_MECHANI
 		rv = CKR_MECHANISM_INVALID;
 		break;
 	case CKR_KEY_FUNCTION_NOT_PERMITTED:
-	case CKR_FUNCTION_FAILED:
 		log_refusal(session, KMIP_SIGN);
 		break;
 	default:
@@ -165,7 +167,8 @@ decrypt(struct kmip_session *session, const char *identifier, const struct decry
 }
 
 static CK_RV
-take_plaintext(const struct kmip_answer *answer, struct secret **ret_plaintext)
+take_plaintext(struct kmip_session *session, const struct kmip_answer *answer,
+               struct secret **ret_plaintext)
 {
 	const unsigned char *data;
 	size_t size;
@@ -174,7 +177,7 @@ take_plaintext(const struct kmip_answer *answer, struct secret **ret_plaintext)
 	if (!ttlv_get_bytes(&answer->payload, KMIP_DATA, &data, &size))
 		size = 0;
 	if (size > PLAINTEXT_MAX)
-		return CKR_DEVICE_ERROR;
+		return kmip_session_malformed(session, KMIP_DECRYPT);
 	return secret_dup(data, size, ret_plaintext);
 }
 
@@ -184,19 +187,25 @@ kmip_decrypt(struct kmip_session *session, const char *identifier, const CK_MECH
 {
 	struct kmip_answer answer = KMIP_ANSWER_INIT;
 	struct decryption decryption;
+	bool quiet = session->quiet;
 	CK_RV rv;
 
 	rv = plan_decryption(primitive, &decryption);
 	if (rv != CKR_OK)
 		return rv;
+	/* Failures may be the ciphertext's, which are no errors of the server. */
+	session->quiet = true;
 	rv = decrypt(session, identifier, &decryption, data, data_size, &answer);
+	session->quiet = quiet;
 	switch (rv) {
 	case CKR_OK:
-		rv = take_plaintext(&answer, ret_plaintext);
+		rv = take_plaintext(session, &answer, ret_plaintext);
 		break;
 	/* The many ways to say that a ciphertext is bad must not be told apart: each is an oracle. */
 	case CKR_ARGUMENTS_BAD:
 	case CKR_FUNCTION_FAILED:
+		log_info("token %s: KMIP server %s did not decrypt: %s", session->kmip->config->name,
+		         session->server->name, kmip_session_refusal(session));
 		rv = CKR_ENCRYPTED_DATA_INVALID;
 		break;
 	case CKR_KEY_FUNCTION_NOT_PERMITTED:

@@ -76,12 +76,12 @@ request(struct kmip_session *session, const struct kmip_pair *pair, unsigned sea
 	      kmip_identifier_copy(&item, ret_private) &&
 	      ttlv_find(&answer.payload, KMIP_PUBLIC_KEY_UNIQUE_IDENTIFIER, &item) &&
 	      kmip_identifier_copy(&item, ret_public)))
-		rv = CKR_DEVICE_ERROR;
+		rv = kmip_session_malformed(session, KMIP_CREATE_KEY_PAIR);
 	kmip_answer_clear(&answer);
 	return rv;
 }
 
-/* Refused, and by something less it might not be. */
+/* Refused, and with less it might not be. */
 static bool
 is_refused(CK_RV rv)
 {
@@ -94,6 +94,7 @@ create(struct kmip_session *session, const struct kmip_pair *pair, char *ret_pri
        char *ret_public)
 {
 	struct kmip *kmip = session->kmip;
+	bool quiet = session->quiet;
 	unsigned sealing;
 	CK_RV rv;
 
@@ -102,9 +103,14 @@ create(struct kmip_session *session, const struct kmip_pair *pair, char *ret_pri
 	monitor_unlock(&kmip->monitor);
 	if (session->minor < 4 && sealing < SEAL_NONE)
 		sealing = SEAL_NONE;
+	session->quiet = true;
 	do {
 		rv = request(session, pair, sealing++, ret_private, ret_public);
+		/* A server that gives no reason may have made something: not again and again. */
+		if (rv == CKR_FUNCTION_FAILED)
+			sealing = sealing <= SEAL_NONE ? SEAL_NONE : SEAL_LEVELS;
 	} while (is_refused(rv) && sealing < SEAL_LEVELS);
+	session->quiet = quiet;
 	if (is_refused(rv))
 		return CKR_MECHANISM_INVALID;
 	if (rv != CKR_OK)

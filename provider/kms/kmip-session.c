@@ -53,12 +53,23 @@ refused(struct kmip_session *session, enum kmip_operation operation,
 	log_debug("token %s: KMIP server %s, %s: %s", session->kmip->config->name,
 	          session->server->name, kmip_operation_name(operation),
 	          kmip_session_refusal(session));
+	if (rv == CKR_FUNCTION_FAILED && !session->quiet)
+		log_error("token %s: KMIP server %s fails at %s: %s", session->kmip->config->name,
+		          session->server->name, kmip_operation_name(operation),
+		          kmip_session_refusal(session));
 	if (rv != CKR_USER_NOT_LOGGED_IN)
 		return rv;
 	attempt->final = true;
 	if (session->trying && kmip_password_is_pin(session->kmip))
 		return CKR_PIN_INCORRECT;
 	return kmip_login_rejected(session->kmip, session->server->name, answer->message);
+}
+
+CK_RV
+kmip_session_malformed(struct kmip_session *session, enum kmip_operation operation)
+{
+	return lose(session, true, text_format("the answer to %s is not valid KMIP",
+	                                       kmip_operation_name(operation)));
 }
 
 CK_RV
@@ -85,8 +96,7 @@ kmip_session_call(struct kmip_session *session, enum kmip_operation operation,
 		return lose(session, !reused || deadline_passed(session->deadline), why);
 	session->reused = false;
 	if (!kmip_answer_parse(answer, operation))
-		return lose(session, true, text_format("the answer to %s is not valid KMIP",
-		                                       kmip_operation_name(operation)));
+		return kmip_session_malformed(session, operation);
 	return answer->status == KMIP_SUCCESS ? CKR_OK : refused(session, operation, answer);
 }
 

@@ -42,6 +42,9 @@ struct ttlv_writer *kmip_session_request(struct kmip_session *session,
 MUST_USE CK_RV kmip_session_call(struct kmip_session *session, enum kmip_operation operation,
                                  struct kmip_answer *answer);
 
+/* A successful answer lacks what it must have: CKR_DEVICE_ERROR, logged; the connection goes. */
+CK_RV kmip_session_malformed(struct kmip_session *session, enum kmip_operation operation);
+
 /* "Permission Denied: what the server says about it", of the last refusal; for messages. */
 const char *kmip_session_refusal(const struct kmip_session *session);
 

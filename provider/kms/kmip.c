@@ -473,7 +473,7 @@ random_part(struct kmip_session *session, unsigned char *ret_data, size_t room, 
 		rv = CKR_RANDOM_NO_RNG;
 	if (rv == CKR_OK && (!ttlv_get_bytes(&answer.payload, KMIP_DATA, &data, &size) ||
 	                     size == 0 || size > room))
-		rv = CKR_DEVICE_ERROR;
+		rv = kmip_session_malformed(session, KMIP_RNG_RETRIEVE);
 	if (rv == CKR_OK) {
 		memcpy(ret_data, data, size);
 		*ret_size = size;

@@ -83,7 +83,7 @@ cp "$work/host-1/registry.db" "$work/host-1/authority.pem" "$work/host/"
 expect_fail pkcs11-tool --module "$module" --token-label "$token" --sign --id "$id" \
 	--mechanism SHA256-RSA-PKCS --input-file "$work/message" --output-file "$work/never"
 expect_fail "$p11_kms" rotate job-42
-rm "$work/host/registry.db" "$work/host/authority.pem"
+rm "$work/host/registry.db"* "$work/host/authority.pem"
 quietly "$p11_kms" init
 quietly "$p11_kms" create job-42
 quietly "$p11_kms" verify
