@@ -234,10 +234,11 @@ connection_open(struct store *store, const char *name, int more_flags)
 	return result;
 }
 
+/* SQLite's log in front of the file. */
 static bool
-side_file_exists(const struct store *store)
+side_file_exists(const char *path)
 {
-	char *name = text_format("%s-wal", store->path);
+	char *name = text_format("%s-wal", path);
 	bool exists = name == NULL || access(name, F_OK) == 0;
 
 	free(name);
@@ -252,7 +253,7 @@ connection_open_still(struct store *store)
 	int result;
 
 	/* Where these would have to be escaped. */
-	if (side_file_exists(store) || strpbrk(store->path, "%?#") != NULL)
+	if (side_file_exists(store->path) || strpbrk(store->path, "%?#") != NULL)
 		return SQLITE_CANTOPEN;
 	uri = text_format("file:%s?immutable=1", store->path);
 	if (uri == NULL)
@@ -383,6 +384,12 @@ store_create(const char *path, char **ret_why)
 	rv = path_resolve(path, &final, ret_why);
 	if (rv != CKR_OK)
 		return rv;
+	if (side_file_exists(final)) {
+		*ret_why = text_format("%s-wal: is left of another registry, and would be taken for this "
+		                       "one's; move it and %s-shm away", final, final);
+		rv = CKR_FUNCTION_FAILED;
+		goto out;
+	}
 	temporary = text_format("%s.XXXXXX", final);
 	if (temporary == NULL) {
 		*ret_why = NULL;
@@ -455,7 +462,7 @@ store_replaced(const struct store *store)
 	if (is.st_dev != was->st_dev || is.st_ino != was->st_ino)
 		return true;
 	return store->still && (is.st_size != was->st_size || is.st_mtim.tv_sec != was->st_mtim.tv_sec ||
-	                        is.st_mtim.tv_nsec != was->st_mtim.tv_nsec || side_file_exists(store));
+	                        is.st_mtim.tv_nsec != was->st_mtim.tv_nsec || side_file_exists(store->path));
 }
 
 CK_RV

@@ -28,11 +28,12 @@ for version in 1.2 1.3; do
 		quietly "$p11_kms" init
 		rm -r "$work/host"
 	done
-	eval "port_$(echo "$version" | tr -d .)=$kmip_port"
+	ports="${ports:-} $kmip_port"
 done
+port_13=$kmip_port
 
 step "a server of another CA"
-for port in "$port_12" "$port_13"; do
+for port in $ports; do
 	refuses 'certificate is refused: (self-signed|unable to get local issuer)' \
 		"localhost:$port" "tls-ca = $certificates/other-ca.pem"
 done
@@ -54,7 +55,7 @@ quietly "$p11_kms" init
 rm -r "$work/host"
 
 step "a client whose certificate has expired, or is of another CA"
-for port in "$port_12" "$port_13"; do
+for port in $ports; do
 	refuses 'expired.pem has expired' "localhost:$port" \
 		"tls-certificate = $certificates/expired.pem" "tls-key = $certificates/expired.key"
 	refuses 'TLS failed: .*unknown ca' "localhost:$port" \
