@@ -137,8 +137,3 @@ for content in '' 'this is not a database, but a text that is longer than a head
 	expect_fail "$p11_kms" verify
 done
 again
-
-step "the old registry put back (a rollback)"
-quietly "$p11_kms" rotate job-1
-again
-expect_refusal 'older|roll|sequence|seen' "$p11_kms" encrypt job-1 --in plaintext --out refused
