@@ -280,6 +280,25 @@ START_TEST(changed_is_survived)
 }
 END_TEST
 
+/* The same key, its BIT STRING said to end some bits earlier. */
+START_TEST(unused_bits_are_refused)
+{
+	static const unsigned char point[32] = { 3 };
+	struct buffer spki = BUFFER_INIT;
+	struct public_key *key = NULL;
+
+	ck_assert_uint_eq(spki_from_ec(algorithm_by_name("ed25519"), point, sizeof point, &spki), CKR_OK);
+	ck_assert_uint_eq(public_key_new(spki.data, spki.size, &key), CKR_OK);
+	public_key_free(&key);
+	ck_assert_uint_eq(spki.data[spki.size - 33], 0);
+	for (unsigned char bits = 1; bits <= 7; bits++) {
+		spki.data[spki.size - 33] = bits;
+		assert_refused(spki.data, spki.size);
+	}
+	buffer_clear(&spki);
+}
+END_TEST
+
 static void
 assert_evp_refused(EVP_PKEY *evp)
 {
@@ -477,6 +496,28 @@ assert_modulus(const BIGNUM *modulus, const char *why)
 	BN_free(e);
 }
 
+/* Past 3072 bits OpenSSL computes with exponents of up to 64 bits. */
+START_TEST(check_of_the_exponent_of_long_moduli)
+{
+	BIGNUM *n = BN_new(), *e = BN_new();
+	struct buffer spki = BUFFER_INIT;
+	const char *why = "";
+
+	ck_assert_int_eq(BN_set_bit(n, 4095) & BN_set_bit(n, 0), 1);
+	ck_assert_int_eq(BN_set_bit(e, 64) & BN_set_bit(e, 0), 1);
+	spki_of_numbers(n, e, &spki);
+	assert_check(&spki, "rsa-4096", "the public exponent is too large");
+	ck_assert_int_eq(BN_clear_bit(e, 64) & BN_set_bit(e, 63), 1);
+	spki_of_numbers(n, e, &spki);
+	/* Whatever else is wrong with such a modulus. */
+	(void)!public_key_check(spki.data, spki.size, algorithm_by_name("rsa-4096"), &why);
+	ck_assert_ptr_null(strstr(why, "exponent"));
+	buffer_clear(&spki);
+	BN_free(n);
+	BN_free(e);
+}
+END_TEST
+
 START_TEST(check_of_the_modulus)
 {
 	static const char *const composite = "the modulus is not a product of two large primes";
@@ -632,6 +673,7 @@ unit_suite(void)
 	tcase_add_test(tests, spki_from_bad_components);
 	tcase_add_loop_test(tests, cut_or_long_is_refused, 0, NAMES);
 	tcase_add_loop_test(tests, changed_is_survived, 0, NAMES);
+	tcase_add_test(tests, unused_bits_are_refused);
 	tcase_add_test(tests, other_kinds_are_refused);
 	tcase_add_loop_test(tests, odd_sizes_of_rsa, 0, 4);
 	tcase_add_test(tests, numbers_that_cannot_be_rsa);
@@ -639,6 +681,7 @@ unit_suite(void)
 	tcase_add_loop_test(tests, check_accepts_good_keys, 0, NAMES);
 	tcase_add_test(tests, check_wants_the_algorithm);
 	tcase_add_test(tests, check_of_the_exponent);
+	tcase_add_test(tests, check_of_the_exponent_of_long_moduli);
 	tcase_add_test(tests, check_of_the_modulus);
 	tcase_add_test(tests, check_of_the_roca_fingerprint);
 	tcase_add_test(tests, check_of_edwards_points);
