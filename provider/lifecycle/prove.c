@@ -165,7 +165,8 @@ prove_decryption(struct proof *proof)
 		proof->given |= rv == CKR_OK;
 		return verdict("decrypt", rv);
 	}
-	return CKR_OK;
+	/* Such a key would take data in that nobody gets out again. */
+	return verdict("decrypt", CKR_MECHANISM_INVALID);
 }
 
 CK_RV

@@ -227,6 +227,37 @@ START_TEST(undoes_a_pair_that_does_not_prove_itself)
 }
 END_TEST
 
+static CK_RV
+info_without_decryption(CK_SLOT_ID slot, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO *info)
+{
+	if (type == CKM_RSA_PKCS_OAEP || type == CKM_RSA_X_509)
+		return CKR_MECHANISM_INVALID;
+	return softhsm_original.C_GetMechanismInfo(slot, type, info);
+}
+
+/* Data would go in that nobody gets out again. */
+START_TEST(makes_no_key_to_encrypt_for_a_kms_that_does_not_decrypt)
+{
+	struct create_request request = {
+		.name = "job", .algorithm = algorithm_by_name("rsa-2048"), .rotate_every = -1,
+		.usage = USAGE_DECRYPT | USAGE_SIGN,
+	};
+	struct refresh_summary summary;
+	struct version *version;
+
+	softhsm_functions()->C_GetMechanismInfo = info_without_decryption;
+	ck_assert_uint_eq(lifecycle_refresh(lifecycle, false, NULL, NULL, &summary), CKR_OK);
+	lifecycle_end();
+	lifecycle_begin();
+	ck_assert_uint_eq(try_create(&request), CKR_FUNCTION_FAILED);
+	ck_assert_uint_eq(intent_count(), 0);
+	request.usage = 0; /* all that it can do, which is to sign */
+	version = make_by(&request);
+	ck_assert_uint_eq(version->usage, USAGE_SIGN);
+	version_free(&version);
+}
+END_TEST
+
 START_TEST(undoes_what_the_kms_did_not_admit)
 {
 	struct create_request request = { .name = "job", .rotate_every = -1 };
@@ -335,6 +366,7 @@ unit_suite(void)
 	tcase_add_test(tests, refuses_bad_requests);
 	tcase_add_test(tests, leaves_a_foreign_pair_alone);
 	tcase_add_test(tests, undoes_a_pair_that_does_not_prove_itself);
+	tcase_add_test(tests, makes_no_key_to_encrypt_for_a_kms_that_does_not_decrypt);
 	tcase_add_test(tests, undoes_what_the_kms_did_not_admit);
 	tcase_add_test(tests, does_not_write_what_the_authority_did_not_sign);
 	tcase_add_test(tests, leaves_to_refresh_what_it_has_no_time_for);
