@@ -211,7 +211,7 @@ run_alone(const char *name, const TTest *test)
 	bool passed;
 
 	tcase_add_test(started_case(suite, name), test);
-	srunner_run(runner, NULL, NULL, CK_MINIMAL);
+	srunner_run(runner, name, name, CK_MINIMAL);
 	passed = srunner_ntests_failed(runner) == 0;
 	if (!passed)
 		srunner_print(runner, CK_NORMAL);

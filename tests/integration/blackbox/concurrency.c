@@ -142,11 +142,17 @@ START_TEST(all_at_once)
 		workers[i].number = i;
 		ck_assert_int_eq(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
 	}
-	/* Meanwhile someone looks about and closes other sessions. */
+	/* Meanwhile someone makes pairs and destroys them, and closes other sessions. */
 	while (clock_monotonic_ms() < end) {
 		CK_SESSION_HANDLE other = session_public(CKF_RW_SESSION);
+		CK_OBJECT_HANDLE public_key, private_key;
 
 		(void)pair_public(other, PAIR_RSA);
+		expect(CKR_OK, pair_generate(other, PAIR_P256, "blackbox-meanwhile", NULL, 0,
+		                             &public_key, &private_key));
+		expect(CKR_OK, p11->C_DestroyObject(other, private_key));
+		expect_any(p11->C_DestroyObject(other, public_key), CKR_OK,
+		           CKR_OBJECT_HANDLE_INVALID);
 		expect(CKR_OK, p11->C_CloseSession(other));
 	}
 	atomic_store(&enough, true);
