@@ -102,3 +102,49 @@ for outage in range(2):
 
 token.close()
 END
+
+step "where the application logs in: it stays logged in, and nobody is told a wrong PIN"
+make_configuration --no-pin-source
+sed -i '/^registry/i deadline = 2s' "$P11_KMS_CONFIG"
+"$python" - "$module" "$token" "$pin" "$hsm_folder/tokens" <<'END' || fail "see above"
+import os, subprocess, sys, time
+import PyKCS11 as P
+from client import Token
+
+module, label, pin, tokens = sys.argv[1:]
+ECDSA = P.Mechanism(P.CKM_ECDSA)
+digest = bytes(range(32))
+token = Token(module, label, pin)
+signing = token.find(P.CKO_PRIVATE_KEY, label="signer")[0]
+token.session.sign(signing, digest, ECDSA)
+
+NEW_PROGRAM = """
+import sys
+import PyKCS11 as P
+from client import Token
+token = Token(*sys.argv[1:3])
+token.refuses("CKR_DEVICE_ERROR", token.session.login, sys.argv[3])
+assert token.find(P.CKO_PUBLIC_KEY, label="signer")
+"""
+
+os.rename(tokens, tokens + ".away")
+token.refuses("CKR_DEVICE_ERROR", token.session.sign, signing, digest, ECDSA)
+began = time.monotonic()
+subprocess.run([sys.executable, "-c", NEW_PROGRAM, module, label, pin], check=True)
+assert time.monotonic() - began < 4
+os.rename(tokens + ".away", tokens)
+
+end = time.monotonic() + 2
+while True:
+    try:
+        signature = token.session.sign(signing, digest, ECDSA)
+        break
+    except P.PyKCS11Error as error:
+        assert time.monotonic() < end, f"still {error} 2 s after the KMS is back"
+        time.sleep(0.05)
+verifying = token.find(P.CKO_PUBLIC_KEY, label="signer")[0]
+assert token.session.verify(verifying, digest, signature, ECDSA)
+other = Token(module, label)
+other.refuses(("CKR_USER_ALREADY_LOGGED_IN", "CKR_PIN_INCORRECT"), other.session.login, "wrong-pin")
+token.close()
+END
