@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "kms/complaint.h"
+#include "kms/hsm-mutex.h"
 #include "kms/kms.h"
 #include "kms/monitor.h"
 
@@ -153,6 +154,7 @@ hsm_module_forked(struct hsm_module *module)
 	if (module->process == getpid())
 		return;
 	pthread_mutex_init(&modules_lock, NULL);
+	hsm_mutex_forked();
 	monitor_init(&module->monitor);
 	module->process = getpid();
 	module->inside = 0;
@@ -213,6 +215,8 @@ answers_initialised(const struct hsm_module *module)
  * A child of a fork must call C_Initialize (PKCS#11 3.0, section 5.1.1), but SoftHSM keeps
  * the parent's state, with mutexes that threads of the parent may hold, and answers that it
  * is initialised. When it was we who initialised it there, that state is dropped here first.
+ * What a thread of the parent was changing at the very moment of the fork is half changed in
+ * the child; only a program that does not fork meanwhile is safe from that.
  */
 static void
 drop_inherited(struct hsm_module *module)
@@ -225,14 +229,15 @@ drop_inherited(struct hsm_module *module)
 static CK_RV
 initialise(struct hsm_module *module)
 {
-	CK_C_INITIALIZE_ARGS arguments = { .flags = CKF_OS_LOCKING_OK };
+	CK_C_INITIALIZE_ARGS arguments;
 	bool before;
 	CK_RV rv;
 
+	hsm_mutex_arguments(&arguments);
 	drop_inherited(module);
 	before = answers_initialised(module);
 	/* Refused by the standard when it is called twice; by p11-kit when it has done so for us. */
-	rv = module->managed->C_Initialize(NULL);
+	rv = module->managed->C_Initialize(&arguments);
 	if (rv == CKR_CRYPTOKI_ALREADY_INITIALIZED)
 		rv = CKR_OK;
 	/* Somebody finalised it behind p11-kit's back: make true what p11-kit believes. */

@@ -52,7 +52,7 @@ sign_often(void *context)
 	struct kms_key *key = context;
 	int i;
 
-	for (i = 0; i < 50; i++)
+	for (i = 0; i < 100; i++)
 		ck_assert_uint_eq(sign_p256(kms, key), CKR_OK);
 	return NULL;
 }
