@@ -151,10 +151,12 @@ discover(struct kmip_session *session)
 			break;
 		kmip_answer_clear(&answer);
 	}
-	if (rv == CKR_OK)
-		session->minor = best_version(&answer.payload);
-	else if (answer.reason == KMIP_OPERATION_NOT_SUPPORTED)
+	if (rv == CKR_OK || (rv != CKR_DEVICE_ERROR && blames_version(&answer))) {
+		session->minor = rv == CKR_OK ? best_version(&answer.payload) : 0;
+		rv = CKR_OK;
+	} else if (answer.reason == KMIP_OPERATION_NOT_SUPPORTED) {
 		rv = CKR_OK; /* it understood the version, though */
+	}
 	kmip_answer_clear(&answer);
 	if (rv == CKR_OK && session->minor == 0) {
 		session->attempt->final = true;

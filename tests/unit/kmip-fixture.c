@@ -1,0 +1,753 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kmip-fixture.h"
+
+#include "unit.h"
+
+#include "base/openssl.h"
+#include "kms/kmip-crypto.h"
+#include "kms/ttlv.h"
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/rand.h>
+#include <openssl/rsa.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include <arpa/inet.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define OBJECTS_MAX 64
+#define CONNECTIONS_MAX 64
+
+struct kmip_fixture kmip_fixture;
+
+struct object {
+	char identifier[64], name[256], label[256];
+	uint32_t type, algorithm, state;
+};
+
+static struct {
+	pthread_mutex_t lock;
+	pthread_t thread;
+	SSL_CTX *tls;
+	int listener, port;
+	atomic_bool ending, listening;
+	int sockets[CONNECTIONS_MAX];
+	pthread_t threads[CONNECTIONS_MAX];
+	unsigned connections;
+	struct object objects[OBJECTS_MAX];
+	unsigned count, next;
+	unsigned char session_context[4];
+} server;
+
+/* Certificates. */
+
+static void
+add_extension(X509 *certificate, int nid, const char *value)
+{
+	X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, NULL, nid, value);
+
+	ck_assert_ptr_nonnull(extension);
+	ck_assert_int_eq(X509_add_ext(certificate, extension, -1), 1);
+	X509_EXTENSION_free(extension);
+}
+
+/* issuer NULL: of itself, an authority. */
+static X509 *
+make_certificate(const char *name, EVP_PKEY *key, X509 *issuer, EVP_PKEY *issuer_key)
+{
+	static long serial = 1;
+	X509 *certificate = X509_new();
+	X509_NAME *subject = X509_get_subject_name(certificate);
+
+	ck_assert_int_eq(X509_set_version(certificate, 2), 1);
+	ASN1_INTEGER_set(X509_get_serialNumber(certificate), serial++);
+	X509_gmtime_adj(X509_getm_notBefore(certificate), -3600);
+	X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
+	X509_set_pubkey(certificate, key);
+	X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1,
+	                           0);
+	X509_set_issuer_name(certificate,
+	                     issuer == NULL ? subject : X509_get_subject_name(issuer));
+	if (issuer == NULL)
+		add_extension(certificate, NID_basic_constraints, "critical,CA:TRUE");
+	else
+		add_extension(certificate, NID_subject_alt_name, "IP:127.0.0.1");
+	ck_assert_int_gt(X509_sign(certificate, issuer_key, EVP_sha256()), 0);
+	return certificate;
+}
+
+static char *
+path_dup(const char *name)
+{
+	return strdup(unit_path(name));
+}
+
+static void
+write_certificate(const char *path, X509 *certificate)
+{
+	FILE *file = fopen(path, "w");
+
+	ck_assert_ptr_nonnull(file);
+	ck_assert_int_eq(PEM_write_X509(file, certificate), 1);
+	fclose(file);
+}
+
+static void
+write_key(const char *path, EVP_PKEY *key, const char *passphrase)
+{
+	FILE *file = fopen(path, "w");
+
+	ck_assert_ptr_nonnull(file);
+	ck_assert_int_eq(PEM_write_PrivateKey(file, key, passphrase == NULL ? NULL : EVP_aes_128_cbc(),
+	                                      NULL, 0, NULL, (void *)passphrase), 1);
+	fclose(file);
+	ck_assert_int_eq(chmod(path, 0600), 0);
+}
+
+/* Made by the first test of the program, kept for the others: it takes long under valgrind. */
+static EVP_PKEY *
+rsa_key(void)
+{
+	const char *path = unit_path("rsa.pem");
+	FILE *file = fopen(path, "r");
+	EVP_PKEY *key;
+
+	if (file == NULL) {
+		key = EVP_RSA_gen(2048);
+		write_key(path, key, NULL);
+	} else {
+		key = PEM_read_PrivateKey(file, NULL, NULL, NULL);
+		fclose(file);
+	}
+	ck_assert_ptr_nonnull(key);
+	return key;
+}
+
+static EVP_PKEY *client_key;
+
+static void
+make_certificates(void)
+{
+	EVP_PKEY *ca_key = EVP_EC_gen("P-256"), *server_key = EVP_EC_gen("P-256");
+	X509 *ca, *server_certificate, *client;
+
+	client_key = EVP_EC_gen("P-256");
+	ca = make_certificate("CA", ca_key, NULL, ca_key);
+	server_certificate = make_certificate("server", server_key, ca, ca_key);
+	client = make_certificate("client", client_key, ca, ca_key);
+	kmip_fixture.config.tls_ca = path_dup("ca.pem");
+	kmip_fixture.config.tls_certificate = path_dup("client.pem");
+	kmip_fixture.config.tls_key = path_dup("client.key");
+	write_certificate(kmip_fixture.config.tls_ca, ca);
+	write_certificate(kmip_fixture.config.tls_certificate, client);
+	write_key(kmip_fixture.config.tls_key, client_key, NULL);
+
+	server.tls = SSL_CTX_new(TLS_server_method());
+	ck_assert_int_eq(SSL_CTX_use_certificate(server.tls, server_certificate), 1);
+	ck_assert_int_eq(SSL_CTX_use_PrivateKey(server.tls, server_key), 1);
+	ck_assert_int_eq(X509_STORE_add_cert(SSL_CTX_get_cert_store(server.tls), ca), 1);
+	SSL_CTX_set_verify(server.tls, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+	SSL_CTX_set_session_id_context(server.tls, server.session_context, 4);
+	X509_free(ca);
+	X509_free(server_certificate);
+	X509_free(client);
+	EVP_PKEY_free(ca_key);
+	EVP_PKEY_free(server_key);
+}
+
+void
+kmip_fixture_encrypt_key(const char *passphrase)
+{
+	write_key(kmip_fixture.config.tls_key, client_key, passphrase);
+}
+
+/* Operations: each writes the answer's payload, or returns a reason. */
+
+static struct object *
+find_object(const struct ttlv *payload)
+{
+	struct ttlv item;
+
+	if (!ttlv_find(payload, KMIP_UNIQUE_IDENTIFIER, &item))
+		return NULL;
+	for (unsigned i = 0; i < server.count; i++)
+		if (ttlv_is_text(&item, server.objects[i].identifier))
+			return &server.objects[i];
+	return NULL;
+}
+
+static EVP_PKEY *
+key_of(const struct object *object)
+{
+	return object->algorithm == KMIP_RSA ? kmip_fixture.rsa : kmip_fixture.ec;
+}
+
+static void
+copy_text(const struct ttlv *structure, uint32_t tag, char *out, size_t room)
+{
+	struct ttlv item;
+
+	out[0] = '\0';
+	if (ttlv_find(structure, tag, &item) && item.type == TTLV_TEXT_STRING && item.size < room) {
+		memcpy(out, item.value, item.size);
+		out[item.size] = '\0';
+	}
+}
+
+/* The value of the attribute with this name. */
+static bool
+find_attribute(const struct ttlv *structure, const char *name, struct ttlv *ret_value)
+{
+	struct ttlv item, text;
+	bool more;
+
+	for (more = ttlv_first(structure, &item); more; more = ttlv_next(structure, &item))
+		if (item.tag == KMIP_ATTRIBUTE && ttlv_find(&item, KMIP_ATTRIBUTE_NAME, &text) &&
+		    ttlv_is_text(&text, name))
+			return ttlv_find(&item, KMIP_ATTRIBUTE_VALUE, ret_value);
+	return false;
+}
+
+static uint32_t
+create(const struct ttlv *payload, struct ttlv_writer *answer)
+{
+	static const uint32_t templates[] = { KMIP_PRIVATE_KEY_TEMPLATE_ATTRIBUTE,
+		                              KMIP_PUBLIC_KEY_TEMPLATE_ATTRIBUTE };
+	static const uint32_t types[] = { KMIP_OBJECT_PRIVATE_KEY, KMIP_OBJECT_PUBLIC_KEY };
+	static const uint32_t tags[] = { KMIP_PRIVATE_KEY_UNIQUE_IDENTIFIER,
+		                         KMIP_PUBLIC_KEY_UNIQUE_IDENTIFIER };
+	struct ttlv common, structure, value;
+	uint32_t algorithm = 0;
+
+	ck_assert(ttlv_get_structure(payload, KMIP_COMMON_TEMPLATE_ATTRIBUTE, &common));
+	ck_assert(find_attribute(&common, "Cryptographic Algorithm", &value));
+	ck_assert(ttlv_to_enumeration(&value, &algorithm));
+	ck_assert_uint_le(server.count + 2, OBJECTS_MAX);
+	for (unsigned half = 0; half < 2; half++) {
+		struct object *object = &server.objects[server.count + half];
+
+		ck_assert(ttlv_get_structure(payload, templates[half], &structure));
+		if (!kmip_fixture.sealing && find_attribute(&structure, "Sensitive", &value))
+			return KMIP_INVALID_FIELD;
+		ck_assert(find_attribute(&structure, "Name", &value));
+		*object = (struct object){ .type = types[half], .algorithm = algorithm, .state = 1 };
+		copy_text(&value, KMIP_NAME_VALUE, object->name, sizeof object->name);
+		ck_assert(find_attribute(&structure, "Application Specific Information", &value));
+		copy_text(&value, KMIP_APPLICATION_DATA, object->label, sizeof object->label);
+		snprintf(object->identifier, sizeof object->identifier, "object-%u", server.next++);
+		ttlv_text(answer, tags[half], object->identifier);
+	}
+	server.count += 2;
+	return 0;
+}
+
+static uint32_t
+locate(const struct ttlv *payload, struct ttlv_writer *answer)
+{
+	struct ttlv value, name;
+	int32_t offset = 0;
+
+	(void)!ttlv_get_integer(payload, KMIP_OFFSET_ITEMS, &offset);
+	for (unsigned i = 0; i < server.count; i++) {
+		struct object *object = &server.objects[i];
+		uint32_t type = object->type;
+
+		if (find_attribute(payload, "Object Type", &value))
+			(void)!ttlv_to_enumeration(&value, &type);
+		if (type != object->type ||
+		    (find_attribute(payload, "Name", &value) &&
+		     ttlv_find(&value, KMIP_NAME_VALUE, &name) && !ttlv_is_text(&name, object->name)))
+			continue;
+		if (offset-- <= 0)
+			ttlv_text(answer, KMIP_UNIQUE_IDENTIFIER, object->identifier);
+	}
+	return 0;
+}
+
+static void
+write_attribute(struct ttlv_writer *answer, const char *name, uint32_t value)
+{
+	ttlv_open(answer, KMIP_ATTRIBUTE);
+	ttlv_text(answer, KMIP_ATTRIBUTE_NAME, name);
+	ttlv_enumeration(answer, KMIP_ATTRIBUTE_VALUE, value);
+	ttlv_close(answer);
+}
+
+static void
+write_pair_attribute(struct ttlv_writer *answer, const char *name, uint32_t tag_1,
+                     const char *text_1, uint32_t tag_2, const char *text_2)
+{
+	ttlv_open(answer, KMIP_ATTRIBUTE);
+	ttlv_text(answer, KMIP_ATTRIBUTE_NAME, name);
+	ttlv_open(answer, KMIP_ATTRIBUTE_VALUE);
+	ttlv_text(answer, tag_1, text_1);
+	ttlv_text(answer, tag_2, text_2);
+	ttlv_close(answer);
+	ttlv_close(answer);
+}
+
+static uint32_t
+get_attributes(const struct object *object, struct ttlv_writer *answer)
+{
+	write_attribute(answer, "Object Type", object->type);
+	write_attribute(answer, "State", object->state);
+	write_attribute(answer, "Cryptographic Algorithm", object->algorithm);
+	write_pair_attribute(answer, "Name", KMIP_NAME_VALUE, object->name, KMIP_NAME_TYPE, "");
+	write_pair_attribute(answer, "Application Specific Information",
+	                     KMIP_APPLICATION_NAMESPACE, "p11-kms", KMIP_APPLICATION_DATA,
+	                     object->label);
+	return 0;
+}
+
+static uint32_t
+get(const struct object *object, struct ttlv_writer *answer)
+{
+	unsigned char *der = NULL;
+	int size = i2d_PUBKEY(key_of(object), &der);
+
+	kmip_fixture.private_gets += object->type == KMIP_OBJECT_PRIVATE_KEY;
+	ttlv_enumeration(answer, KMIP_OBJECT_TYPE, object->type);
+	ttlv_open(answer, KMIP_PUBLIC_KEY);
+	ttlv_open(answer, KMIP_KEY_BLOCK);
+	ttlv_open(answer, KMIP_KEY_VALUE);
+	ttlv_bytes(answer, KMIP_KEY_MATERIAL, der, (size_t)size);
+	ttlv_close(answer);
+	ttlv_close(answer);
+	ttlv_close(answer);
+	OPENSSL_free(der);
+	return 0;
+}
+
+static const EVP_MD *
+hash_of(const struct ttlv *parameters, uint32_t tag)
+{
+	static const EVP_MD *(*const hashes[])(void) = { EVP_sha1, EVP_sha224, EVP_sha256, EVP_sha384,
+		                                         EVP_sha512 };
+	uint32_t hash = KMIP_SHA_1;
+
+	(void)!ttlv_get_enumeration(parameters, tag, &hash);
+	return hashes[hash - KMIP_SHA_1]();
+}
+
+static uint32_t
+sign(const struct object *object, const struct ttlv *payload, struct ttlv_writer *answer)
+{
+	unsigned char digest[64], signature[512];
+	size_t size = sizeof signature, data_size;
+	const unsigned char *data;
+	unsigned digest_size;
+	struct ttlv parameters;
+	uint32_t padding = 0;
+	EVP_PKEY_CTX *context;
+
+	ck_assert(ttlv_get_structure(payload, KMIP_CRYPTOGRAPHIC_PARAMETERS, &parameters));
+	if (ttlv_get_bytes(payload, KMIP_DIGESTED_DATA, &data, &data_size)) {
+		if (!kmip_fixture.digested)
+			return KMIP_INVALID_FIELD;
+		memcpy(digest, data, data_size);
+		digest_size = (unsigned)data_size;
+	} else {
+		ck_assert(ttlv_get_bytes(payload, KMIP_DATA, &data, &data_size));
+		EVP_Digest(data, data_size, digest, &digest_size,
+		           hash_of(&parameters, KMIP_HASHING_ALGORITHM), NULL);
+	}
+	context = EVP_PKEY_CTX_new(key_of(object), NULL);
+	ck_assert_int_eq(EVP_PKEY_sign_init(context), 1);
+	kmip_fixture.last_salt = -1;
+	if (ttlv_get_enumeration(&parameters, KMIP_PADDING_METHOD, &padding)) {
+		EVP_PKEY_CTX_set_rsa_padding(context, padding == KMIP_PADDING_PSS ? RSA_PKCS1_PSS_PADDING
+		                                                                 : RSA_PKCS1_PADDING);
+		if (ttlv_get_integer(&parameters, KMIP_SALT_LENGTH, &kmip_fixture.last_salt))
+			EVP_PKEY_CTX_set_rsa_pss_saltlen(context, kmip_fixture.last_salt);
+		EVP_PKEY_CTX_set_signature_md(context, hash_of(&parameters, KMIP_HASHING_ALGORITHM));
+	}
+	ck_assert_int_eq(EVP_PKEY_sign(context, signature, &size, digest, digest_size), 1);
+	EVP_PKEY_CTX_free(context);
+	ttlv_bytes(answer, KMIP_SIGNATURE_DATA, signature, size);
+	return 0;
+}
+
+static uint32_t
+decrypt(const struct ttlv *payload, struct ttlv_writer *answer)
+{
+	unsigned char plaintext[512];
+	size_t size = sizeof plaintext, data_size;
+	const unsigned char *data;
+	struct ttlv parameters;
+	EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(kmip_fixture.rsa, NULL);
+	int done;
+
+	ck_assert(ttlv_get_structure(payload, KMIP_CRYPTOGRAPHIC_PARAMETERS, &parameters));
+	ck_assert(ttlv_get_bytes(payload, KMIP_DATA, &data, &data_size));
+	EVP_PKEY_decrypt_init(context);
+	EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_OAEP_PADDING);
+	EVP_PKEY_CTX_set_rsa_oaep_md(context, hash_of(&parameters, KMIP_HASHING_ALGORITHM));
+	EVP_PKEY_CTX_set_rsa_mgf1_md(context,
+	                             hash_of(&parameters, KMIP_MASK_GENERATOR_HASHING_ALGORITHM));
+	done = EVP_PKEY_decrypt(context, plaintext, &size, data, data_size);
+	EVP_PKEY_CTX_free(context);
+	ERR_clear_error();
+	if (done != 1)
+		return KMIP_CRYPTOGRAPHIC_FAILURE;
+	ttlv_bytes(answer, KMIP_DATA, plaintext, size);
+	return 0;
+}
+
+static uint32_t
+random_bytes(const struct ttlv *payload, struct ttlv_writer *answer)
+{
+	static const unsigned char bytes[64] = { 4, 4, 4 };
+	int32_t size = 0;
+
+	ck_assert(ttlv_get_integer(payload, KMIP_DATA_LENGTH, &size));
+	ttlv_bytes(answer, KMIP_DATA, bytes, size < 64 ? (size_t)size : 64);
+	return 0;
+}
+
+static void
+discover(struct ttlv_writer *answer)
+{
+	for (int minor = kmip_fixture.minor; minor >= 0; minor--) {
+		ttlv_open(answer, KMIP_PROTOCOL_VERSION);
+		ttlv_integer(answer, KMIP_PROTOCOL_VERSION_MAJOR, 1);
+		ttlv_integer(answer, KMIP_PROTOCOL_VERSION_MINOR, minor);
+		ttlv_close(answer);
+	}
+}
+
+static uint32_t
+on_object(uint32_t operation, const struct ttlv *payload, struct ttlv_writer *answer)
+{
+	struct object *object = find_object(payload);
+
+	if (object == NULL || object->state == KMIP_DESTROYED)
+		return KMIP_ITEM_NOT_FOUND;
+	switch (operation) {
+	case KMIP_GET:
+		return get(object, answer);
+	case KMIP_GET_ATTRIBUTES:
+		return get_attributes(object, answer);
+	case KMIP_ACTIVATE:
+		object->state = KMIP_ACTIVE;
+		return 0;
+	case KMIP_REVOKE:
+		object->state = KMIP_DEACTIVATED;
+		return 0;
+	case KMIP_DESTROY:
+		if (object->state == KMIP_ACTIVE)
+			return KMIP_PERMISSION_DENIED;
+		object->state = KMIP_DESTROYED;
+		return 0;
+	case KMIP_SIGN:
+		return object->state == KMIP_ACTIVE ? sign(object, payload, answer)
+		                                    : KMIP_PERMISSION_DENIED;
+	default:
+		return decrypt(payload, answer);
+	}
+}
+
+static uint32_t
+operate(uint32_t operation, const struct ttlv *payload, struct ttlv_writer *answer)
+{
+	switch (operation) {
+	case KMIP_DISCOVER_VERSIONS:
+		discover(answer);
+		return 0;
+	case KMIP_QUERY:
+		ttlv_text(answer, KMIP_VENDOR_IDENTIFICATION, "Unit Test");
+		return 0;
+	case KMIP_CREATE_KEY_PAIR:
+		return create(payload, answer);
+	case KMIP_LOCATE:
+		return locate(payload, answer);
+	case KMIP_RNG_RETRIEVE:
+		return random_bytes(payload, answer);
+	default:
+		return on_object(operation, payload, answer);
+	}
+}
+
+static uint32_t
+check_header(const struct ttlv *header)
+{
+	struct ttlv item, user, password;
+	int32_t minor = 99;
+
+	ck_assert(ttlv_get_structure(header, KMIP_PROTOCOL_VERSION, &item));
+	ck_assert(ttlv_get_integer(&item, KMIP_PROTOCOL_VERSION_MINOR, &minor));
+	if (minor > kmip_fixture.minor)
+		return KMIP_INVALID_MESSAGE;
+	if (kmip_fixture.username == NULL)
+		return 0;
+	if (!ttlv_get_structure(header, KMIP_AUTHENTICATION, &item) ||
+	    !ttlv_get_structure(&item, KMIP_CREDENTIAL, &item) ||
+	    !ttlv_get_structure(&item, KMIP_CREDENTIAL_VALUE, &item) ||
+	    !ttlv_find(&item, KMIP_USERNAME, &user) || !ttlv_find(&item, KMIP_PASSWORD, &password) ||
+	    !ttlv_is_text(&user, kmip_fixture.username) ||
+	    !ttlv_is_text(&password, kmip_fixture.password))
+		return KMIP_AUTHENTICATION_NOT_SUCCESSFUL;
+	return 0;
+}
+
+static void
+answer_request(const struct ttlv *request, struct ttlv_writer *answer)
+{
+	struct ttlv_writer payload_writer = TTLV_WRITER_INIT;
+	struct ttlv header, item, payload;
+	uint32_t operation = 0, reason;
+
+	ck_assert(ttlv_get_structure(request, KMIP_REQUEST_HEADER, &header));
+	ck_assert(ttlv_get_structure(request, KMIP_BATCH_ITEM, &item));
+	ck_assert(ttlv_get_enumeration(&item, KMIP_OPERATION, &operation));
+	ck_assert(ttlv_get_structure(&item, KMIP_REQUEST_PAYLOAD, &payload));
+	ck_assert_uint_lt(operation, KMIP_OPERATIONS);
+	kmip_fixture.requests[operation]++;
+	ttlv_open(&payload_writer, KMIP_RESPONSE_PAYLOAD);
+	reason = check_header(&header);
+	if (reason == 0)
+		reason = kmip_fixture.reasons[operation];
+	if (reason == 0)
+		reason = operate(operation, &payload, &payload_writer);
+	ttlv_close(&payload_writer);
+
+	ttlv_open(answer, KMIP_RESPONSE_MESSAGE);
+	ttlv_open(answer, KMIP_RESPONSE_HEADER);
+	ttlv_close(answer);
+	ttlv_open(answer, KMIP_BATCH_ITEM);
+	ttlv_enumeration(answer, KMIP_OPERATION, operation);
+	ttlv_enumeration(answer, KMIP_RESULT_STATUS, reason == 0 ? 0 : 1);
+	if (reason == 0)
+		ck_assert_uint_eq(buffer_append(&answer->bytes, payload_writer.bytes.data,
+		                                payload_writer.bytes.size), CKR_OK);
+	else
+		ttlv_enumeration(answer, KMIP_RESULT_REASON, reason);
+	ttlv_close(answer);
+	ttlv_close(answer);
+	ttlv_clear(&payload_writer);
+}
+
+/* The server's threads. */
+
+static bool
+read_all(SSL *tls, unsigned char *data, size_t size)
+{
+	size_t got;
+
+	while (size > 0) {
+		if (SSL_read_ex(tls, data, size, &got) != 1)
+			return false;
+		data += got;
+		size -= got;
+	}
+	return true;
+}
+
+static bool
+serve_request(SSL *tls)
+{
+	struct ttlv_writer answer = TTLV_WRITER_INIT;
+	struct buffer message = BUFFER_INIT;
+	unsigned char header[TTLV_HEADER_SIZE];
+	struct ttlv request;
+	size_t size, written;
+	bool done = false;
+
+	if (!read_all(tls, header, sizeof header) ||
+	    !ttlv_message_size(header, KMIP_REQUEST_MESSAGE, 1 << 20, &size) ||
+	    buffer_append(&message, header, sizeof header) != CKR_OK ||
+	    buffer_resize(&message, size) != CKR_OK ||
+	    !read_all(tls, message.data + sizeof header, size - sizeof header))
+		goto out;
+	ck_assert(ttlv_parse(message.data, message.size, &request));
+	pthread_mutex_lock(&server.lock);
+	if (kmip_fixture.hang_up == 0 || --kmip_fixture.hang_up > 0) {
+		answer_request(&request, &answer);
+		done = true;
+	}
+	pthread_mutex_unlock(&server.lock);
+	done = done && SSL_write_ex(tls, answer.bytes.data, answer.bytes.size, &written) == 1;
+out:
+	ttlv_clear(&answer);
+	buffer_clear(&message);
+	return done;
+}
+
+static void *
+serve_connection(void *argument)
+{
+	unsigned index = (unsigned)(uintptr_t)argument;
+	SSL *tls = SSL_new(server.tls);
+	sigset_t signals;
+
+	/* For the server alone: what is tested must not raise it in the first place. */
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGPIPE);
+	pthread_sigmask(SIG_BLOCK, &signals, NULL);
+	SSL_set_fd(tls, server.sockets[index]);
+	if (SSL_accept(tls) == 1) {
+		pthread_mutex_lock(&server.lock);
+		kmip_fixture.connections++;
+		kmip_fixture.resumed += SSL_session_reused(tls) == 1;
+		pthread_mutex_unlock(&server.lock);
+		while (serve_request(tls))
+			;
+	}
+	SSL_free(tls);
+	shutdown(server.sockets[index], SHUT_RDWR);
+	ERR_clear_error();
+	return NULL;
+}
+
+static void
+open_listener(void)
+{
+	struct sockaddr_in address = {
+		.sin_family = AF_INET, .sin_port = htons((uint16_t)server.port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	socklen_t size = sizeof address;
+	int yes = 1;
+
+	server.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	setsockopt(server.listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+	ck_assert_int_eq(bind(server.listener, (struct sockaddr *)&address, size), 0);
+	ck_assert_int_eq(listen(server.listener, 16), 0);
+	ck_assert_int_eq(getsockname(server.listener, (struct sockaddr *)&address, &size), 0);
+	server.port = ntohs(address.sin_port);
+	server.listening = true;
+}
+
+static void *
+accept_connections(void *argument)
+{
+	(void)argument;
+	while (!server.ending) {
+		struct pollfd wanted = { .fd = server.listener, .events = POLLIN };
+		int connection;
+
+		if (!server.listening || poll(&wanted, 1, 20) != 1) {
+			usleep(1000);
+			continue;
+		}
+		connection = accept(server.listener, NULL, NULL);
+		if (connection < 0)
+			continue;
+		pthread_mutex_lock(&server.lock);
+		ck_assert_uint_lt(server.connections, CONNECTIONS_MAX);
+		server.sockets[server.connections] = connection;
+		pthread_create(&server.threads[server.connections], NULL, serve_connection,
+		               (void *)(uintptr_t)server.connections);
+		server.connections++;
+		pthread_mutex_unlock(&server.lock);
+	}
+	return NULL;
+}
+
+void
+kmip_fixture_start(void)
+{
+	struct config_token *config = &kmip_fixture.config;
+	char uri[64];
+
+	ck_assert_uint_eq(openssl_start(), CKR_OK);
+	memset(&kmip_fixture, 0, sizeof kmip_fixture);
+	memset(&server, 0, sizeof server);
+	pthread_mutex_init(&server.lock, NULL);
+	kmip_fixture.minor = 4;
+	kmip_fixture.digested = true;
+	kmip_fixture.sealing = true;
+	kmip_fixture.rsa = rsa_key();
+	kmip_fixture.ec = EVP_EC_gen("P-256");
+	make_certificates();
+	open_listener();
+	ck_assert_int_eq(pthread_create(&server.thread, NULL, accept_connections, NULL), 0);
+	snprintf(uri, sizeof uri, "kmip://127.0.0.1:%d", server.port);
+	config->name = strdup("unit");
+	config->kms = strdup(uri);
+	config->deadline_ms = 2000;
+	config->keep_pin = true;
+}
+
+void
+kmip_fixture_disconnect(void)
+{
+	pthread_mutex_lock(&server.lock);
+	for (unsigned i = 0; i < server.connections; i++)
+		shutdown(server.sockets[i], SHUT_RDWR);
+	pthread_mutex_unlock(&server.lock);
+}
+
+void
+kmip_fixture_listen(bool listening)
+{
+	if (!listening) {
+		server.listening = false;
+		usleep(50000); /* until the accepting thread has seen it */
+		close(server.listener);
+	} else {
+		open_listener();
+	}
+}
+
+void
+kmip_fixture_rename(void)
+{
+	pthread_mutex_lock(&server.lock);
+	for (unsigned i = 0; i < server.count; i++)
+		snprintf(server.objects[i].identifier, sizeof server.objects[i].identifier, "object-%u",
+		         server.next++);
+	pthread_mutex_unlock(&server.lock);
+}
+
+unsigned
+kmip_fixture_objects(void)
+{
+	unsigned count = 0;
+
+	pthread_mutex_lock(&server.lock);
+	for (unsigned i = 0; i < server.count; i++)
+		count += server.objects[i].state != KMIP_DESTROYED;
+	pthread_mutex_unlock(&server.lock);
+	return count;
+}
+
+void
+kmip_fixture_stop(void)
+{
+	struct config_token *config = &kmip_fixture.config;
+
+	server.ending = true;
+	pthread_join(server.thread, NULL);
+	kmip_fixture_disconnect();
+	for (unsigned i = 0; i < server.connections; i++) {
+		pthread_join(server.threads[i], NULL);
+		close(server.sockets[i]);
+	}
+	if (server.listening)
+		close(server.listener);
+	SSL_CTX_free(server.tls);
+	EVP_PKEY_free(client_key);
+	EVP_PKEY_free(kmip_fixture.rsa);
+	EVP_PKEY_free(kmip_fixture.ec);
+	free(config->name);
+	free(config->kms);
+	free(config->tls_ca);
+	free(config->tls_certificate);
+	free(config->tls_key);
+	free(config->tls_crl);
+	free(config->kmip_username);
+	free(config->kmip_password_source);
+	free(config->pin_source);
+	openssl_stop();
+}

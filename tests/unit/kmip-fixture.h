@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A KMIP server inside of the test's process, with TLS and certificates of its own, and a
+ * token that uses it. It does what it is asked, with one RSA and one EC pair for all; and
+ * what the test tells it to do instead.
+ */
+#ifndef P11_KMS_TESTS_KMIP_FIXTURE_H
+#define P11_KMS_TESTS_KMIP_FIXTURE_H
+
+#include "base/config.h"
+#include "kms/kmip-number.h"
+#include "kms/kms.h"
+
+#include <openssl/evp.h>
+#include <stdbool.h>
+
+#define KMIP_OPERATIONS 64
+
+struct kmip_fixture {
+	struct config_token config;
+	EVP_PKEY *rsa, *ec;
+
+	/* What the test may change, when no request is under way. */
+	int minor;                         /* the newest version, 4 */
+	uint32_t reasons[KMIP_OPERATIONS]; /* of an operation: refused so, when not 0 */
+	unsigned hang_up;                  /* requests from now on until the connection is ended, 0: never */
+	bool digested;                     /* Digested Data are taken, true */
+	bool sealing;                      /* Sensitive and Extractable are known, true */
+	const char *username, *password;   /* must be sent, NULL: not */
+
+	/* What it has seen. */
+	unsigned requests[KMIP_OPERATIONS]; /* by operation */
+	unsigned private_gets;              /* Get of a private key */
+	unsigned connections, resumed;      /* TLS connections, and how many of them were resumed */
+	int32_t last_salt;                  /* of the last Sign, -1: none */
+};
+
+extern struct kmip_fixture kmip_fixture;
+
+/* openssl_start and everything else; end the test when it fails. */
+void kmip_fixture_start(void);
+void kmip_fixture_stop(void);
+/* Ends the connections that are open, as a restart does; forgets no keys. */
+void kmip_fixture_disconnect(void);
+/* Takes no more connections, or takes them again on the same port. */
+void kmip_fixture_listen(bool listen);
+/* The server's objects lose their unique identifiers and get others. */
+void kmip_fixture_rename(void);
+/* Objects that are there, of any type and state but destroyed. */
+unsigned kmip_fixture_objects(void);
+/* The client's private key from now on encrypted under this passphrase. */
+void kmip_fixture_encrypt_key(const char *passphrase);
+
+#endif
