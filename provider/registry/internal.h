@@ -30,7 +30,7 @@ struct registry {
 	struct registry_head head;
 	uint64_t head_generation; /* 0: none */
 
-	/* Broken entries that have been logged: each is told once. */
+	/* Broken entries (and heads) that have been logged: each is told once. */
 	int64_t reported[REPORTED_MAX];
 	size_t reported_count;
 };

@@ -104,22 +104,37 @@ registry_abandon(struct registry **registry)
 	free(old);
 }
 
+/* Whether it is the first time that this is told. */
+static bool
+report_once(struct registry *registry, int64_t what)
+{
+	bool first = true;
+
+	(void)pthread_mutex_lock(&registry->lock);
+	for (size_t i = 0; first && i < registry->reported_count; i++)
+		first = registry->reported[i] != what;
+	if (registry->reported_count == REPORTED_MAX)
+		first = false;
+	if (first)
+		registry->reported[registry->reported_count++] = what;
+	(void)pthread_mutex_unlock(&registry->lock);
+	return first;
+}
+
 void
 registry_report(struct registry *registry, int64_t sequence, const char *what)
 {
-	bool fresh = true;
-
-	(void)pthread_mutex_lock(&registry->lock);
-	for (size_t i = 0; fresh && i < registry->reported_count; i++)
-		fresh = registry->reported[i] != sequence;
-	if (registry->reported_count == REPORTED_MAX)
-		fresh = false;
-	if (fresh)
-		registry->reported[registry->reported_count++] = sequence;
-	(void)pthread_mutex_unlock(&registry->lock);
-	if (fresh)
-		log_error("%s: entry %" PRId64 ": %s; it is not used; run p11-kms verify",
+	if (report_once(registry, sequence))
+		log_error("%s: entry %" PRId64 " %s; it is not used; run p11-kms verify",
 		          registry->path, sequence, what);
+}
+
+/* Heads are kept among the entries as the negative of what they should be about. */
+static void
+report_head(struct registry *registry, int64_t last, const char *wrong)
+{
+	if (report_once(registry, -1 - last))
+		log_error("%s: %s; nothing new is protected; run p11-kms verify", registry->path, wrong);
 }
 
 /* Someone has put another file in the place of the registry: go over to it. What can't be opened (yet) is tried again next time. */
@@ -213,7 +228,7 @@ registry_head(struct registry *registry, struct registry_head *ret_head)
 
 	rv = head_row_check(&row, registry->authority, &wrong);
 	if (rv == CKR_OK && wrong != NULL) {
-		registry_report(registry, row.last, wrong);
+		report_head(registry, row.last, wrong);
 		rv = CKR_DEVICE_ERROR;
 	}
 	if (rv == CKR_OK) {

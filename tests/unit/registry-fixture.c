@@ -11,6 +11,8 @@
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 
+#include <sqlite3.h>
+
 #define MUST(good) must((good), #good, __LINE__)
 
 static void
@@ -211,4 +213,52 @@ fixture_add_key(struct registry *registry, struct fixture_authority *authority, 
 
 	MUST(registry_change(registry, &authority->signer, 3600, build_key, &add) == CKR_OK);
 	return add.object;
+}
+
+static sqlite3 *
+file_open(const char *path)
+{
+	int persist = 1;
+	sqlite3 *db = NULL;
+
+	MUST(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, "unix") == SQLITE_OK);
+	MUST(sqlite3_busy_timeout(db, 5000) == SQLITE_OK);
+	MUST(sqlite3_exec(db, "PRAGMA synchronous = OFF", NULL, NULL, NULL) == SQLITE_OK);
+	MUST(sqlite3_file_control(db, "main", SQLITE_FCNTL_PERSIST_WAL, &persist) == SQLITE_OK);
+	return db;
+}
+
+void
+fixture_sql(const char *path, const char *format, ...)
+{
+	sqlite3 *db = file_open(path);
+	char *message = NULL;
+	va_list arguments;
+	char *sql;
+
+	va_start(arguments, format);
+	sql = sqlite3_vmprintf(format, arguments);
+	va_end(arguments);
+	MUST(sql != NULL);
+	if (sqlite3_exec(db, sql, NULL, NULL, &message) != SQLITE_OK) {
+		fprintf(stderr, "%s: %s\n", sql, message);
+		MUST(false);
+	}
+	sqlite3_free(sql);
+	MUST(sqlite3_close(db) == SQLITE_OK);
+}
+
+int64_t
+fixture_sql_number(const char *path, const char *sql)
+{
+	sqlite3 *db = file_open(path);
+	sqlite3_stmt *statement = NULL;
+	int64_t number = 0;
+
+	MUST(sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK);
+	if (sqlite3_step(statement) == SQLITE_ROW)
+		number = sqlite3_column_int64(statement, 0);
+	MUST(sqlite3_finalize(statement) == SQLITE_OK);
+	MUST(sqlite3_close(db) == SQLITE_OK);
+	return number;
 }

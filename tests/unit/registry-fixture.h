@@ -36,4 +36,9 @@ struct registry *fixture_registry(const char *path, struct fixture_authority *au
 int64_t fixture_add_key(struct registry *registry, struct fixture_authority *authority,
                         const char *name, uint64_t seed);
 
+/* Runs SQL on the file behind the registry's back, formatted as by sqlite3_mprintf (%Q, %lld …). Side files stay. */
+void fixture_sql(const char *path, const char *format, ...);
+/* The first column of the first row; 0 when there is none. */
+int64_t fixture_sql_number(const char *path, const char *sql);
+
 #endif
