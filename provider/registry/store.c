@@ -130,6 +130,14 @@ path_inspect(struct store *store, char **ret_why)
 	return CKR_OK;
 }
 
+/* They are missing, and this user may not make them: what SQLite says depends on which is. */
+static bool
+side_files_needed(int result)
+{
+	return (result & 0xff) == SQLITE_CANTOPEN || result == SQLITE_READONLY_DIRECTORY ||
+	       result == SQLITE_READONLY_CANTINIT;
+}
+
 /* Hands over what failed while opening. */
 static CK_RV
 open_failure(struct store *store, int result, char **ret_why)
@@ -140,8 +148,7 @@ open_failure(struct store *store, int result, char **ret_why)
 	if ((result & 0xff) == SQLITE_NOTADB)
 		*ret_why = text_format("%s: is not a registry; give the path of one, or run p11-kms init",
 		                       store->path);
-	else if ((result & 0xff) == SQLITE_CANTOPEN && !store->writable &&
-	         access(store->path, R_OK) == 0)
+	else if (side_files_needed(result) && !store->writable && access(store->path, R_OK) == 0)
 		*ret_why = text_format("%s: its side files %s-wal and %s-shm are missing, and this user may "
 		                       "not make them; run p11-kms verify as the owner of the registry",
 		                       store->path, store->path, store->path);
@@ -275,8 +282,7 @@ connection_start(struct store *store)
 	result = connection_open(store, store->path, 0);
 	if (result == SQLITE_OK)
 		result = pragma_read(store->db, "PRAGMA schema_version", &schema_version);
-	if ((result & 0xff) == SQLITE_CANTOPEN && !store->writable && store->db != NULL &&
-	    access(store->path, R_OK) == 0)
+	if (side_files_needed(result) && !store->writable && access(store->path, R_OK) == 0)
 		result = connection_open_still(store);
 	return result;
 }
