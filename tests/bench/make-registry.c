@@ -4,7 +4,9 @@
  * on, one version each, all with the same public key but each with a CKA_ID of its own. The
  * authority's private half is made here and forgotten.
  *
- *	make-registry REGISTRY AUTHORITY.pem COUNT
+ *	make-registry REGISTRY AUTHORITY.pem COUNT [P-256|rsa-2048|rsa-3072|rsa-4096]
+ *
+ * The algorithm is that of the authority.
  */
 #include "unit/registry-fixture.h"
 
@@ -52,14 +54,14 @@ main(int argc, char **argv)
 	unsigned long count;
 	char *why = NULL;
 
-	if (argc != 4) {
-		fprintf(stderr, "usage: make-registry REGISTRY AUTHORITY.pem COUNT\n");
+	if (argc < 4 || argc > 5) {
+		fprintf(stderr, "usage: make-registry REGISTRY AUTHORITY.pem COUNT [ALGORITHM]\n");
 		return 2;
 	}
 	count = strtoul(argv[3], NULL, 10);
 	if (openssl_start() != CKR_OK)
 		return 1;
-	fixture_authority_new("P-256", &authority);
+	fixture_authority_new(argc == 5 ? argv[4] : "P-256", &authority);
 	if (!authority_write(authority.authority, argv[2], &why)) {
 		fprintf(stderr, "make-registry: %s\n", why);
 		return 1;
