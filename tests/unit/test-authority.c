@@ -23,93 +23,92 @@ static const char *const algorithms[] = { "P-256", "rsa-2048" };
 
 #define ALGORITHM_COUNT ((int)(sizeof algorithms / sizeof *algorithms))
 
+/* One of each algorithm, made once for all tests: under valgrind an RSA key takes half a minute. */
+static struct fixture_authority shared[2];
+
 static void
 start(void)
 {
 	ck_assert_uint_eq(openssl_start(), CKR_OK);
+	for (int i = 0; i < ALGORITHM_COUNT; i++)
+		fixture_authority_new(algorithms[i], &shared[i]);
 }
 
 static void
 stop(void)
 {
+	for (int i = 0; i < ALGORITHM_COUNT; i++)
+		fixture_authority_clear(&shared[i]);
 	openssl_stop();
 }
 
 START_TEST(signature_is_verified)
 {
-	struct fixture_authority fixture;
+	struct fixture_authority *fixture = &shared[_i];
 	struct buffer signature = BUFFER_INIT;
 
-	fixture_authority_new(algorithms[_i], &fixture);
-	ck_assert_uint_eq(fixture_sign(&fixture, "message", 7, &signature), CKR_OK);
-	ck_assert_uint_eq(authority_verify(fixture.authority, "message", 7, signature.data,
+	ck_assert_uint_eq(fixture_sign(fixture, "message", 7, &signature), CKR_OK);
+	ck_assert_uint_eq(authority_verify(fixture->authority, "message", 7, signature.data,
 	                                   signature.size), CKR_OK);
-	ck_assert_uint_eq(authority_verify(fixture.authority, "Message", 7, signature.data,
+	ck_assert_uint_eq(authority_verify(fixture->authority, "Message", 7, signature.data,
 	                                   signature.size), CKR_SIGNATURE_INVALID);
-	ck_assert_uint_eq(authority_verify(fixture.authority, "message", 6, signature.data,
+	ck_assert_uint_eq(authority_verify(fixture->authority, "message", 6, signature.data,
 	                                   signature.size), CKR_SIGNATURE_INVALID);
 	buffer_clear(&signature);
-	fixture_authority_clear(&fixture);
 }
 END_TEST
 
 START_TEST(signature_with_any_bit_changed_is_refused)
 {
-	struct fixture_authority fixture;
+	struct fixture_authority *fixture = &shared[_i];
 	struct buffer signature = BUFFER_INIT;
 
-	fixture_authority_new(algorithms[_i], &fixture);
-	ck_assert_uint_eq(fixture_sign(&fixture, "message", 7, &signature), CKR_OK);
+	ck_assert_uint_eq(fixture_sign(fixture, "message", 7, &signature), CKR_OK);
 	for (size_t bit = 0; bit < 8 * signature.size; bit += _i == 0 ? 1 : 9) {
 		signature.data[bit / 8] ^= (unsigned char)(1 << bit % 8);
-		ck_assert_uint_eq(authority_verify(fixture.authority, "message", 7, signature.data,
+		ck_assert_uint_eq(authority_verify(fixture->authority, "message", 7, signature.data,
 		                                   signature.size), CKR_SIGNATURE_INVALID);
 		signature.data[bit / 8] ^= (unsigned char)(1 << bit % 8);
 	}
 	buffer_clear(&signature);
-	fixture_authority_clear(&fixture);
 }
 END_TEST
 
 START_TEST(signature_of_another_size_is_refused)
 {
-	struct fixture_authority fixture;
+	struct fixture_authority *fixture = &shared[_i];
 	struct buffer signature = BUFFER_INIT;
 	size_t size;
 
-	fixture_authority_new(algorithms[_i], &fixture);
-	ck_assert_uint_eq(fixture_sign(&fixture, "message", 7, &signature), CKR_OK);
+	ck_assert_uint_eq(fixture_sign(fixture, "message", 7, &signature), CKR_OK);
 	size = signature.size;
 	ck_assert_uint_eq(buffer_append(&signature, "", 1), CKR_OK);
-	ck_assert_uint_eq(authority_verify(fixture.authority, "message", 7, signature.data, size + 1),
+	ck_assert_uint_eq(authority_verify(fixture->authority, "message", 7, signature.data, size + 1),
 	                  CKR_SIGNATURE_INVALID);
-	ck_assert_uint_eq(authority_verify(fixture.authority, "message", 7, signature.data, size - 1),
+	ck_assert_uint_eq(authority_verify(fixture->authority, "message", 7, signature.data, size - 1),
 	                  CKR_SIGNATURE_INVALID);
-	ck_assert_uint_eq(authority_verify(fixture.authority, "message", 7, signature.data, 0),
+	ck_assert_uint_eq(authority_verify(fixture->authority, "message", 7, signature.data, 0),
 	                  CKR_SIGNATURE_INVALID);
 	memset(signature.data, 0, size); /* r = s = 0 */
-	ck_assert_uint_eq(authority_verify(fixture.authority, "message", 7, signature.data, size),
+	ck_assert_uint_eq(authority_verify(fixture->authority, "message", 7, signature.data, size),
 	                  CKR_SIGNATURE_INVALID);
 	memset(signature.data, 0xff, size);
-	ck_assert_uint_eq(authority_verify(fixture.authority, "message", 7, signature.data, size),
+	ck_assert_uint_eq(authority_verify(fixture->authority, "message", 7, signature.data, size),
 	                  CKR_SIGNATURE_INVALID);
 	buffer_clear(&signature);
-	fixture_authority_clear(&fixture);
 }
 END_TEST
 
 START_TEST(another_authority_is_refused)
 {
-	struct fixture_authority one, two;
+	struct fixture_authority *one = &shared[0], two;
 	struct buffer signature = BUFFER_INIT;
 
-	fixture_authority_new(algorithms[_i], &one);
-	fixture_authority_new(algorithms[_i], &two);
-	ck_assert_uint_eq(fixture_sign(&one, "message", 7, &signature), CKR_OK);
+	fixture_authority_new("P-256", &two);
+	ck_assert_uint_eq(fixture_sign(one, "message", 7, &signature), CKR_OK);
 	ck_assert_uint_eq(authority_verify(two.authority, "message", 7, signature.data, signature.size),
 	                  CKR_SIGNATURE_INVALID);
 	buffer_clear(&signature);
-	fixture_authority_clear(&one);
 	fixture_authority_clear(&two);
 }
 END_TEST
@@ -117,16 +116,14 @@ END_TEST
 /* The error queue belongs to the program. */
 START_TEST(refusal_leaves_no_error_behind)
 {
-	struct fixture_authority fixture;
+	struct fixture_authority *fixture = &shared[_i];
 	unsigned char signature[256] = { 1 };
 	size_t size = _i == 0 ? 64 : 256;
 
-	fixture_authority_new(_i == 0 ? "P-256" : "rsa-2048", &fixture);
 	ck_assert_uint_eq(ERR_peek_error(), 0);
-	ck_assert_uint_eq(authority_verify(fixture.authority, "message", 7, signature, size),
+	ck_assert_uint_eq(authority_verify(fixture->authority, "message", 7, signature, size),
 	                  CKR_SIGNATURE_INVALID);
 	ck_assert_uint_eq(ERR_peek_error(), 0);
-	fixture_authority_clear(&fixture);
 }
 END_TEST
 
@@ -141,17 +138,16 @@ unfit_key(int which)
 	BIGNUM *modulus, *exponent;
 
 	switch (which) {
-	case 0: return EVP_PKEY_Q_keygen(openssl_context(), NULL, "RSA", (size_t)1024);
 	case 1: return EVP_PKEY_Q_keygen(openssl_context(), NULL, "EC", "P-384");
 	case 2: return EVP_PKEY_Q_keygen(openssl_context(), NULL, "EC", "secp256k1");
 	case 3: return EVP_PKEY_Q_keygen(openssl_context(), NULL, "ED25519");
 	default: break;
 	}
-	/* RSA with e = 1, 3, or even; of a public key nobody can tell that its modulus is none. */
+	/* RSA: too short, or with e = 1, 3, or even; of a public key nobody can tell that its modulus is none. */
 	modulus = BN_new();
-	ck_assert_int_eq(BN_rand(modulus, 2048, BN_RAND_TOP_ONE, BN_RAND_BOTTOM_ODD), 1);
+	ck_assert_int_eq(BN_rand(modulus, which == 0 ? 1024 : 2048, BN_RAND_TOP_ONE, BN_RAND_BOTTOM_ODD), 1);
 	exponent = BN_new();
-	ck_assert_int_eq(BN_set_word(exponent, which == 4 ? 1 : which == 5 ? 3 : 65538), 1);
+	ck_assert_int_eq(BN_set_word(exponent, which == 0 ? 65537 : which == 4 ? 1 : which == 5 ? 3 : 65538), 1);
 	build = OSSL_PARAM_BLD_new();
 	ck_assert_int_eq(OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_N, modulus), 1);
 	ck_assert_int_eq(OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_E, exponent), 1);
@@ -209,13 +205,12 @@ END_TEST
 
 START_TEST(fingerprint_is_that_of_openssl)
 {
-	struct fixture_authority fixture;
+	struct fixture_authority *fixture = &shared[_i];
 	char command[1024], text[64], wanted[80];
 	char *why = NULL;
 	FILE *pipe;
 
-	fixture_authority_new(algorithms[_i], &fixture);
-	ck_assert(authority_write(fixture.authority, unit_path("fingerprint.pem"), &why));
+	ck_assert(authority_write(fixture->authority, unit_path("fingerprint.pem"), &why));
 	snprintf(command, sizeof command, "openssl pkey -pubin -in '%s' -outform DER | "
 	         "openssl dgst -sha256 -binary | openssl base64 -A", unit_path("fingerprint.pem"));
 	pipe = popen(command, "r");
@@ -223,28 +218,26 @@ START_TEST(fingerprint_is_that_of_openssl)
 	ck_assert_ptr_nonnull(fgets(text, sizeof text, pipe));
 	ck_assert_int_eq(pclose(pipe), 0);
 	snprintf(wanted, sizeof wanted, "SHA256:%.43s", text); /* without the one '=' */
-	ck_assert_str_eq(authority_fingerprint(fixture.authority), wanted);
+	ck_assert_str_eq(authority_fingerprint(fixture->authority), wanted);
 	ck_assert_int_eq(unlink(unit_path("fingerprint.pem")), 0);
-	fixture_authority_clear(&fixture);
 }
 END_TEST
 
 START_TEST(file_is_written_and_read)
 {
-	struct fixture_authority fixture;
+	struct fixture_authority *fixture = &shared[_i];
 	struct authority *again = NULL;
 	const struct buffer *spki;
 	struct stat status;
 	char *why = NULL;
 
-	fixture_authority_new(algorithms[_i], &fixture);
-	ck_assert(authority_write(fixture.authority, unit_path("pinned.pem"), &why));
+	ck_assert(authority_write(fixture->authority, unit_path("pinned.pem"), &why));
 	ck_assert_int_eq(stat(unit_path("pinned.pem"), &status), 0);
 	ck_assert_uint_eq(status.st_mode & 0777, 0644);
 	ck_assert(authority_read(unit_path("pinned.pem"), &again, &why));
 	spki = authority_spki(again);
-	ck_assert(buffer_equal(authority_spki(fixture.authority), spki->data, spki->size));
-	ck_assert_str_eq(authority_fingerprint(fixture.authority), authority_fingerprint(again));
+	ck_assert(buffer_equal(authority_spki(fixture->authority), spki->data, spki->size));
+	ck_assert_str_eq(authority_fingerprint(fixture->authority), authority_fingerprint(again));
 
 	/* Not even by itself. */
 	ck_assert(!authority_write(again, unit_path("pinned.pem"), &why));
@@ -254,7 +247,6 @@ START_TEST(file_is_written_and_read)
 	ck_assert_ptr_null(again);
 	authority_free(&again);
 	ck_assert_int_eq(unlink(unit_path("pinned.pem")), 0);
-	fixture_authority_clear(&fixture);
 }
 END_TEST
 
@@ -331,14 +323,14 @@ START_TEST(file_that_others_may_write_is_refused)
 }
 END_TEST
 
-struct shared {
-	struct fixture_authority fixture;
+struct crowd {
+	const struct authority *authority;
 	struct buffer signature;
 	unsigned wrong[4];
 };
 
 struct worker {
-	struct shared *shared;
+	struct crowd *crowd;
 	size_t index;
 };
 
@@ -346,37 +338,35 @@ static void *
 verify_often(void *context)
 {
 	struct worker *worker = context;
-	struct shared *shared = worker->shared;
+	struct crowd *crowd = worker->crowd;
 
 	for (int i = 0; i < 300; i++) {
 		const char *message = i % 2 == 0 ? "message" : "massage";
 		CK_RV wanted = i % 2 == 0 ? CKR_OK : CKR_SIGNATURE_INVALID;
 
-		if (authority_verify(shared->fixture.authority, message, 7, shared->signature.data,
-		                     shared->signature.size) != wanted)
-			shared->wrong[worker->index]++;
+		if (authority_verify(crowd->authority, message, 7, crowd->signature.data,
+		                     crowd->signature.size) != wanted)
+			crowd->wrong[worker->index]++;
 	}
 	return NULL;
 }
 
 START_TEST(threads_share_an_authority)
 {
-	struct shared shared = { .signature = BUFFER_INIT };
+	struct crowd crowd = { shared[_i].authority, BUFFER_INIT, { 0 } };
 	struct worker workers[4];
 	pthread_t threads[4];
 
-	fixture_authority_new(algorithms[_i], &shared.fixture);
-	ck_assert_uint_eq(fixture_sign(&shared.fixture, "message", 7, &shared.signature), CKR_OK);
+	ck_assert_uint_eq(fixture_sign(&shared[_i], "message", 7, &crowd.signature), CKR_OK);
 	for (size_t i = 0; i < 4; i++) {
-		workers[i] = (struct worker){ &shared, i };
+		workers[i] = (struct worker){ &crowd, i };
 		ck_assert_int_eq(pthread_create(&threads[i], NULL, verify_often, &workers[i]), 0);
 	}
 	for (size_t i = 0; i < 4; i++) {
 		ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
-		ck_assert_uint_eq(shared.wrong[i], 0);
+		ck_assert_uint_eq(crowd.wrong[i], 0);
 	}
-	buffer_clear(&shared.signature);
-	fixture_authority_clear(&shared.fixture);
+	buffer_clear(&crowd.signature);
 }
 END_TEST
 
@@ -386,11 +376,11 @@ unit_suite(void)
 	Suite *suite = suite_create("authority");
 	TCase *tests = tcase_create("authority");
 
-	tcase_add_checked_fixture(tests, start, stop);
+	tcase_add_unchecked_fixture(tests, start, stop);
 	tcase_add_loop_test(tests, signature_is_verified, 0, ALGORITHM_COUNT);
 	tcase_add_loop_test(tests, signature_with_any_bit_changed_is_refused, 0, ALGORITHM_COUNT);
 	tcase_add_loop_test(tests, signature_of_another_size_is_refused, 0, ALGORITHM_COUNT);
-	tcase_add_loop_test(tests, another_authority_is_refused, 0, ALGORITHM_COUNT);
+	tcase_add_test(tests, another_authority_is_refused);
 	tcase_add_loop_test(tests, refusal_leaves_no_error_behind, 0, 2);
 	tcase_add_loop_test(tests, unfit_key_is_refused, 0, 7);
 	tcase_add_test(tests, malformed_spki_is_refused);
