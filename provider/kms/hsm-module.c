@@ -124,6 +124,7 @@ void
 hsm_module_put(struct hsm_module **module, bool shared)
 {
 	struct hsm_module *gone = *module;
+	bool left;
 
 	if (gone == NULL)
 		return;
@@ -136,9 +137,11 @@ hsm_module_put(struct hsm_module **module, bool shared)
 	remove_locked(gone);
 	pthread_mutex_unlock(&modules_lock);
 
-	if (gone->initialised && !shared && may_finalise(gone))
+	left = gone->initialised && gone->ours && shared;
+	if (gone->initialised && may_finalise(gone) && !left)
 		finalise(gone);
-	if (gone->managed != NULL)
+	/* p11-kit holds on to what it initialised. */
+	if (gone->managed != NULL && !left)
 		p11_kit_module_release(gone->managed);
 	if (gone->functions != NULL)
 		p11_kit_module_release(gone->functions);

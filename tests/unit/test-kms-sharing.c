@@ -302,6 +302,45 @@ START_TEST(keeps_the_pin_in_a_child)
 }
 END_TEST
 
+/* Takes the token away and gives it back. */
+static int
+recover(struct kms_key *key)
+{
+	int64_t end = clock_monotonic_ms() + 2000;
+
+	if (sign_p256(kms, key) != CKR_OK)
+		return 1;
+	softhsm_unplug();
+	if (sign_p256(kms, key) != CKR_DEVICE_ERROR)
+		return 2;
+	softhsm_plug();
+	while (sign_p256(kms, key) != CKR_OK)
+		if (clock_monotonic_ms() > end)
+			return 3;
+	return 0;
+}
+
+START_TEST(recovers_in_a_child)
+{
+	struct kms_key key = KMS_KEY;
+	CK_INFO info;
+	int result;
+	pid_t pid;
+
+	ck_assert_uint_eq(sign_p256(kms, &key), CKR_OK);
+	pid = fork();
+	if (pid == 0) {
+		kms_forked(kms);
+		result = recover(&key);
+		kms_free(&kms);
+		if (result == 0 && program->C_GetInfo(&info) != CKR_CRYPTOKI_NOT_INITIALIZED)
+			result = 4;
+		_exit(result);
+	}
+	ck_assert_int_eq(status_of_child(pid), 0);
+}
+END_TEST
+
 START_TEST(leaves_the_programs_module_in_a_child)
 {
 	struct kms_key key = KMS_KEY;
@@ -356,6 +395,7 @@ unit_suite(void)
 	tcase_add_loop_test(tcase, shares_a_module_with_another_user_of_p11_kit, 0, 4);
 	tcase_add_loop_test(tcase, works_in_a_child, 0, 2);
 	tcase_add_test(tcase, keeps_the_pin_in_a_child);
+	tcase_add_test(tcase, recovers_in_a_child);
 	tcase_add_test(tcase, leaves_the_programs_module_in_a_child);
 	tcase_add_test(tcase, two_share_a_token);
 	suite_add_tcase(suite, tcase);
