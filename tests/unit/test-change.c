@@ -424,7 +424,7 @@ change_on_a_full_disk(void)
 	snprintf(folder, sizeof folder, "%s.small", path);
 	if (mkdir(folder, 0755) != 0)
 		return 1;
-	if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+	if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) != 0 ||
 	    mount("none", folder, "tmpfs", 0, "size=1m") != 0)
 		return 77;
 	snprintf(file, sizeof file, "%s/r.db", folder);
