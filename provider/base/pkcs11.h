@@ -48,6 +48,69 @@
 #define CKR_KEY_EXHAUSTED 0x203UL
 #endif
 
+/* PKCS#11 3.0, section 3.3 (flags of messages), and 5.9. */
+#ifndef CKF_MESSAGE_ENCRYPT
+#define CKF_MESSAGE_ENCRYPT (1UL << 1)
+#define CKF_MESSAGE_DECRYPT (1UL << 2)
+#define CKF_MESSAGE_SIGN (1UL << 3)
+#define CKF_MESSAGE_VERIFY (1UL << 4)
+#define CKF_MULTI_MESSAGE (1UL << 5)
+#endif
+#ifndef CKF_END_OF_MESSAGE
+#define CKF_END_OF_MESSAGE 1UL
+#endif
+
+/* PKCS#11 mechanisms 3.0, section 2.14 (key wrapping). */
+#ifndef CKM_AES_KEY_WRAP_KWP
+#define CKM_AES_KEY_WRAP_KWP 0x210bUL
+#endif
+
+/* PKCS#11 mechanisms 3.0, section 2.13.3 (who makes the IVs of messages). */
+#ifndef CKG_NO_GENERATE
+#define CKG_NO_GENERATE 0UL
+#define CKG_GENERATE 1UL
+#define CKG_GENERATE_COUNTER 2UL
+#define CKG_GENERATE_RANDOM 3UL
+#define CKG_GENERATE_COUNTER_XOR 4UL
+#endif
+
+/*
+ * Parameters, with the standard's members. Their names are ours: a type can't be guarded,
+ * and a newer p11-kit header may have it.
+ */
+struct ccm_params { /* CK_CCM_PARAMS: section 2.13.3 */
+	CK_ULONG ulDataLen; /* of the plaintext */
+	CK_BYTE_PTR pNonce;
+	CK_ULONG ulNonceLen;
+	CK_BYTE_PTR pAAD;
+	CK_ULONG ulAADLen;
+	CK_ULONG ulMACLen;
+};
+
+struct gcm_message_params { /* CK_GCM_MESSAGE_PARAMS: section 2.13.3 */
+	CK_BYTE_PTR pIv;
+	CK_ULONG ulIvLen;
+	CK_ULONG ulIvFixedBits;
+	CK_ULONG ivGenerator;
+	CK_BYTE_PTR pTag;
+	CK_ULONG ulTagBits;
+};
+
+struct ccm_message_params { /* CK_CCM_MESSAGE_PARAMS: section 2.13.3 */
+	CK_ULONG ulDataLen; /* of the plaintext */
+	CK_BYTE_PTR pNonce;
+	CK_ULONG ulNonceLen;
+	CK_ULONG ulNonceFixedBits;
+	CK_ULONG nonceGenerator;
+	CK_BYTE_PTR pMAC;
+	CK_ULONG ulMACLen;
+};
+
+struct rsa_aes_key_wrap_params { /* CK_RSA_AES_KEY_WRAP_PARAMS: section 2.1.19 */
+	CK_ULONG ulAESKeyBits;
+	CK_RSA_PKCS_OAEP_PARAMS *pOAEPParams;
+};
+
 #ifndef CKK_EC_MONTGOMERY
 #define CKK_EC_MONTGOMERY 0x41UL
 #endif
