@@ -8,6 +8,7 @@
 #include <openssl/provider.h>
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stddef.h>
 
 static const struct {
@@ -19,6 +20,22 @@ static const struct {
 };
 
 #define DIGEST_COUNT (sizeof digests / sizeof *digests)
+#define KEY_SIZES 3 /* 16, 24, 32 bytes */
+
+static const char *const cipher_names[OPENSSL_MODES][KEY_SIZES] = {
+	[OPENSSL_ECB] = { "AES-128-ECB", "AES-192-ECB", "AES-256-ECB" },
+	[OPENSSL_CBC] = { "AES-128-CBC", "AES-192-CBC", "AES-256-CBC" },
+	[OPENSSL_CTR] = { "AES-128-CTR", "AES-192-CTR", "AES-256-CTR" },
+	[OPENSSL_GCM] = { "AES-128-GCM", "AES-192-GCM", "AES-256-GCM" },
+	[OPENSSL_CCM] = { "AES-128-CCM", "AES-192-CCM", "AES-256-CCM" },
+	[OPENSSL_WRAP] = { "AES-128-WRAP", "AES-192-WRAP", "AES-256-WRAP" },
+	[OPENSSL_WRAP_PAD] = { "AES-128-WRAP-PAD", "AES-192-WRAP-PAD", "AES-256-WRAP-PAD" },
+};
+
+static const char *const mac_names[OPENSSL_MACS] = {
+	[OPENSSL_HMAC] = "HMAC",
+	[OPENSSL_CMAC] = "CMAC",
+};
 
 /* Guards users. The rest changes only while there are no users, so readers need no lock. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -30,9 +47,28 @@ static struct {
 	EVP_MD *digests[DIGEST_COUNT];
 } crypto;
 
+/* Owned. Filled by whoever needs one first; emptied while there are no users. */
+static struct {
+	_Atomic(EVP_CIPHER *) ciphers[OPENSSL_MODES][KEY_SIZES];
+	_Atomic(EVP_MAC *) macs[OPENSSL_MACS];
+	_Atomic(EVP_KDF *) x963kdf;
+} fetched;
+
+static void
+unload_fetched(void)
+{
+	for (size_t i = 0; i < OPENSSL_MODES; i++)
+		for (size_t k = 0; k < KEY_SIZES; k++)
+			EVP_CIPHER_free(atomic_exchange(&fetched.ciphers[i][k], NULL));
+	for (size_t i = 0; i < OPENSSL_MACS; i++)
+		EVP_MAC_free(atomic_exchange(&fetched.macs[i], NULL));
+	EVP_KDF_free(atomic_exchange(&fetched.x963kdf, NULL));
+}
+
 static void
 unload(void)
 {
+	unload_fetched();
 	for (size_t i = 0; i < DIGEST_COUNT; i++) {
 		EVP_MD_free(crypto.digests[i]);
 		crypto.digests[i] = NULL;
@@ -115,6 +151,56 @@ openssl_digest(CK_MECHANISM_TYPE digest)
 		if (digests[i].type == digest)
 			return crypto.digests[i];
 	return NULL;
+}
+
+/* Where two threads fetch at a time, the first one's is kept. */
+const EVP_CIPHER *
+openssl_cipher(enum openssl_mode mode, size_t key_size)
+{
+	size_t index = key_size / 8 - 2;
+	EVP_CIPHER *cipher, *kept = NULL;
+
+	if (key_size != 16 && key_size != 24 && key_size != 32)
+		return NULL;
+	cipher = atomic_load_explicit(&fetched.ciphers[mode][index], memory_order_acquire);
+	if (cipher != NULL)
+		return cipher;
+	cipher = EVP_CIPHER_fetch(crypto.context, cipher_names[mode][index], NULL);
+	if (cipher == NULL ||
+	    atomic_compare_exchange_strong(&fetched.ciphers[mode][index], &kept, cipher))
+		return cipher;
+	EVP_CIPHER_free(cipher);
+	return kept;
+}
+
+EVP_MAC *
+openssl_mac(enum openssl_mac mac)
+{
+	EVP_MAC *found = atomic_load_explicit(&fetched.macs[mac], memory_order_acquire);
+	EVP_MAC *kept = NULL;
+
+	if (found != NULL)
+		return found;
+	found = EVP_MAC_fetch(crypto.context, mac_names[mac], NULL);
+	if (found == NULL || atomic_compare_exchange_strong(&fetched.macs[mac], &kept, found))
+		return found;
+	EVP_MAC_free(found);
+	return kept;
+}
+
+EVP_KDF *
+openssl_x963kdf(void)
+{
+	EVP_KDF *found = atomic_load_explicit(&fetched.x963kdf, memory_order_acquire);
+	EVP_KDF *kept = NULL;
+
+	if (found != NULL)
+		return found;
+	found = EVP_KDF_fetch(crypto.context, "X963KDF", NULL);
+	if (found == NULL || atomic_compare_exchange_strong(&fetched.x963kdf, &kept, found))
+		return found;
+	EVP_KDF_free(found);
+	return kept;
 }
 
 CK_RV

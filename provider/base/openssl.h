@@ -10,6 +10,8 @@
 #include "base/pkcs11.h"
 
 #include <openssl/evp.h>
+#include <openssl/kdf.h>
+#include <stddef.h>
 
 /*
  * Makes the context and fetches the algorithms. Calls nest: each needs its openssl_stop.
@@ -23,6 +25,29 @@ OSSL_LIB_CTX *openssl_context(void);
 
 /* The fetched digest of CKM_SHA_1, CKM_SHA224 … CKM_SHA512; NULL for others. Borrowed. */
 const EVP_MD *openssl_digest(CK_MECHANISM_TYPE digest);
+
+/* AES in the modes that are used here. */
+enum openssl_mode {
+	OPENSSL_ECB,
+	OPENSSL_CBC,
+	OPENSSL_CTR,
+	OPENSSL_GCM,
+	OPENSSL_CCM,
+	OPENSSL_WRAP,     /* RFC 3394 */
+	OPENSSL_WRAP_PAD, /* RFC 5649 */
+	OPENSSL_MODES
+};
+
+enum openssl_mac { OPENSSL_HMAC, OPENSSL_CMAC, OPENSSL_MACS };
+
+/*
+ * Fetched at first use and kept until the stop: a program that only signs does not pay for
+ * them. key_size: 16, 24, 32 bytes. NULL: another size, or OpenSSL failed (openssl_failure
+ * tells). Borrowed.
+ */
+const EVP_CIPHER *openssl_cipher(enum openssl_mode mode, size_t key_size);
+EVP_MAC *openssl_mac(enum openssl_mac mac);
+EVP_KDF *openssl_x963kdf(void);
 
 /*
  * What an OpenSSL call that failed means: CKR_HOST_MEMORY when memory was short, else

@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -70,6 +71,38 @@ START_TEST(digests_are_fetched)
 	ck_assert_ptr_null(openssl_digest(CKM_MD5));
 	ck_assert_ptr_null(openssl_digest(CKM_RSA_PKCS));
 	openssl_stop();
+}
+END_TEST
+
+/* Fetched when they are wanted, kept, and gone with the stop. */
+START_TEST(ciphers_macs_and_kdf_are_fetched)
+{
+	static const size_t sizes[] = { 16, 24, 32 };
+	static const char *const names[OPENSSL_MODES] = { "ECB", "CBC", "CTR", "GCM", "CCM", "WRAP",
+		                                          "WRAP-PAD" };
+	const EVP_CIPHER *cipher;
+	char name[32];
+
+	for (int round = 0; round < 2; round++) {
+		ck_assert_uint_eq(openssl_start(), CKR_OK);
+		for (enum openssl_mode mode = 0; mode < OPENSSL_MODES; mode++)
+			for (size_t i = 0; i < 3; i++) {
+				cipher = openssl_cipher(mode, sizes[i]);
+				ck_assert_ptr_nonnull(cipher);
+				snprintf(name, sizeof name, "AES-%zu-%s", sizes[i] * 8, names[mode]);
+				ck_assert(EVP_CIPHER_is_a(cipher, name));
+				ck_assert_ptr_eq(openssl_cipher(mode, sizes[i]), cipher);
+			}
+		for (size_t size = 0; size < 40; size++)
+			if (size != 16 && size != 24 && size != 32)
+				ck_assert_ptr_null(openssl_cipher(OPENSSL_GCM, size));
+		ck_assert(EVP_MAC_is_a(openssl_mac(OPENSSL_HMAC), "HMAC"));
+		ck_assert(EVP_MAC_is_a(openssl_mac(OPENSSL_CMAC), "CMAC"));
+		ck_assert_ptr_eq(openssl_mac(OPENSSL_HMAC), openssl_mac(OPENSSL_HMAC));
+		ck_assert(EVP_KDF_is_a(openssl_x963kdf(), "X963KDF"));
+		ck_assert_ptr_eq(openssl_x963kdf(), openssl_x963kdf());
+		openssl_stop();
+	}
 }
 END_TEST
 
@@ -299,6 +332,7 @@ unit_suite(void)
 	tcase_add_test(tcase, start_and_stop_nest);
 	tcase_add_test(tcase, the_context_is_private);
 	tcase_add_test(tcase, digests_are_fetched);
+	tcase_add_test(tcase, ciphers_macs_and_kdf_are_fetched);
 	tcase_add_test(tcase, failures_are_translated);
 	tcase_add_test(tcase, a_forked_child_goes_on);
 	tcase_add_test(tcase, threads_share_it);
