@@ -19,12 +19,28 @@ prepared_new(uint64_t use, EVP_PKEY_CTX *context, struct prepared **ret_prepared
 	return CKR_OK;
 }
 
+CK_RV
+prepared_new_cipher(uint64_t use, EVP_CIPHER_CTX *cipher, struct prepared **ret_prepared)
+{
+	struct prepared *prepared = calloc(1, sizeof *prepared);
+
+	if (prepared == NULL) {
+		EVP_CIPHER_CTX_free(cipher);
+		return CKR_HOST_MEMORY;
+	}
+	prepared->use = use;
+	prepared->cipher = cipher;
+	*ret_prepared = prepared;
+	return CKR_OK;
+}
+
 void
 prepared_free(struct prepared **prepared)
 {
 	if (*prepared == NULL)
 		return;
 	EVP_PKEY_CTX_free((*prepared)->context);
+	EVP_CIPHER_CTX_free((*prepared)->cipher); /* wipes */
 	free(*prepared);
 	*prepared = NULL;
 }

@@ -17,8 +17,9 @@
 #define PREPARED_SLOTS 8
 
 struct prepared {
-	uint64_t use;          /* names the set-up; 0: not to be kept */
-	EVP_PKEY_CTX *context; /* owned */
+	uint64_t use;           /* names the set-up; 0: not to be kept */
+	EVP_PKEY_CTX *context;  /* owned: of a public key … */
+	EVP_CIPHER_CTX *cipher; /* owned: … or of a secret one; the other is NULL */
 };
 
 /* A slot on its own cache line, so that two threads on one key don't slow each other. */
@@ -33,6 +34,8 @@ struct prepared_store {
 
 /* context is taken, also on failure. */
 MUST_USE CK_RV prepared_new(uint64_t use, EVP_PKEY_CTX *context, struct prepared **ret_prepared);
+MUST_USE CK_RV prepared_new_cipher(uint64_t use, EVP_CIPHER_CTX *cipher,
+                                   struct prepared **ret_prepared);
 void prepared_free(struct prepared **prepared);
 
 /* NULL when there is none to borrow; the caller makes one. */
