@@ -11,10 +11,23 @@
  * every process, which takes a secret for each key that only the KMS has. Until there is
  * one, they don't decrypt with the token's legacy-decrypt either.
  *
+ * CKM_RSA_PKCS wraps but does not unwrap, for the same reason.
+ *
  * CKM_RSA_X_509 signs, for callers that pad themselves, only with legacy-decrypt: the
  * operation is the one that decrypts.
  */
 #include "mechanism/mechanism.h"
+
+#include "mechanism/wrap.h"
+
+/* 1 when token/ has secret keys: nothing is offered before. */
+#ifndef OFFER_SECRET_KEYS
+#define OFFER_SECRET_KEYS 0
+#endif
+/* 1 when the entry points take messages (C_EncryptMessage …). */
+#ifndef OFFER_MESSAGES
+#define OFFER_MESSAGES 0
+#endif
 
 #define NO_PRIMITIVE { CK_UNAVAILABLE_INFORMATION, CK_UNAVAILABLE_INFORMATION }
 #define ONE_PRIMITIVE(type) { (type), CK_UNAVAILABLE_INFORMATION }
@@ -35,10 +48,37 @@
 #define HASHES(type) .digest = (type), .multipart = true
 
 #define DIGEST_ROW(row, row_name) { \
-	.type = (row), .name = (row_name), .key_type = CK_UNAVAILABLE_INFORMATION, \
-	.local = CKF_DIGEST, .primitives = NO_PRIMITIVE, HASHES(row) }
+	.type = (row), .kind = MECHANISM_DIGEST, .name = (row_name), \
+	.key_type = CK_UNAVAILABLE_INFORMATION, .local = CKF_DIGEST, .primitives = NO_PRIMITIVE, HASHES(row) }
 #define GENERATE(row) \
-	.type = (row), .remote = CKF_GENERATE_KEY_PAIR, .primitives = ONE_PRIMITIVE(row)
+	.type = (row), .kind = MECHANISM_GENERATE_PAIR, .remote = CKF_GENERATE_KEY_PAIR, .primitives = ONE_PRIMITIVE(row)
+
+#if OFFER_SECRET_KEYS
+#define WRAPS CKF_WRAP
+#define UNWRAPS CKF_UNWRAP
+#else
+#define WRAPS 0
+#define UNWRAPS 0
+#endif
+
+#if OFFER_MESSAGES
+#define MESSAGES (CKF_MESSAGE_ENCRYPT | CKF_MESSAGE_DECRYPT | CKF_MULTI_MESSAGE)
+#else
+#define MESSAGES 0
+#endif
+
+/* Sections 2.11 to 2.14, 2.16: in bytes. */
+#define AES_BYTES .key_type = CKK_AES, .min_bits = 16, .max_bits = 32
+#define HMAC_BYTES .key_type = CKK_GENERIC_SECRET, .min_bits = 1, .max_bits = WRAP_SIZE_MAX
+#define CIPHER_ROW(row, row_name, more) { \
+	.type = (row), .kind = MECHANISM_CIPHER, .name = (row_name), AES_BYTES, \
+	.local = CKF_ENCRYPT | CKF_DECRYPT | (more), .primitives = NO_PRIMITIVE, .multipart = true }
+#define MAC_ROW(row, row_name, bytes) { \
+	.type = (row), .kind = MECHANISM_MAC, .name = (row_name), bytes, \
+	.local = CKF_SIGN | CKF_VERIFY, .primitives = NO_PRIMITIVE, .multipart = true }
+#define WRAP_ROW(row, row_name) { \
+	.type = (row), .kind = MECHANISM_WRAP, .name = (row_name), AES_BYTES, \
+	.local = CKF_WRAP | CKF_UNWRAP, .primitives = NO_PRIMITIVE }
 
 static const struct mechanism table[] = {
 	{ GENERATE(CKM_RSA_PKCS_KEY_PAIR_GEN), .name = "RSA-PKCS-KEY-PAIR-GEN",
@@ -46,14 +86,14 @@ static const struct mechanism table[] = {
 	{ GENERATE(CKM_EC_KEY_PAIR_GEN), .name = "EC-KEY-PAIR-GEN", EC_BITS },
 	{ GENERATE(CKM_EC_EDWARDS_KEY_PAIR_GEN), .name = "EC-EDWARDS-KEY-PAIR-GEN", EDWARDS_BITS },
 
-	{ .type = CKM_RSA_PKCS, .name = "RSA-PKCS", RSA_BITS, .local = CKF_ENCRYPT | CKF_VERIFY,
+	{ .type = CKM_RSA_PKCS, .name = "RSA-PKCS", RSA_BITS, .local = CKF_ENCRYPT | CKF_VERIFY | WRAPS,
 	  .remote = CKF_SIGN, .primitives = ONE_PRIMITIVE(CKM_RSA_PKCS),
 	  .padding = PADDING_RSA_PKCS },
 	{ .type = CKM_RSA_X_509, .name = "RSA-X-509", RSA_BITS, .local = CKF_ENCRYPT | CKF_VERIFY,
 	  .remote = CKF_SIGN, .primitives = ONE_PRIMITIVE(CKM_RSA_X_509),
 	  .padding = PADDING_RSA_RAW },
-	{ .type = CKM_RSA_PKCS_OAEP, .name = "RSA-PKCS-OAEP", RSA_BITS, .local = CKF_ENCRYPT,
-	  .remote = CKF_DECRYPT, .primitives = { CKM_RSA_PKCS_OAEP, CKM_RSA_X_509 },
+	{ .type = CKM_RSA_PKCS_OAEP, .name = "RSA-PKCS-OAEP", RSA_BITS, .local = CKF_ENCRYPT | WRAPS,
+	  .remote = CKF_DECRYPT | UNWRAPS, .primitives = { CKM_RSA_PKCS_OAEP, CKM_RSA_X_509 },
 	  .padding = PADDING_RSA_OAEP },
 	{ .type = CKM_RSA_PKCS_PSS, .name = "RSA-PKCS-PSS", RSA_BITS, SIGNS(CKM_RSA_PKCS_PSS),
 	  .padding = PADDING_RSA_PSS },
@@ -98,6 +138,44 @@ static const struct mechanism table[] = {
 	DIGEST_ROW(CKM_SHA256, "SHA256"),
 	DIGEST_ROW(CKM_SHA384, "SHA384"),
 	DIGEST_ROW(CKM_SHA512, "SHA512"),
+
+#if OFFER_SECRET_KEYS
+	{ .type = CKM_AES_KEY_GEN, .kind = MECHANISM_GENERATE, .name = "AES-KEY-GEN", AES_BYTES,
+	  .local = CKF_GENERATE, .primitives = NO_PRIMITIVE },
+	/* Section 2.5.3: this one counts bits. */
+	{ .type = CKM_GENERIC_SECRET_KEY_GEN, .kind = MECHANISM_GENERATE,
+	  .name = "GENERIC-SECRET-KEY-GEN", .key_type = CKK_GENERIC_SECRET, .min_bits = 8,
+	  .max_bits = 8 * WRAP_SIZE_MAX, .local = CKF_GENERATE, .primitives = NO_PRIMITIVE },
+
+	CIPHER_ROW(CKM_AES_ECB, "AES-ECB", 0),
+	CIPHER_ROW(CKM_AES_CBC, "AES-CBC", CKF_WRAP | CKF_UNWRAP),
+	CIPHER_ROW(CKM_AES_CBC_PAD, "AES-CBC-PAD", CKF_WRAP | CKF_UNWRAP),
+	CIPHER_ROW(CKM_AES_CTR, "AES-CTR", 0),
+	CIPHER_ROW(CKM_AES_GCM, "AES-GCM", CKF_WRAP | CKF_UNWRAP | MESSAGES),
+	CIPHER_ROW(CKM_AES_CCM, "AES-CCM", MESSAGES),
+
+	MAC_ROW(CKM_SHA_1_HMAC, "SHA-1-HMAC", HMAC_BYTES),
+	MAC_ROW(CKM_SHA_1_HMAC_GENERAL, "SHA-1-HMAC-GENERAL", HMAC_BYTES),
+	MAC_ROW(CKM_SHA224_HMAC, "SHA224-HMAC", HMAC_BYTES),
+	MAC_ROW(CKM_SHA224_HMAC_GENERAL, "SHA224-HMAC-GENERAL", HMAC_BYTES),
+	MAC_ROW(CKM_SHA256_HMAC, "SHA256-HMAC", HMAC_BYTES),
+	MAC_ROW(CKM_SHA256_HMAC_GENERAL, "SHA256-HMAC-GENERAL", HMAC_BYTES),
+	MAC_ROW(CKM_SHA384_HMAC, "SHA384-HMAC", HMAC_BYTES),
+	MAC_ROW(CKM_SHA384_HMAC_GENERAL, "SHA384-HMAC-GENERAL", HMAC_BYTES),
+	MAC_ROW(CKM_SHA512_HMAC, "SHA512-HMAC", HMAC_BYTES),
+	MAC_ROW(CKM_SHA512_HMAC_GENERAL, "SHA512-HMAC-GENERAL", HMAC_BYTES),
+	MAC_ROW(CKM_AES_CMAC, "AES-CMAC", AES_BYTES),
+	MAC_ROW(CKM_AES_CMAC_GENERAL, "AES-CMAC-GENERAL", AES_BYTES),
+
+	WRAP_ROW(CKM_AES_KEY_WRAP, "AES-KEY-WRAP"),
+	WRAP_ROW(CKM_AES_KEY_WRAP_KWP, "AES-KEY-WRAP-KWP"),
+	{ .type = CKM_RSA_AES_KEY_WRAP, .kind = MECHANISM_WRAP, .name = "RSA-AES-KEY-WRAP",
+	  RSA_BITS, .local = CKF_WRAP, .remote = CKF_UNWRAP,
+	  .primitives = { CKM_RSA_PKCS_OAEP, CKM_RSA_X_509 }, .padding = PADDING_RSA_OAEP },
+
+	{ .type = CKM_ECDH1_DERIVE, .kind = MECHANISM_DERIVE, .name = "ECDH1-DERIVE", EC_BITS,
+	  .remote = CKF_DERIVE, .primitives = ONE_PRIMITIVE(CKM_ECDH1_DERIVE) },
+#endif
 };
 
 #define TABLE_SIZE (sizeof table / sizeof *table)
@@ -115,6 +193,39 @@ const struct mechanism *
 mechanism_at(size_t index)
 {
 	return index < TABLE_SIZE ? &table[index] : NULL;
+}
+
+/* Sections 2.20 to 2.26: the key types of HMAC. */
+static CK_KEY_TYPE
+hmac_key_type(CK_MECHANISM_TYPE type)
+{
+	switch (type) {
+	case CKM_SHA_1_HMAC:
+	case CKM_SHA_1_HMAC_GENERAL:
+		return CKK_SHA_1_HMAC;
+	case CKM_SHA224_HMAC:
+	case CKM_SHA224_HMAC_GENERAL:
+		return CKK_SHA224_HMAC;
+	case CKM_SHA256_HMAC:
+	case CKM_SHA256_HMAC_GENERAL:
+		return CKK_SHA256_HMAC;
+	case CKM_SHA384_HMAC:
+	case CKM_SHA384_HMAC_GENERAL:
+		return CKK_SHA384_HMAC;
+	case CKM_SHA512_HMAC:
+	case CKM_SHA512_HMAC_GENERAL:
+		return CKK_SHA512_HMAC;
+	default:
+		return CK_UNAVAILABLE_INFORMATION;
+	}
+}
+
+bool
+mechanism_takes(const struct mechanism *mechanism, CK_KEY_TYPE key_type)
+{
+	if (key_type == CK_UNAVAILABLE_INFORMATION)
+		return false;
+	return mechanism->key_type == key_type || hmac_key_type(mechanism->type) == key_type;
 }
 
 CK_FLAGS

@@ -19,11 +19,24 @@
 
 enum padding { PADDING_NONE, PADDING_RSA_PKCS, PADDING_RSA_PSS, PADDING_RSA_OAEP, PADDING_RSA_RAW };
 
+/* What stands behind a row. */
+enum mechanism_kind {
+	MECHANISM_ASYMMETRIC,    /* RSA and EC: struct mechanism_use, below */
+	MECHANISM_GENERATE_PAIR, /* lifecycle/ */
+	MECHANISM_DIGEST,        /* digest.h */
+	MECHANISM_CIPHER,        /* cipher.h, and wrap_secret of wrap.h; cipher-message.h */
+	MECHANISM_MAC,           /* mac.h */
+	MECHANISM_WRAP,          /* wrap.h and nothing else */
+	MECHANISM_GENERATE,      /* random bytes */
+	MECHANISM_DERIVE,        /* kdf.h, around a primitive of the KMS */
+};
+
 struct mechanism {
 	CK_MECHANISM_TYPE type;
+	enum mechanism_kind kind;
 	const char *name;            /* "RSA-PKCS-OAEP" for tables and logs */
-	CK_KEY_TYPE key_type;        /* CK_UNAVAILABLE_INFORMATION for digests */
-	CK_ULONG min_bits, max_bits; /* 0 for digests */
+	CK_KEY_TYPE key_type;        /* CK_UNAVAILABLE_INFORMATION for digests; see mechanism_takes */
+	CK_ULONG min_bits, max_bits; /* 0 for digests; of AES and HMAC in bytes, as the standard counts */
 	CK_FLAGS local;              /* CKF_ENCRYPT, CKF_VERIFY, CKF_DIGEST: done here */
 	CK_FLAGS remote;             /* CKF_DECRYPT, CKF_SIGN, CKF_GENERATE_KEY_PAIR: done by the KMS … */
 	CK_MECHANISM_TYPE primitives[2]; /* … when it has one of these, best first; CK_UNAVAILABLE_INFORMATION ends */
@@ -36,6 +49,12 @@ struct mechanism {
 /* NULL: not in the table. */
 const struct mechanism *mechanism_find(CK_MECHANISM_TYPE type);
 const struct mechanism *mechanism_at(size_t index); /* NULL past the last */
+
+/*
+ * Do keys of this type fit the row? Its own, and for HMAC also the type that has the hash's
+ * name (CKK_SHA256_HMAC for CKM_SHA256_HMAC and CKM_SHA256_HMAC_GENERAL).
+ */
+bool mechanism_takes(const struct mechanism *mechanism, CK_KEY_TYPE key_type);
 
 /* What the KMS offers: the primitives of the token record. */
 typedef bool (*primitive_offered)(const void *context, CK_MECHANISM_TYPE primitive);

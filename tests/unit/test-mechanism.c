@@ -2,7 +2,10 @@
 #include "unit.h"
 
 #include "base/openssl.h"
+#include "mechanism/cipher.h"
+#include "mechanism/mac.h"
 #include "mechanism/mechanism.h"
+#include "mechanism/wrap.h"
 #include "pair.h"
 
 #include <openssl/rand.h>
@@ -10,7 +13,8 @@
 #include <string.h>
 
 #define VERBS (CKF_ENCRYPT | CKF_DECRYPT | CKF_SIGN | CKF_VERIFY | CKF_DIGEST | \
-	       CKF_GENERATE_KEY_PAIR)
+	       CKF_GENERATE_KEY_PAIR | CKF_GENERATE | CKF_WRAP | CKF_UNWRAP | CKF_DERIVE | \
+	       CKF_MESSAGE_ENCRYPT | CKF_MESSAGE_DECRYPT | CKF_MULTI_MESSAGE)
 
 static struct pair rsa, weak, p256, ed25519;
 
@@ -56,6 +60,26 @@ offers_one(const void *context, CK_MECHANISM_TYPE primitive)
 	return primitive == *(const CK_MECHANISM_TYPE *)context;
 }
 
+/* Are the rows of secret keys compiled in (OFFER_SECRET_KEYS of mechanism.c)? */
+static bool
+secret_keys(void)
+{
+	return mechanism_find(CKM_AES_GCM) != NULL;
+}
+
+static size_t
+rows_of_table(void)
+{
+	return secret_keys() ? 29 + 24 : 29;
+}
+
+static bool
+is_public(const struct mechanism *row)
+{
+	return row->kind == MECHANISM_ASYMMETRIC || row->kind == MECHANISM_GENERATE_PAIR ||
+	       row->kind == MECHANISM_DIGEST;
+}
+
 START_TEST(table_is_sound)
 {
 	const struct mechanism *row;
@@ -71,6 +95,13 @@ START_TEST(table_is_sound)
 		ck_assert_uint_eq(row->remote != 0, row->primitives[0] != CK_UNAVAILABLE_INFORMATION);
 		ck_assert_uint_eq(row->ec != 0, row->key_type == CKK_EC ||
 		                                row->key_type == CKK_EC_EDWARDS);
+		ck_assert_uint_eq(row->kind == MECHANISM_DIGEST, (row->local & CKF_DIGEST) != 0);
+		ck_assert_uint_eq(row->kind == MECHANISM_GENERATE_PAIR,
+		                  (row->remote & CKF_GENERATE_KEY_PAIR) != 0);
+		if (!is_public(row)) {
+			ck_assert_uint_eq(row->digest, 0);
+			continue; /* secret_rows_are_sound */
+		}
 		ck_assert_uint_eq(row->digest != 0, row->multipart);
 		if (row->digest != 0)
 			ck_assert_uint_ne(digest_size(row->digest), 0);
@@ -79,11 +110,80 @@ START_TEST(table_is_sound)
 		ck_assert_uint_eq(row->remote & CKF_DECRYPT,
 		                  row->type == CKM_RSA_PKCS_OAEP ? CKF_DECRYPT : 0);
 	}
-	ck_assert_uint_eq(count, 29);
+	ck_assert_uint_eq(count, rows_of_table());
 	ck_assert_ptr_null(mechanism_at(count + 1));
 	ck_assert_ptr_null(mechanism_at((size_t)-1));
 	ck_assert_ptr_null(mechanism_find(CKM_MD5_RSA_PKCS));
 	ck_assert_ptr_null(mechanism_find(CK_UNAVAILABLE_INFORMATION));
+}
+END_TEST
+
+/* A row is there for what the functions behind it do, and for nothing else. */
+START_TEST(secret_rows_are_sound)
+{
+	const struct mechanism *row;
+
+	for (size_t i = 0; (row = mechanism_at(i)) != NULL; i++) {
+		bool mac = row->kind == MECHANISM_MAC, cipher = row->kind == MECHANISM_CIPHER;
+		CK_FLAGS all = row->local | row->remote;
+
+		if (!secret_keys()) {
+			ck_assert(is_public(row));
+			ck_assert_uint_eq(all & (CKF_WRAP | CKF_UNWRAP | CKF_DERIVE | CKF_GENERATE), 0);
+			continue;
+		}
+		ck_assert_uint_eq(mac_offers(row->type), mac);
+		ck_assert_uint_eq(cipher_offers(row->type), cipher);
+		ck_assert_uint_eq(mac || cipher, row->multipart && is_public(row) == 0);
+		if (cipher)
+			ck_assert_uint_eq(row->local & (CKF_ENCRYPT | CKF_DECRYPT),
+			                  CKF_ENCRYPT | CKF_DECRYPT);
+		if (mac)
+			ck_assert_uint_eq(all, CKF_SIGN | CKF_VERIFY);
+		ck_assert_uint_eq((all & CKF_WRAP) != 0, wrap_secret_offers(row->type) ||
+		                                         wrap_public_offers(row->type));
+		/* What is wrapped here under a secret key is unwrapped here; by RSA, in the KMS. */
+		ck_assert_uint_eq((row->local & CKF_UNWRAP) != 0, wrap_secret_offers(row->type));
+		ck_assert_uint_eq((row->remote & CKF_UNWRAP) != 0,
+		                  wrap_public_offers(row->type) && row->type != CKM_RSA_PKCS);
+		ck_assert_uint_eq((all & CKF_GENERATE) != 0, row->kind == MECHANISM_GENERATE);
+		ck_assert_uint_eq((all & CKF_DERIVE) != 0, row->kind == MECHANISM_DERIVE);
+		if (row->key_type == CKK_AES) {
+			ck_assert_uint_eq(row->min_bits, 16);
+			ck_assert_uint_eq(row->max_bits, 32);
+		}
+	}
+}
+END_TEST
+
+START_TEST(key_types_of_rows)
+{
+	static const struct {
+		CK_MECHANISM_TYPE type, general;
+		CK_KEY_TYPE key_type;
+	} macs[] = {
+		{ CKM_SHA_1_HMAC, CKM_SHA_1_HMAC_GENERAL, CKK_SHA_1_HMAC },
+		{ CKM_SHA224_HMAC, CKM_SHA224_HMAC_GENERAL, CKK_SHA224_HMAC },
+		{ CKM_SHA256_HMAC, CKM_SHA256_HMAC_GENERAL, CKK_SHA256_HMAC },
+		{ CKM_SHA384_HMAC, CKM_SHA384_HMAC_GENERAL, CKK_SHA384_HMAC },
+		{ CKM_SHA512_HMAC, CKM_SHA512_HMAC_GENERAL, CKK_SHA512_HMAC },
+	};
+	struct mechanism row = { .key_type = CKK_GENERIC_SECRET };
+
+	ck_assert(mechanism_takes(mechanism_find(CKM_RSA_PKCS), CKK_RSA));
+	ck_assert(!mechanism_takes(mechanism_find(CKM_RSA_PKCS), CKK_EC));
+	ck_assert(!mechanism_takes(mechanism_find(CKM_SHA256), CK_UNAVAILABLE_INFORMATION));
+	ck_assert(!mechanism_takes(mechanism_find(CKM_RSA_PKCS), CK_UNAVAILABLE_INFORMATION));
+	/* Rows as the table has them, also where they are not compiled in. */
+	for (size_t i = 0; i < 5; i++)
+		for (size_t k = 0; k < 5; k++) {
+			row.type = macs[i].type;
+			ck_assert_uint_eq(mechanism_takes(&row, macs[k].key_type), i == k);
+			ck_assert(mechanism_takes(&row, CKK_GENERIC_SECRET));
+			ck_assert(!mechanism_takes(&row, CKK_AES));
+			row.type = macs[i].general;
+			ck_assert_uint_eq(mechanism_takes(&row, macs[k].key_type), i == k);
+		}
 }
 END_TEST
 
@@ -125,21 +225,26 @@ START_TEST(flags_follow_the_kms)
 		{ CKM_SHA256, CKF_DIGEST, CKF_DIGEST },
 		{ CKM_SHA_1, CKF_DIGEST, CKF_DIGEST },
 	};
+	const CK_FLAGS wraps = CKF_WRAP | CKF_UNWRAP; /* secret_rows_are_sound */
 	CK_MECHANISM_TYPE one;
 
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		ck_assert_uint_eq(flags_with(rows[i].type, offers_none, NULL), rows[i].without);
-		ck_assert_uint_eq(flags_with(rows[i].type, offers_all, NULL), rows[i].with);
+		ck_assert_uint_eq(flags_with(rows[i].type, offers_none, NULL) & ~wraps,
+		                  rows[i].without);
+		ck_assert_uint_eq(flags_with(rows[i].type, offers_all, NULL) & ~wraps, rows[i].with);
 	}
 	/* Raw signing is raw decryption by another name: with legacy-decrypt only. */
 	ck_assert_uint_eq(mechanism_flags(mechanism_find(CKM_RSA_X_509), true, offers_all, NULL),
 	                  CKF_ENCRYPT | CKF_VERIFY | CKF_SIGN);
 	/* Either primitive will do for OAEP, and only the own one for the others. */
 	one = CKM_RSA_X_509;
-	ck_assert_uint_eq(flags_with(CKM_RSA_PKCS_OAEP, offers_one, &one), CKF_ENCRYPT | CKF_DECRYPT);
-	ck_assert_uint_eq(flags_with(CKM_RSA_PKCS, offers_one, &one), CKF_ENCRYPT | CKF_VERIFY);
+	ck_assert_uint_eq(flags_with(CKM_RSA_PKCS_OAEP, offers_one, &one) & ~wraps,
+	                  CKF_ENCRYPT | CKF_DECRYPT);
+	ck_assert_uint_eq(flags_with(CKM_RSA_PKCS, offers_one, &one) & ~wraps,
+	                  CKF_ENCRYPT | CKF_VERIFY);
 	one = CKM_RSA_PKCS_OAEP;
-	ck_assert_uint_eq(flags_with(CKM_RSA_PKCS_OAEP, offers_one, &one), CKF_ENCRYPT | CKF_DECRYPT);
+	ck_assert_uint_eq(flags_with(CKM_RSA_PKCS_OAEP, offers_one, &one) & ~wraps,
+	                  CKF_ENCRYPT | CKF_DECRYPT);
 	one = CKM_RSA_PKCS;
 	ck_assert_uint_eq(flags_with(CKM_SHA256_RSA_PKCS, offers_one, &one), CKF_VERIFY | CKF_SIGN);
 	ck_assert_uint_eq(flags_with(CKM_SHA256_RSA_PKCS_PSS, offers_one, &one), CKF_VERIFY);
@@ -563,13 +668,13 @@ START_TEST(parameters_at_random)
 
 	for (int round = 0; round < 20000; round++) {
 		ck_assert_int_eq(RAND_bytes(random, sizeof random), 1);
-		row = mechanism_at(random[0] % 29);
+		row = mechanism_at(random[0] % rows_of_table());
 		size = (size_t)random[1] % 7 * 8;
 		/* Exactly as large as it says, so that valgrind and ASan see every step beyond. */
 		parameter = malloc(size == 0 ? 1 : size);
 		for (size_t i = 0; i < size / 8; i++)
 			parameter[i] = words[random[2 + i] % (sizeof words / sizeof *words)];
-		if (row->type == CKM_RSA_PKCS_OAEP && size == sizeof(CK_RSA_PKCS_OAEP_PARAMS))
+		if (row->padding == PADDING_RSA_OAEP && size == sizeof(CK_RSA_PKCS_OAEP_PARAMS))
 			parameter[3] = 0; /* a pointer that is given must be good */
 		rv = use_of(row->type, parameter, size, flags[random[9] % 5], keys[random[10] % 4]);
 		ck_assert_msg(rv == CKR_OK || rv == CKR_MECHANISM_INVALID ||
@@ -589,6 +694,8 @@ unit_suite(void)
 	tcase_set_timeout(tests, 60);
 	tcase_add_unchecked_fixture(tests, setup, teardown);
 	tcase_add_test(tests, table_is_sound);
+	tcase_add_test(tests, secret_rows_are_sound);
+	tcase_add_test(tests, key_types_of_rows);
 	tcase_add_test(tests, flags_follow_the_kms);
 	tcase_add_test(tests, use_of_what_is_not_there);
 	tcase_add_test(tests, use_of_another_key);
