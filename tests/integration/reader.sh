@@ -83,3 +83,10 @@ traced "$nobodys_command" encrypt job-42 --in plaintext >ciphertext 2>encrypt.lo
 no_hsm_opened
 as_nobody pkcs11-tool --module "$nobodys_module" --list-objects >objects
 if grep '^Private Key Object' objects; then fail "private keys without a KMS"; fi
+
+step "a copy of the registry's file alone, without what SQLite keeps beside it"
+rm -f reader/registry.db-*
+traced "$nobodys_command" encrypt job-42 --in plaintext >ciphertext 2>encrypt.log ||
+	fail "encrypt: $(cat encrypt.log)"
+no_hsm_opened
+[ ! -e reader/registry.db-wal ] || fail "the reader has made files"
