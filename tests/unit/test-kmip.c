@@ -637,7 +637,9 @@ START_TEST(a_child_has_connections_of_its_own)
 	child = fork();
 	if (child == 0) {
 		kms_forked(kms);
-		_exit(sign() == CKR_OK ? 0 : 1);
+		/* Another program, in which valgrind looks for no leaks: the server's threads are not here. */
+		execl(sign() == CKR_OK ? "/bin/true" : "/bin/false", "child", (char *)NULL);
+		abort();
 	}
 	ck_assert_int_eq(waitpid(child, &status, 0), child);
 	ck_assert(WIFEXITED(status));
