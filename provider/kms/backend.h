@@ -77,6 +77,12 @@ struct kms_decrypt_request {
 	struct secret **ret_plaintext;
 };
 
+struct kms_derive_request {
+	struct kms_key *key;
+	CK_MECHANISM *primitive;
+	struct secret **ret_shared;
+};
+
 struct kms_random_request {
 	void *ret_data;
 	size_t size;
@@ -102,6 +108,7 @@ struct kms_backend {
 	kms_operation list;         /* kms_list_request */
 	kms_operation sign;         /* kms_sign_request */
 	kms_operation decrypt;      /* kms_decrypt_request */
+	kms_operation derive;       /* kms_derive_request; NULL: the KMS derives nothing */
 	kms_operation random;       /* kms_random_request */
 };
 

@@ -67,10 +67,10 @@ search(const struct hsm_session *session, CK_ATTRIBUTE *template, CK_ULONG templ
 }
 
 CK_RV
-hsm_object_find(const struct hsm_session *session, CK_OBJECT_CLASS class, const void *id,
-                size_t id_size, CK_OBJECT_HANDLE *ret_object)
+hsm_object_find(const struct hsm_session *session, CK_OBJECT_CLASS class, bool on_token,
+                const void *id, size_t id_size, CK_OBJECT_HANDLE *ret_object)
 {
-	CK_BBOOL token = CK_TRUE;
+	CK_BBOOL token = on_token ? CK_TRUE : CK_FALSE;
 	CK_ATTRIBUTE template[] = {
 		{ CKA_CLASS, &class, sizeof class },
 		{ CKA_TOKEN, &token, sizeof token },

@@ -9,9 +9,10 @@
 #include "kms/backend.h"
 #include "kms/hsm-session.h"
 
-/* The token object of a class with this CKA_ID; the first when there are several. CKR_KEY_HANDLE_INVALID: none. */
+/* The object of a class with this CKA_ID, on the token or in a session; the first when there are several. CKR_KEY_HANDLE_INVALID: none. */
 MUST_USE CK_RV hsm_object_find(const struct hsm_session *session, CK_OBJECT_CLASS class,
-                               const void *id, size_t id_size, CK_OBJECT_HANDLE *ret_object);
+                               bool on_token, const void *id, size_t id_size,
+                               CK_OBJECT_HANDLE *ret_object);
 /* All token objects of a class; the caller frees. */
 MUST_USE CK_RV hsm_object_find_all(const struct hsm_session *session, CK_OBJECT_CLASS class,
                                    CK_OBJECT_HANDLE **ret_objects, size_t *ret_count);

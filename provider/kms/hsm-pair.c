@@ -144,7 +144,7 @@ destroy_class(const struct hsm_session *session, CK_OBJECT_CLASS class, const vo
 	CK_RV rv;
 
 	for (destroyed = 0; destroyed < HALVES_MAX; destroyed++) {
-		rv = hsm_object_find(session, class, id, id_size, &object);
+		rv = hsm_object_find(session, class, true, id, id_size, &object);
 		if (rv == CKR_KEY_HANDLE_INVALID)
 			break;
 		if (rv != CKR_OK)

@@ -232,7 +232,8 @@ hsm_session_return(struct hsm_session *session, CK_RV rv)
 		hsm->failures = 0;
 	gone = is_gone(session, rv, hsm->epoch);
 	/* What is kept of a lost connection is closed when there is one again. */
-	kept = !gone && same && is_reusable(rv) && hsm->idle_count < HSM_IDLE_MAX;
+	kept = !gone && same && !session->spoiled && is_reusable(rv) &&
+	       hsm->idle_count < HSM_IDLE_MAX;
 	if (kept)
 		hsm->idle[hsm->idle_count++] = session->handle;
 	monitor_announce(&hsm->monitor);

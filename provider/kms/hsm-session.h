@@ -27,6 +27,7 @@ struct hsm_session {
 	uint32_t epoch, generation;
 	bool login; /* needed, and the token has one */
 	bool write;
+	bool spoiled; /* something is left in it: to be closed, not used again */
 };
 
 /* Connects, logs in, finds or opens a session: as needed. PKCS#11's codes, and CKR_DEVICE_ERROR when the deadline passed. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An HSM through its own PKCS#11 module: one attempt of each call. */
 #include "kms/backend.h"
+#include "kms/hsm-derive.h"
+#include "kms/hsm-key.h"
 #include "kms/hsm-login.h"
 #include "kms/hsm-object.h"
 #include "kms/hsm-pair.h"
@@ -189,7 +191,8 @@ public_key(void *state, void *argument, struct kms_attempt *attempt)
 	rv = hsm_session_borrow(state, HSM_EITHER, attempt, &session);
 	if (rv != CKR_OK)
 		return rv;
-	rv = hsm_object_find(&session, CKO_PUBLIC_KEY, request->id, request->id_size, &object);
+	rv = hsm_object_find(&session, CKO_PUBLIC_KEY, true, request->id, request->id_size,
+	                     &object);
 	if (rv == CKR_OK)
 		rv = hsm_object_spki(&session, object, request->ret_spki);
 	return hsm_session_return(&session, rv);
@@ -262,54 +265,16 @@ list(void *state, void *argument, struct kms_attempt *attempt)
 	return rv;
 }
 
-/*
- * The handle of a private key: what was found in this generation, else by CKA_ID. The cache
- * holds the generation and the handle plus one; handles that don't fit are not kept.
- */
 static CK_RV
-find_key(const struct hsm_session *session, struct kms_key *key, bool again,
-         CK_OBJECT_HANDLE *ret_object)
+begin_sign(const struct hsm_session *session, CK_OBJECT_HANDLE object, void *primitive)
 {
-	uint64_t cached = atomic_load_explicit(&key->cached, memory_order_relaxed);
-	CK_OBJECT_HANDLE object = 0;
-	CK_RV rv;
-
-	if (!again && cached >> 32 == session->generation) {
-		*ret_object = (CK_OBJECT_HANDLE)((cached & UINT32_MAX) - 1);
-		return CKR_OK;
-	}
-	rv = hsm_object_find(session, CKO_PRIVATE_KEY, key->id, key->id_size, &object);
-	if (rv != CKR_OK)
-		return rv;
-	cached = 0;
-	if (object < UINT32_MAX)
-		cached = (uint64_t)session->generation << 32 | (uint64_t)(object + 1);
-	atomic_store_explicit(&key->cached, cached, memory_order_relaxed);
-	*ret_object = object;
-	return CKR_OK;
+	return session->functions->C_SignInit(session->handle, primitive, object);
 }
 
-typedef CK_RV (*init_function)(CK_SESSION_HANDLE, CK_MECHANISM *, CK_OBJECT_HANDLE);
-
-/* C_SignInit or C_DecryptInit; a handle that is no longer valid is looked for once more. */
 static CK_RV
-begin(const struct hsm_session *session, init_function init, CK_MECHANISM *primitive,
-      struct kms_key *key)
+begin_decrypt(const struct hsm_session *session, CK_OBJECT_HANDLE object, void *primitive)
 {
-	CK_OBJECT_HANDLE object = 0;
-	CK_RV rv;
-
-	rv = find_key(session, key, false, &object);
-	if (rv != CKR_OK)
-		return rv;
-	rv = init(session->handle, primitive, object);
-	if (rv != CKR_KEY_HANDLE_INVALID && rv != CKR_OBJECT_HANDLE_INVALID)
-		return rv;
-	rv = find_key(session, key, true, &object);
-	if (rv != CKR_OK)
-		return rv;
-	rv = init(session->handle, primitive, object);
-	return rv == CKR_OBJECT_HANDLE_INVALID ? CKR_KEY_HANDLE_INVALID : rv;
+	return session->functions->C_DecryptInit(session->handle, primitive, object);
 }
 
 static CK_RV
@@ -323,7 +288,7 @@ sign(void *state, void *argument, struct kms_attempt *attempt)
 	rv = hsm_session_borrow(state, HSM_USER, attempt, &session);
 	if (rv != CKR_OK)
 		return rv;
-	rv = begin(&session, session.functions->C_SignInit, request->primitive, request->key);
+	rv = hsm_key_with(&session, request->key, begin_sign, request->primitive);
 	if (rv == CKR_OK)
 		rv = session.functions->C_Sign(session.handle, (CK_BYTE *)request->data,
 		                               request->data_size, request->ret_signature, &size);
@@ -368,7 +333,7 @@ decrypt(void *state, void *argument, struct kms_attempt *attempt)
 	rv = hsm_session_borrow(state, HSM_USER, attempt, &session);
 	if (rv != CKR_OK)
 		goto out;
-	rv = begin(&session, session.functions->C_DecryptInit, request->primitive, request->key);
+	rv = hsm_key_with(&session, request->key, begin_decrypt, request->primitive);
 	decrypting = rv == CKR_OK;
 	if (decrypting)
 		rv = session.functions->C_Decrypt(session.handle, (CK_BYTE *)request->data,
@@ -386,6 +351,26 @@ decrypt(void *state, void *argument, struct kms_attempt *attempt)
 	plaintext = NULL;
 out:
 	secret_free(&plaintext);
+	return rv;
+}
+
+static CK_RV
+derive(void *state, void *argument, struct kms_attempt *attempt)
+{
+	struct kms_derive_request *request = argument;
+	struct secret *shared = NULL;
+	struct hsm_session session;
+	CK_RV rv;
+
+	rv = hsm_session_borrow(state, HSM_USER, attempt, &session);
+	if (rv != CKR_OK)
+		return rv;
+	rv = hsm_derive(&session, request->key, request->primitive, &shared);
+	rv = hsm_session_return(&session, rv);
+	if (rv == CKR_OK)
+		*request->ret_shared = shared;
+	else
+		secret_free(&shared);
 	return rv;
 }
 
@@ -417,5 +402,6 @@ const struct kms_backend hsm_backend = {
 	.list = list,
 	.sign = sign,
 	.decrypt = decrypt,
+	.derive = derive,
 	.random = random_bytes,
 };

@@ -279,6 +279,17 @@ kms_decrypt(struct kms *kms, struct kms_key *key, CK_MECHANISM *primitive, const
 }
 
 CK_RV
+kms_derive(struct kms *kms, struct kms_key *key, CK_MECHANISM *primitive,
+           struct deadline deadline, struct secret **ret_shared)
+{
+	struct kms_derive_request request = { key, primitive, ret_shared };
+
+	if (kms->backend->derive == NULL)
+		return CKR_MECHANISM_INVALID;
+	return call(kms, kms->backend->derive, &request, deadline);
+}
+
+CK_RV
 kms_random(struct kms *kms, struct deadline deadline, void *ret_data, size_t size)
 {
 	struct kms_random_request request = { ret_data, size };

@@ -43,6 +43,7 @@ struct kms_key {
 	const unsigned char *id; /* CKA_ID, borrowed */
 	size_t id_size;
 	_Atomic uint64_t cached; /* starts 0 */
+	bool session; /* not on the token: see kms_generate_session_pair */
 };
 
 /* config: kms, pin_source, deadline_ms, keep_pin; borrowed for as long as the kms lives. CKR_ARGUMENTS_BAD: a URI that is not understood (logged). */
@@ -112,6 +113,15 @@ MUST_USE CK_RV kms_sign(struct kms *kms, struct kms_key *key, CK_MECHANISM *prim
 MUST_USE CK_RV kms_decrypt(struct kms *kms, struct kms_key *key, CK_MECHANISM *primitive,
                            const void *data, size_t data_size, struct deadline deadline,
                            struct secret **ret_plaintext);
+/*
+ * CKM_ECDH1_DERIVE with CKD_NULL, no shared data and the peer's bare point (04, X, Y), which
+ * the caller has checked. ret_shared: the whole of Z, as long as the curve's field. Nothing
+ * of it stays in the KMS. CKR_MECHANISM_INVALID (the KMS derives nothing),
+ * CKR_MECHANISM_PARAM_INVALID, CKR_KEY_HANDLE_INVALID, and the KMS's own codes for a key that
+ * is not for this use.
+ */
+MUST_USE CK_RV kms_derive(struct kms *kms, struct kms_key *key, CK_MECHANISM *primitive,
+                          struct deadline deadline, struct secret **ret_shared);
 MUST_USE CK_RV kms_random(struct kms *kms, struct deadline deadline, void *ret_data, size_t size);
 
 /* The KMS's own code of its last failure, for CK_SESSION_INFO.ulDeviceError. */

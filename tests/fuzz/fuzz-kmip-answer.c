@@ -246,7 +246,7 @@ call_sign(void *state, CK_MECHANISM_TYPE type, const void *data, size_t size,
 {
 	CK_RSA_PKCS_PSS_PARAMS pss = { CKM_SHA256, CKG_MGF1_SHA256, 20 };
 	CK_MECHANISM mechanism = { type, &pss, sizeof pss };
-	struct kms_key key = { id, sizeof id, 0 };
+	struct kms_key key = { id, sizeof id, 0, false };
 	unsigned char signature[256];
 	size_t room = sizeof signature;
 	struct kms_sign_request request = { &key, &mechanism, data, size, signature, &room };
@@ -260,7 +260,7 @@ call_decrypt(void *state, struct kms_attempt *attempt)
 {
 	CK_RSA_PKCS_OAEP_PARAMS oaep = { CKM_SHA256, CKG_MGF1_SHA256, CKZ_DATA_SPECIFIED, NULL, 0 };
 	CK_MECHANISM mechanism = { CKM_RSA_PKCS_OAEP, &oaep, sizeof oaep };
-	struct kms_key key = { id, sizeof id, 0 };
+	struct kms_key key = { id, sizeof id, 0, false };
 	struct secret *plaintext = NULL;
 	struct kms_decrypt_request request = { &key, &mechanism, id, sizeof id, &plaintext };
 

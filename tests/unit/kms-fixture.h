@@ -33,7 +33,7 @@ CK_RV sign_p256(struct kms *with, struct kms_key *key);
 /* Signs until it works, for no longer than the 2 s that recovery may take. */
 void sign_within_2s(struct kms *with, struct kms_key *key);
 
-#define KMS_KEY { kms_id, KMS_ID_SIZE, 0 }
+#define KMS_KEY { kms_id, KMS_ID_SIZE, 0, false }
 
 /*
  * Faults: the functions of SoftHSM2's list can be replaced, and the kms calls through it.

@@ -20,7 +20,7 @@ static struct buffer spki;
 
 static const unsigned char id[] = { 0x0a, 0x0b, 0x0c };
 
-#define KEY { id, sizeof id, 0 }
+#define KEY { id, sizeof id, 0, false }
 
 /* As check's timeouts are: valgrind takes its time. */
 static int64_t
@@ -412,7 +412,7 @@ END_TEST
 
 START_TEST(keys_that_are_not_there)
 {
-	struct kms_key other = { (const unsigned char *)"other", 5, 0 };
+	struct kms_key other = { (const unsigned char *)"other", 5, 0, false };
 	struct secret *plaintext = NULL;
 
 	ck_assert_uint_eq(kms_public_key(kms, id, sizeof id, soon(), &spki), CKR_KEY_HANDLE_INVALID);

@@ -433,7 +433,7 @@ END_TEST
 
 START_TEST(does_not_take_a_failing_token_for_a_missing_key)
 {
-	struct kms_key missing = { kms_id, 1, 0 };
+	struct kms_key missing = { kms_id, 1, 0, false };
 
 	ck_assert_uint_eq(kms_ping(kms, soon()), CKR_OK);
 	softhsm_functions()->C_GetTokenInfo = faulty_token_info;

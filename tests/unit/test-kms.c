@@ -208,7 +208,7 @@ START_TEST(signing_reports_what_the_caller_did_wrong)
 {
 	CK_MECHANISM mechanism = { CKM_RSA_PKCS, NULL, 0 };
 	CK_RSA_PKCS_PSS_PARAMS wrong = { CKM_SHA256, CKG_MGF1_SHA1, 1000000 };
-	struct kms_key key = KMS_KEY, missing = { kms_id, 1, 0 };
+	struct kms_key key = KMS_KEY, missing = { kms_id, 1, 0, false };
 	unsigned char data[RSA_SIZE] = { 0 }, signature[RSA_SIZE];
 	size_t size = sizeof signature;
 	int i;
