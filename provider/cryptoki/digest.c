@@ -60,12 +60,23 @@ out:
 	return entry_end("C_DigestUpdate", session, rv);
 }
 
-/* Section 5.12.4: only secret keys are digested, and the token holds none. */
 CK_RV
 C_DigestKey(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE key)
 {
-	(void)key;
-	return entry_unsupported("C_DigestKey", handle);
+	struct session *session = NULL;
+	struct operation *operation;
+	CK_RV rv = entry_begin(handle, &session);
+
+	if (rv != CKR_OK)
+		goto out;
+	rv = entry_operation(session, OPERATION_DIGEST, false, &operation);
+	if (rv != CKR_OK)
+		goto out;
+	rv = operation_digest_key(operation, key);
+	if (rv != CKR_OK)
+		operation_free(&session->operations[OPERATION_DIGEST]);
+out:
+	return entry_end("C_DigestKey", session, rv);
 }
 
 CK_RV

@@ -1,47 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Dual-function cryptographic functions. PKCS#11 3.0, section 5.17: the token has no
- * mechanism that encrypts or decrypts in parts, so it says CKR_FUNCTION_NOT_SUPPORTED and
- * CKF_DUAL_CRYPTO_OPERATIONS is not set.
- */
-#include "cryptoki/entry.h"
+/* Dual-function cryptographic functions. PKCS#11 3.0, section 5.17. */
+#include "cryptoki/crypt.h"
 
 CK_RV
 C_DigestEncryptUpdate(CK_SESSION_HANDLE handle, unsigned char *part, CK_ULONG part_size,
                       unsigned char *encrypted, CK_ULONG *encrypted_size)
 {
-	(void)encrypted;
-	if ((part == NULL && part_size != 0) || encrypted_size == NULL)
-		return CKR_ARGUMENTS_BAD;
-	return entry_unsupported("C_DigestEncryptUpdate", handle);
+	return crypt_dual("C_DigestEncryptUpdate", handle, OPERATION_ENCRYPT, OPERATION_DIGEST, part,
+	                  part_size, encrypted, encrypted_size);
 }
 
 CK_RV
 C_DecryptDigestUpdate(CK_SESSION_HANDLE handle, unsigned char *encrypted, CK_ULONG encrypted_size,
                       unsigned char *part, CK_ULONG *part_size)
 {
-	(void)part;
-	if ((encrypted == NULL && encrypted_size != 0) || part_size == NULL)
-		return CKR_ARGUMENTS_BAD;
-	return entry_unsupported("C_DecryptDigestUpdate", handle);
+	return crypt_dual("C_DecryptDigestUpdate", handle, OPERATION_DECRYPT, OPERATION_DIGEST,
+	                  encrypted, encrypted_size, part, part_size);
 }
 
 CK_RV
 C_SignEncryptUpdate(CK_SESSION_HANDLE handle, unsigned char *part, CK_ULONG part_size,
                     unsigned char *encrypted, CK_ULONG *encrypted_size)
 {
-	(void)encrypted;
-	if ((part == NULL && part_size != 0) || encrypted_size == NULL)
-		return CKR_ARGUMENTS_BAD;
-	return entry_unsupported("C_SignEncryptUpdate", handle);
+	return crypt_dual("C_SignEncryptUpdate", handle, OPERATION_ENCRYPT, OPERATION_SIGN, part,
+	                  part_size, encrypted, encrypted_size);
 }
 
 CK_RV
 C_DecryptVerifyUpdate(CK_SESSION_HANDLE handle, unsigned char *encrypted, CK_ULONG encrypted_size,
                       unsigned char *part, CK_ULONG *part_size)
 {
-	(void)part;
-	if ((encrypted == NULL && encrypted_size != 0) || part_size == NULL)
-		return CKR_ARGUMENTS_BAD;
-	return entry_unsupported("C_DecryptVerifyUpdate", handle);
+	return crypt_dual("C_DecryptVerifyUpdate", handle, OPERATION_DECRYPT, OPERATION_VERIFY,
+	                  encrypted, encrypted_size, part, part_size);
 }

@@ -2,14 +2,24 @@
 /* Key management functions. PKCS#11 3.0, section 5.18. */
 #include "cryptoki/entry.h"
 #include "token/generate.h"
+#include "token/secret-key.h"
+#include "token/wrap-key.h"
+
+#include <string.h>
 
 CK_RV
 C_GenerateKey(CK_SESSION_HANDLE handle, CK_MECHANISM *mechanism, CK_ATTRIBUTE *template,
               CK_ULONG count, CK_OBJECT_HANDLE *key)
 {
+	struct session *session = NULL;
+	CK_RV rv;
+
 	if (mechanism == NULL || (template == NULL && count != 0) || key == NULL)
 		return CKR_ARGUMENTS_BAD;
-	return entry_unsupported("C_GenerateKey", handle);
+	rv = entry_begin(handle, &session);
+	if (rv == CKR_OK)
+		rv = secret_generate(session, mechanism, template, count, key);
+	return entry_end("C_GenerateKey", session, rv);
 }
 
 CK_RV
@@ -38,12 +48,26 @@ CK_RV
 C_WrapKey(CK_SESSION_HANDLE handle, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE wrapping_key,
           CK_OBJECT_HANDLE key, unsigned char *wrapped, CK_ULONG *wrapped_size)
 {
-	(void)wrapping_key;
-	(void)key;
-	(void)wrapped;
+	struct session *session = NULL;
+	struct buffer result = BUFFER_INIT;
+	size_t size = 0;
+	CK_RV rv;
+
 	if (mechanism == NULL || wrapped_size == NULL)
 		return CKR_ARGUMENTS_BAD;
-	return entry_unsupported("C_WrapKey", handle);
+	rv = entry_begin(handle, &session);
+	if (rv == CKR_OK)
+		rv = wrap_key_size(session, mechanism, wrapping_key, key, &size);
+	if (rv != CKR_OK || !entry_room(size, wrapped, wrapped_size, &rv))
+		goto out;
+	rv = wrap_key(session, mechanism, wrapping_key, key, &result);
+	if (rv == CKR_OK && entry_room(result.size, wrapped, wrapped_size, &rv)) {
+		memcpy(wrapped, result.data, result.size);
+		*wrapped_size = result.size;
+	}
+out:
+	buffer_clear(&result);
+	return entry_end("C_WrapKey", session, rv);
 }
 
 CK_RV
@@ -51,11 +75,17 @@ C_UnwrapKey(CK_SESSION_HANDLE handle, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE 
             unsigned char *wrapped, CK_ULONG wrapped_size, CK_ATTRIBUTE *template,
             CK_ULONG count, CK_OBJECT_HANDLE *key)
 {
-	(void)unwrapping_key;
+	struct session *session = NULL;
+	CK_RV rv;
+
 	if (mechanism == NULL || (wrapped == NULL && wrapped_size != 0) ||
 	    (template == NULL && count != 0) || key == NULL)
 		return CKR_ARGUMENTS_BAD;
-	return entry_unsupported("C_UnwrapKey", handle);
+	rv = entry_begin(handle, &session);
+	if (rv == CKR_OK)
+		rv = unwrap_key(session, mechanism, unwrapping_key, wrapped, wrapped_size, template,
+		                count, key);
+	return entry_end("C_UnwrapKey", session, rv);
 }
 
 CK_RV

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Object management functions. PKCS#11 3.0, section 5.7. */
 #include "cryptoki/entry.h"
+#include "token/create.h"
 #include "token/find.h"
 #include "token/object.h"
 
@@ -17,9 +18,15 @@ CK_RV
 C_CreateObject(CK_SESSION_HANDLE handle, CK_ATTRIBUTE *template, CK_ULONG count,
                CK_OBJECT_HANDLE *object)
 {
+	struct session *session = NULL;
+	CK_RV rv;
+
 	if (template == NULL || count == 0 || object == NULL)
 		return CKR_ARGUMENTS_BAD;
-	return entry_unsupported("C_CreateObject", handle);
+	rv = entry_begin(handle, &session);
+	if (rv == CKR_OK)
+		rv = create_object(session, template, count, object);
+	return entry_end("C_CreateObject", session, rv);
 }
 
 CK_RV
@@ -36,9 +43,25 @@ C_CopyObject(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE object_handle, CK_ATTRIB
 	if (rv == CKR_OK)
 		rv = object_get_visible(session, object_handle, &object);
 	if (rv == CKR_OK)
-		rv = CKR_ACTION_PROHIBITED; /* CKA_COPYABLE is false */
+		rv = create_copy(session, &object, template, count, new_object);
 	object_release(&object);
 	return entry_end("C_CopyObject", session, rv);
+}
+
+static CK_RV
+destroy_version(struct session *session, const struct object *object)
+{
+	struct lifecycle *lifecycle;
+	CK_RV rv;
+
+	if (!session->read_write)
+		return CKR_SESSION_READ_ONLY;
+	if (object->class == CKO_PUBLIC_KEY) /* CKA_DESTROYABLE is false: it goes with the private half */
+		return CKR_ACTION_PROHIBITED;
+	rv = token_lifecycle(session->token, &lifecycle);
+	if (rv == CKR_OK)
+		rv = lifecycle_destroy(lifecycle, object->key->version->object);
+	return rv == CKR_OK ? token_poll(session->token, true) : rv;
 }
 
 CK_RV
@@ -46,25 +69,18 @@ C_DestroyObject(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE object_handle)
 {
 	struct session *session = NULL;
 	struct object object = { 0 };
-	struct lifecycle *lifecycle;
 	CK_RV rv = entry_begin(handle, &session);
 
+	if (rv == CKR_OK)
+		rv = object_get_visible(session, object_handle, &object);
 	if (rv != CKR_OK)
 		goto out;
-	rv = object_get_visible(session, object_handle, &object);
-	if (rv != CKR_OK)
-		goto out;
-	rv = CKR_SESSION_READ_ONLY;
-	if (!session->read_write)
-		goto out;
-	rv = CKR_ACTION_PROHIBITED;
-	if (object.class == CKO_PUBLIC_KEY) /* CKA_DESTROYABLE is false: it goes with the private half */
-		goto out;
-	rv = token_lifecycle(session->token, &lifecycle);
-	if (rv == CKR_OK)
-		rv = lifecycle_destroy(lifecycle, object.key->version->object);
-	if (rv == CKR_OK)
-		rv = token_poll(session->token, true);
+	if (object.key != NULL)
+		rv = destroy_version(session, &object);
+	else if (object_attribute_bool(&object, CKA_DESTROYABLE, true))
+		rv = object_table_remove(session->token->objects, object_handle);
+	else
+		rv = CKR_ACTION_PROHIBITED;
 out:
 	object_release(&object);
 	return entry_end("C_DestroyObject", session, rv);
@@ -121,7 +137,7 @@ C_SetAttributeValue(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE object_handle,
 	if (rv == CKR_OK)
 		rv = object_get_visible(session, object_handle, &object);
 	if (rv == CKR_OK)
-		rv = CKR_ACTION_PROHIBITED; /* CKA_MODIFIABLE is false */
+		rv = create_change(session, &object, template, count);
 	object_release(&object);
 	return entry_end("C_SetAttributeValue", session, rv);
 }

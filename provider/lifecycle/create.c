@@ -30,7 +30,8 @@ usage_possible(const struct algorithm *algorithm)
 unsigned
 usage_default(const struct algorithm *algorithm, const struct token_record *token)
 {
-	unsigned usage = usage_possible(algorithm);
+	/* A key that unwraps does not decrypt as well (token/version-object.c): ask for it. */
+	unsigned usage = usage_possible(algorithm) & ~(unsigned)USAGE_UNWRAP;
 
 	if (!token_record_has(token, CKM_ECDH1_DERIVE))
 		usage &= ~(unsigned)USAGE_DERIVE;

@@ -20,9 +20,9 @@
 
 #include "mechanism/wrap.h"
 
-/* 1 when token/ has secret keys: nothing is offered before. */
-#ifndef OFFER_SECRET_KEYS
-#define OFFER_SECRET_KEYS 0
+/* 1 when keys are derived in the KMS: nothing is offered before. */
+#ifndef OFFER_DERIVATION
+#define OFFER_DERIVATION 0
 #endif
 /* 1 when the entry points take messages (C_EncryptMessage …). */
 #ifndef OFFER_MESSAGES
@@ -53,14 +53,6 @@
 #define GENERATE(row) \
 	.type = (row), .kind = MECHANISM_GENERATE_PAIR, .remote = CKF_GENERATE_KEY_PAIR, .primitives = ONE_PRIMITIVE(row)
 
-#if OFFER_SECRET_KEYS
-#define WRAPS CKF_WRAP
-#define UNWRAPS CKF_UNWRAP
-#else
-#define WRAPS 0
-#define UNWRAPS 0
-#endif
-
 #if OFFER_MESSAGES
 #define MESSAGES (CKF_MESSAGE_ENCRYPT | CKF_MESSAGE_DECRYPT | CKF_MULTI_MESSAGE)
 #else
@@ -86,14 +78,14 @@ static const struct mechanism table[] = {
 	{ GENERATE(CKM_EC_KEY_PAIR_GEN), .name = "EC-KEY-PAIR-GEN", EC_BITS },
 	{ GENERATE(CKM_EC_EDWARDS_KEY_PAIR_GEN), .name = "EC-EDWARDS-KEY-PAIR-GEN", EDWARDS_BITS },
 
-	{ .type = CKM_RSA_PKCS, .name = "RSA-PKCS", RSA_BITS, .local = CKF_ENCRYPT | CKF_VERIFY | WRAPS,
+	{ .type = CKM_RSA_PKCS, .name = "RSA-PKCS", RSA_BITS, .local = CKF_ENCRYPT | CKF_VERIFY | CKF_WRAP,
 	  .remote = CKF_SIGN, .primitives = ONE_PRIMITIVE(CKM_RSA_PKCS),
 	  .padding = PADDING_RSA_PKCS },
 	{ .type = CKM_RSA_X_509, .name = "RSA-X-509", RSA_BITS, .local = CKF_ENCRYPT | CKF_VERIFY,
 	  .remote = CKF_SIGN, .primitives = ONE_PRIMITIVE(CKM_RSA_X_509),
 	  .padding = PADDING_RSA_RAW },
-	{ .type = CKM_RSA_PKCS_OAEP, .name = "RSA-PKCS-OAEP", RSA_BITS, .local = CKF_ENCRYPT | WRAPS,
-	  .remote = CKF_DECRYPT | UNWRAPS, .primitives = { CKM_RSA_PKCS_OAEP, CKM_RSA_X_509 },
+	{ .type = CKM_RSA_PKCS_OAEP, .name = "RSA-PKCS-OAEP", RSA_BITS, .local = CKF_ENCRYPT | CKF_WRAP,
+	  .remote = CKF_DECRYPT | CKF_UNWRAP, .primitives = { CKM_RSA_PKCS_OAEP, CKM_RSA_X_509 },
 	  .padding = PADDING_RSA_OAEP },
 	{ .type = CKM_RSA_PKCS_PSS, .name = "RSA-PKCS-PSS", RSA_BITS, SIGNS(CKM_RSA_PKCS_PSS),
 	  .padding = PADDING_RSA_PSS },
@@ -139,7 +131,6 @@ static const struct mechanism table[] = {
 	DIGEST_ROW(CKM_SHA384, "SHA384"),
 	DIGEST_ROW(CKM_SHA512, "SHA512"),
 
-#if OFFER_SECRET_KEYS
 	{ .type = CKM_AES_KEY_GEN, .kind = MECHANISM_GENERATE, .name = "AES-KEY-GEN", AES_BYTES,
 	  .local = CKF_GENERATE, .primitives = NO_PRIMITIVE },
 	/* Section 2.5.3: this one counts bits. */
@@ -173,6 +164,7 @@ static const struct mechanism table[] = {
 	  RSA_BITS, .local = CKF_WRAP, .remote = CKF_UNWRAP,
 	  .primitives = { CKM_RSA_PKCS_OAEP, CKM_RSA_X_509 }, .padding = PADDING_RSA_OAEP },
 
+#if OFFER_DERIVATION
 	{ .type = CKM_ECDH1_DERIVE, .kind = MECHANISM_DERIVE, .name = "ECDH1-DERIVE", EC_BITS,
 	  .remote = CKF_DERIVE, .primitives = ONE_PRIMITIVE(CKM_ECDH1_DERIVE) },
 #endif

@@ -19,8 +19,24 @@ struct find {
 	int64_t page[PAGE];     /* versions still to be looked at */
 	size_t page_count, page_next;
 	bool private_next;      /* the public half of page[page_next] is done */
-	bool ended;
+	bool ended;             /* the registry has no more */
+	bool session_ended;     /* nor have the sessions */
+	CK_OBJECT_HANDLE below; /* the last session object looked at; 0: none yet */
 };
+
+/*
+ * Templates inside of templates are not compared, and not copied either: the one of a search
+ * may only be an empty one.
+ */
+static bool
+find_searches_template(const struct find *find)
+{
+	for (CK_ULONG i = 0; i < find->count; i++)
+		if (attribute_is_template(find->template[i].type) &&
+		    find->template[i].ulValueLen != 0)
+			return true;
+	return false;
+}
 
 /* Can no token object match? Then the registry need not be asked. */
 static bool
@@ -32,7 +48,18 @@ find_hopeless(const struct find *find)
 	if (template_bool(find->template, find->count, CKA_TOKEN, &token_object) != CKR_OK ||
 	    template_ulong(find->template, find->count, CKA_CLASS, &class) != CKR_OK)
 		return true;
-	return !token_object || (class != CKO_PUBLIC_KEY && class != CKO_PRIVATE_KEY);
+	return !token_object || (class != CKO_PUBLIC_KEY && class != CKO_PRIVATE_KEY) ||
+	       find_searches_template(find);
+}
+
+/* Does the template ask for token objects? */
+static bool
+find_only_token(const struct find *find)
+{
+	bool token_object = false;
+
+	return template_bool(find->template, find->count, CKA_TOKEN, &token_object) == CKR_OK &&
+	       token_object;
 }
 
 /*
@@ -91,6 +118,7 @@ find_new(struct token *token, const CK_ATTRIBUTE *template, CK_ULONG count,
 		goto out;
 	find->count = count;
 	find->ended = find_hopeless(find);
+	find->session_ended = find_only_token(find) || find_searches_template(find);
 	attribute = template_find(find->template, count, CKA_LABEL);
 	if (attribute != NULL && !find->ended)
 		rv = find_by_label(find, attribute);
@@ -164,6 +192,30 @@ find_candidate(struct find *find, CK_OBJECT_HANDLE *ret_handle)
 	return CKR_OK;
 }
 
+/* The next session object that matches, newest first; CK_INVALID_HANDLE: there is none. */
+static CK_RV
+find_session_object(struct find *find, CK_OBJECT_HANDLE *ret_handle)
+{
+	struct object object = { .token = find->token };
+	bool matches = false;
+	CK_RV rv = CKR_OK;
+
+	*ret_handle = CK_INVALID_HANDLE;
+	while (rv == CKR_OK && !matches) {
+		object.plain = object_table_before(find->token->objects, find->below);
+		if (object.plain == NULL) {
+			find->session_ended = true;
+			return CKR_OK;
+		}
+		find->below = object.plain->handle;
+		rv = object_matches(&object, find->template, find->count, &matches);
+		object_release(&object);
+	}
+	if (rv == CKR_OK)
+		*ret_handle = find->below;
+	return rv;
+}
+
 CK_RV
 find_next(struct find *find, CK_OBJECT_HANDLE *ret_handles, CK_ULONG max, CK_ULONG *ret_count)
 {
@@ -172,6 +224,13 @@ find_next(struct find *find, CK_OBJECT_HANDLE *ret_handles, CK_ULONG max, CK_ULO
 	bool matches;
 	CK_RV rv;
 
+	while (count < max && !find->session_ended) {
+		rv = find_session_object(find, &handle);
+		if (rv != CKR_OK)
+			return rv;
+		if (handle != CK_INVALID_HANDLE)
+			ret_handles[count++] = handle;
+	}
 	while (count < max && !find->ended) {
 		rv = find_candidate(find, &handle);
 		if (rv != CKR_OK)

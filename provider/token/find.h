@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A search in progress (sections 5.7.7 to 5.7.9): the template, and how far it has come. It
- * reads the registry page by page, newest version first, so it takes the same memory
+ * A search in progress (sections 5.7.7 to 5.7.9): the template, and how far it has come.
+ * Session objects come first, the newest before the others; then those of the registry,
+ * which is read page by page, newest version first, so that a search takes the same memory
  * whatever the number of keys.
  */
 #ifndef P11_KMS_TOKEN_FIND_H

@@ -204,6 +204,9 @@ templates_usage(struct template public_template, struct template private_templat
 	/* Tools ask for more than a type of key can do; its attributes tell what came of it. */
 	*ret_usage &= key_type == CKK_RSA ? USAGE_DECRYPT | USAGE_SIGN | USAGE_UNWRAP
 	              : key_type == CKK_EC ? USAGE_SIGN | USAGE_DERIVE : USAGE_SIGN;
+	/* Nor does one key do both of what would let it decrypt the keys that it unwraps. */
+	if ((*ret_usage & USAGE_DECRYPT) != 0)
+		*ret_usage &= ~(unsigned)USAGE_UNWRAP;
 	return *ret_usage == 0 && named != 0 ? CKR_TEMPLATE_INCONSISTENT : CKR_OK;
 }
 

@@ -7,6 +7,7 @@
 /* Codes of the classes; 0 is left out, so that no handle is CK_INVALID_HANDLE. */
 #define CODE_PUBLIC_KEY 1UL
 #define CODE_PRIVATE_KEY 2UL
+#define CODE_SESSION 7UL
 
 bool
 handle_split(CK_OBJECT_HANDLE handle, int64_t *ret_object, CK_OBJECT_CLASS *ret_class)
@@ -28,4 +29,16 @@ handle_join(int64_t object, CK_OBJECT_CLASS class)
 	CK_ULONG code = class == CKO_PUBLIC_KEY ? CODE_PUBLIC_KEY : CODE_PRIVATE_KEY;
 
 	return (CK_OBJECT_HANDLE)object << CLASS_BITS | code;
+}
+
+CK_OBJECT_HANDLE
+handle_of_session(int64_t number)
+{
+	return (CK_OBJECT_HANDLE)number << CLASS_BITS | CODE_SESSION;
+}
+
+bool
+handle_is_session(CK_OBJECT_HANDLE handle)
+{
+	return (handle & CLASS_MASK) == CODE_SESSION && (handle >> CLASS_BITS) != 0;
 }

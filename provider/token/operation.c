@@ -2,15 +2,16 @@
 #include "token/operation.h"
 
 #include "base/log.h"
-#include "token/object.h"
+#include "token/remote.h"
 #include "token/token.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* What each kind asks of the mechanism, of the key, and whether it protects. */
 static const struct {
 	CK_FLAGS flag;
-	CK_OBJECT_CLASS class;
+	CK_OBJECT_CLASS class; /* of a pair: the half that does it */
 	CK_ATTRIBUTE_TYPE verb;
 	bool protects;
 } kinds[OPERATION_KINDS] = {
@@ -25,9 +26,16 @@ static const struct {
 static void
 log_not_permitted(const struct object *object, enum operation_kind kind)
 {
-	const struct version *version = object->key->version;
-	bool period = version->state == STATE_ACTIVE && !version_protects(version, clock_now());
+	const struct version *version;
+	bool period;
 
+	if (object->key == NULL) {
+		log_info("session object %lu: its attributes don't permit this use",
+		         object->plain->handle);
+		return;
+	}
+	version = object->key->version;
+	period = version->state == STATE_ACTIVE && !version_protects(version, clock_now());
 	if (!kinds[kind].protects || object->class != kinds[kind].class)
 		log_info("%s@%lld: this half of the key is not for this use", version->name,
 		         (long long)version->number);
@@ -40,28 +48,42 @@ log_not_permitted(const struct object *object, enum operation_kind kind)
 		         version_state_name(version->state));
 }
 
-static CK_RV
-operation_take_key(struct operation *operation, CK_OBJECT_HANDLE handle)
+/* Does the key's class fit the operation, and its attributes permit it? */
+static bool
+key_permitted(const struct object *object, enum operation_kind kind)
 {
-	struct object object = { 0 };
-	CK_RV rv = object_get(operation->token, handle, &object);
+	if (object->class != CKO_SECRET_KEY && object->class != kinds[kind].class)
+		return false;
+	return object_permits(object, kinds[kind].verb);
+}
+
+static CK_RV
+operation_take_key(struct operation *operation, const struct mechanism *row,
+                   CK_OBJECT_HANDLE handle)
+{
+	struct object *object = &operation->object;
+	CK_RV rv = object_get(operation->token, handle, object);
 
 	if (rv != CKR_OK)
 		return rv == CKR_OBJECT_HANDLE_INVALID ? CKR_KEY_HANDLE_INVALID : rv;
-	if (object.class != kinds[operation->kind].class ||
-	    !object_permits(&object, kinds[operation->kind].verb)) {
-		log_not_permitted(&object, operation->kind);
-		object_release(&object);
+	if (object->class != CKO_PUBLIC_KEY && object->class != CKO_PRIVATE_KEY &&
+	    object->class != CKO_SECRET_KEY)
+		return CKR_KEY_HANDLE_INVALID;
+	if (!key_permitted(object, operation->kind)) {
+		log_not_permitted(object, operation->kind);
 		return CKR_KEY_FUNCTION_NOT_PERMITTED;
 	}
-	operation->key = object.key; /* the reference goes over */
-	if (kinds[operation->kind].protects) {
+	/* The types of halves are looked at with their parameter and size: mechanism_use_init. */
+	if ((object->class == CKO_SECRET_KEY) == (row->kind == MECHANISM_ASYMMETRIC) ||
+	    (object->class == CKO_SECRET_KEY && !mechanism_takes(row, object_key_type(object))))
+		return CKR_KEY_TYPE_INCONSISTENT;
+	if (!object_allows(object, row->type))
+		return CKR_MECHANISM_INVALID;
+	if (kinds[operation->kind].protects && object->key != NULL)
 		rv = token_fresh(operation->token);
-		if (rv != CKR_OK)
-			return rv;
-	}
-	rv = key_public(operation->key, &operation->public_key);
-	return rv == CKR_OK || rv == CKR_HOST_MEMORY ? rv : CKR_DEVICE_ERROR;
+	if (rv == CKR_OK && object->class != CKO_SECRET_KEY)
+		rv = object_public_key(object, &operation->public_key);
+	return rv;
 }
 
 /* As token_offers, but also where the KMS is out of reach. */
@@ -73,16 +95,55 @@ record_offers(const void *context, CK_MECHANISM_TYPE primitive)
 	return token->record != NULL && token_record_has(token->record, primitive);
 }
 
-/* Nothing is encrypted that could not be decrypted again. */
+/* Nothing is encrypted under a version that could not be decrypted again. */
 static CK_RV
 check_loss(const struct operation *operation)
 {
-	if (operation->kind != OPERATION_ENCRYPT ||
+	if (operation->kind != OPERATION_ENCRYPT || operation->object.key == NULL ||
 	    !mechanism_loses(&operation->use, record_offers, operation->token))
 		return CKR_OK;
 	log_error("token %s: its KMS decrypts OAEP with SHA-1 only, so nothing is encrypted with "
 	          "another hash or with a label", operation->token->config->name);
 	return CKR_MECHANISM_PARAM_INVALID;
+}
+
+/* RSA, EC and digests. */
+static CK_RV
+operation_begin_use(struct operation *operation, const struct mechanism *row,
+                    const CK_MECHANISM *mechanism)
+{
+	CK_RV rv = mechanism_use_init(mechanism, kinds[operation->kind].flag,
+	                              operation->public_key, &operation->use);
+
+	if (rv == CKR_OK)
+		rv = check_loss(operation);
+	if (rv == CKR_OK && row->digest != 0)
+		rv = digest_new(row->digest, &operation->digest);
+	operation->kms_hashes = operation->kind == OPERATION_SIGN &&
+	                        mechanism_kms_hashes(row, token_offers, operation->token);
+	return rv;
+}
+
+static CK_RV
+operation_begin(struct operation *operation, const struct mechanism *row,
+                const CK_MECHANISM *mechanism)
+{
+	const struct secret *secret;
+
+	switch (row->kind) {
+	case MECHANISM_ASYMMETRIC:
+	case MECHANISM_DIGEST:
+		return operation_begin_use(operation, row, mechanism);
+	case MECHANISM_CIPHER:
+		secret = object_secret(&operation->object);
+		return cipher_new(mechanism, operation->kind == OPERATION_ENCRYPT, secret,
+		                  operation->object.plain->material->store, &operation->cipher);
+	case MECHANISM_MAC:
+		secret = object_secret(&operation->object);
+		return mac_new(mechanism, secret, &operation->mac);
+	default:
+		return CKR_MECHANISM_INVALID;
+	}
 }
 
 CK_RV
@@ -92,7 +153,7 @@ operation_new(struct token *token, enum operation_kind kind, const CK_MECHANISM 
 	const struct mechanism *row = mechanism_find(mechanism->mechanism);
 	CK_FLAGS flag = kinds[kind].flag;
 	struct operation *operation;
-	CK_RV rv;
+	CK_RV rv = CKR_OK;
 
 	if (row == NULL ||
 	    (mechanism_flags(row, token->config->legacy_decrypt, token_offers, token) & flag) == 0)
@@ -102,15 +163,10 @@ operation_new(struct token *token, enum operation_kind kind, const CK_MECHANISM 
 		return CKR_HOST_MEMORY;
 	operation->kind = kind;
 	operation->token = token;
-	rv = kind == OPERATION_DIGEST ? CKR_OK : operation_take_key(operation, key);
+	if (kind != OPERATION_DIGEST)
+		rv = operation_take_key(operation, row, key);
 	if (rv == CKR_OK)
-		rv = mechanism_use_init(mechanism, flag, operation->public_key, &operation->use);
-	if (rv == CKR_OK)
-		rv = check_loss(operation);
-	if (rv == CKR_OK && row->digest != 0)
-		rv = digest_new(row->digest, &operation->digest);
-	operation->kms_hashes = kind == OPERATION_SIGN &&
-	                        mechanism_kms_hashes(row, token_offers, token);
+		rv = operation_begin(operation, row, mechanism);
 	if (rv != CKR_OK)
 		operation_free(&operation);
 	else
@@ -124,9 +180,11 @@ operation_free(struct operation **operation)
 	if (*operation == NULL)
 		return;
 	digest_free(&(*operation)->digest);
+	cipher_free(&(*operation)->cipher);
+	mac_free(&(*operation)->mac);
 	buffer_clear(&(*operation)->message);
 	mechanism_use_clear(&(*operation)->use);
-	key_release(&(*operation)->key);
+	object_release(&(*operation)->object);
 	free(*operation);
 	*operation = NULL;
 }
@@ -134,8 +192,8 @@ operation_free(struct operation **operation)
 size_t
 operation_output_size(const struct operation *operation)
 {
-	if (operation->kind == OPERATION_DECRYPT)
-		return mechanism_input_max(&operation->use, operation->public_key);
+	if (operation->mac != NULL)
+		return mac_size(operation->mac);
 	return mechanism_output_size(&operation->use, operation->public_key);
 }
 
@@ -158,45 +216,123 @@ take_message(struct operation *operation, const void *data, size_t size)
 CK_RV
 operation_update(struct operation *operation, const void *data, size_t size)
 {
-	if (operation->digest == NULL || !operation->use.mechanism->multipart)
-		return CKR_FUNCTION_NOT_SUPPORTED;
 	operation->multipart = true;
+	if (operation->mac != NULL)
+		return mac_update(operation->mac, data, size);
+	if (operation->digest == NULL || !operation->use.mechanism->multipart) {
+		operation->multipart = false;
+		return CKR_FUNCTION_NOT_SUPPORTED;
+	}
 	return take_message(operation, data, size);
 }
 
 CK_RV
-operation_encrypt(struct operation *operation, const void *data, size_t size,
-                  unsigned char *ret_data)
+operation_digest_key(struct operation *operation, CK_OBJECT_HANDLE key)
 {
-	return mechanism_encrypt(&operation->use, operation->public_key, data, size, ret_data);
+	struct object object = { 0 };
+	const struct secret *secret;
+	CK_RV rv = object_get(operation->token, key, &object);
+
+	if (rv != CKR_OK)
+		return rv == CKR_OBJECT_HANDLE_INVALID ? CKR_KEY_HANDLE_INVALID : rv;
+	secret = object_secret(&object);
+	if (secret == NULL)
+		rv = CKR_KEY_INDIGESTIBLE;
+	else
+		rv = operation_update(operation, secret_bytes(secret), secret_size(secret));
+	object_release(&object);
+	return rv;
+}
+
+size_t
+operation_crypt_size(const struct operation *operation, size_t in_size)
+{
+	if (operation->cipher != NULL)
+		return cipher_single_size(operation->cipher, in_size);
+	if (operation->kind == OPERATION_DECRYPT)
+		return mechanism_input_max(&operation->use, operation->public_key);
+	return mechanism_output_size(&operation->use, operation->public_key);
+}
+
+static CK_RV
+encrypt_public(struct operation *operation, const void *in, size_t in_size, unsigned char *out,
+               size_t room, size_t *ret_size)
+{
+	size_t size = operation_crypt_size(operation, in_size);
+	CK_RV rv = CKR_BUFFER_TOO_SMALL;
+
+	if (room >= size)
+		rv = mechanism_encrypt(&operation->use, operation->public_key, in, in_size, out);
+	if (rv == CKR_OK || rv == CKR_BUFFER_TOO_SMALL)
+		*ret_size = size;
+	return rv;
+}
+
+/* How long the plaintext is shows only once it is there. */
+static CK_RV
+decrypt_private(struct operation *operation, const void *in, size_t in_size, unsigned char *out,
+                size_t room, size_t *ret_size)
+{
+	struct secret *plaintext = NULL;
+	CK_RV rv;
+
+	rv = remote_decrypt(&operation->object, &operation->use, operation->public_key, in, in_size,
+	                    &plaintext);
+	if (rv != CKR_OK)
+		return rv;
+	*ret_size = secret_size(plaintext);
+	if (room < secret_size(plaintext))
+		rv = CKR_BUFFER_TOO_SMALL;
+	else
+		memcpy(out, secret_bytes(plaintext), secret_size(plaintext));
+	secret_free(&plaintext);
+	return rv;
 }
 
 CK_RV
-operation_decrypt(struct operation *operation, const void *data, size_t size,
-                  struct secret **ret_plaintext)
+operation_crypt(struct operation *operation, const void *in, size_t in_size, unsigned char *out,
+                size_t room, size_t *ret_size)
 {
-	struct mechanism_plan plan;
-	struct secret *answer = NULL;
+	if (operation->cipher != NULL)
+		return cipher_single(operation->cipher, in, in_size, out, room, ret_size);
+	if (operation->kind == OPERATION_DECRYPT)
+		return decrypt_private(operation, in, in_size, out, room, ret_size);
+	return encrypt_public(operation, in, in_size, out, room, ret_size);
+}
+
+size_t
+operation_crypt_update_size(const struct operation *operation, size_t in_size)
+{
+	return operation->cipher != NULL ? cipher_update_size(operation->cipher, in_size) : 0;
+}
+
+CK_RV
+operation_crypt_update(struct operation *operation, const void *in, size_t in_size,
+                       unsigned char *out, size_t room, size_t *ret_size)
+{
 	CK_RV rv;
 
-	if (!token_unlocked(operation->token))
-		return CKR_USER_NOT_LOGGED_IN; /* logged out since the operation began */
-	if (size != mechanism_output_size(&operation->use, operation->public_key))
-		return CKR_ENCRYPTED_DATA_LEN_RANGE;
-	rv = mechanism_plan_decrypt(&operation->use, operation->public_key, token_offers,
-	                            operation->token, &plan);
-	if (rv != CKR_OK)
-		return rv;
-	rv = kms_decrypt(operation->token->kms, &operation->key->kms, &plan.primitive, data, size,
-	                 token_deadline(operation->token), &answer);
-	if (rv != CKR_OK || !plan.unpad) {
-		if (rv == CKR_OK)
-			*ret_plaintext = answer;
-		return rv;
-	}
-	rv = mechanism_unpad(&operation->use, operation->public_key, answer, ret_plaintext);
-	secret_free(&answer);
+	if (operation->cipher == NULL)
+		return CKR_FUNCTION_NOT_SUPPORTED;
+	rv = cipher_update(operation->cipher, in, in_size, out, room, ret_size);
+	if (rv == CKR_OK)
+		operation->multipart = true;
 	return rv;
+}
+
+size_t
+operation_crypt_final_size(const struct operation *operation)
+{
+	return operation->cipher != NULL ? cipher_final_size(operation->cipher) : 0;
+}
+
+CK_RV
+operation_crypt_final(struct operation *operation, unsigned char *out, size_t room,
+                      size_t *ret_size)
+{
+	if (operation->cipher == NULL)
+		return CKR_FUNCTION_NOT_SUPPORTED;
+	return cipher_final(operation->cipher, out, room, ret_size);
 }
 
 /* Signs what the mechanism hands to the KMS: a digest, or the data itself. */
@@ -204,42 +340,10 @@ static CK_RV
 sign_value(struct operation *operation, const void *value, size_t size,
            unsigned char *ret_signature, size_t *ret_size)
 {
-	struct buffer block = BUFFER_INIT;
-	struct mechanism_plan plan;
-	size_t signature_size = operation_output_size(operation);
-	CK_RV rv;
+	const struct buffer *message = operation->kms_hashes ? &operation->message : NULL;
 
-	if (!token_unlocked(operation->token))
-		return CKR_USER_NOT_LOGGED_IN; /* logged out since the operation began */
-	if (operation->kms_hashes)
-		rv = mechanism_plan_message(&operation->use, operation->public_key, token_offers,
-		                            operation->token, operation->message.data,
-		                            operation->message.size, &plan, &block);
-	else
-		rv = mechanism_plan_sign(&operation->use, operation->public_key, value, size, &plan,
-		                         &block);
-	if (rv != CKR_OK)
-		return rv;
-	/* An empty message (Ed25519) is one all the same: it has an address. */
-	rv = kms_sign(operation->token->kms, &operation->key->kms, &plan.primitive,
-	              block.data != NULL ? block.data : (const void *)"", block.size, token_deadline(operation->token), ret_signature,
-	              &signature_size);
-	buffer_clear(&block);
-	if (rv != CKR_OK)
-		return rv;
-	/* A wrong RSA signature can give the key away; verifying costs little beside it. */
-	if (public_key_type(operation->public_key) == CKK_RSA) {
-		rv = mechanism_verify(&operation->use, operation->public_key, value, size,
-		                      ret_signature, signature_size);
-		if (rv != CKR_OK) {
-			log_error("%s@%lld: the KMS returned a signature that does not verify",
-			          operation->key->version->name,
-			          (long long)operation->key->version->number);
-			return rv == CKR_HOST_MEMORY ? rv : CKR_DEVICE_ERROR;
-		}
-	}
-	*ret_size = signature_size;
-	return CKR_OK;
+	return remote_sign(&operation->object, &operation->use, operation->public_key, message,
+	                   value, size, ret_signature, ret_size);
 }
 
 CK_RV
@@ -248,12 +352,11 @@ operation_sign(struct operation *operation, const void *data, size_t size,
 {
 	CK_RV rv;
 
-	if (operation->digest == NULL)
+	if (operation->mac == NULL && operation->digest == NULL)
 		return sign_value(operation, data, size, ret_signature, ret_size);
-	rv = take_message(operation, data, size);
-	if (rv != CKR_OK)
-		return rv;
-	return operation_sign_final(operation, ret_signature, ret_size);
+	rv = operation->mac != NULL ? mac_update(operation->mac, data, size)
+	                            : take_message(operation, data, size);
+	return rv == CKR_OK ? operation_sign_final(operation, ret_signature, ret_size) : rv;
 }
 
 CK_RV
@@ -262,6 +365,12 @@ operation_sign_final(struct operation *operation, unsigned char *ret_signature, 
 	unsigned char value[DIGEST_SIZE_MAX];
 	CK_RV rv;
 
+	if (operation->mac != NULL) {
+		rv = mac_final(operation->mac, ret_signature);
+		if (rv == CKR_OK)
+			*ret_size = mac_size(operation->mac);
+		return rv;
+	}
 	if (operation->digest == NULL)
 		return CKR_FUNCTION_NOT_SUPPORTED;
 	rv = digest_final(operation->digest, value);
@@ -277,13 +386,12 @@ operation_verify(struct operation *operation, const void *data, size_t size,
 {
 	CK_RV rv;
 
-	if (operation->digest == NULL)
+	if (operation->mac == NULL && operation->digest == NULL)
 		return mechanism_verify(&operation->use, operation->public_key, data, size,
 		                        signature, signature_size);
-	rv = digest_update(operation->digest, data, size);
-	if (rv != CKR_OK)
-		return rv;
-	return operation_verify_final(operation, signature, signature_size);
+	rv = operation->mac != NULL ? mac_update(operation->mac, data, size)
+	                            : digest_update(operation->digest, data, size);
+	return rv == CKR_OK ? operation_verify_final(operation, signature, signature_size) : rv;
 }
 
 CK_RV
@@ -292,6 +400,8 @@ operation_verify_final(struct operation *operation, const void *signature, size_
 	unsigned char value[DIGEST_SIZE_MAX];
 	CK_RV rv;
 
+	if (operation->mac != NULL)
+		return mac_verify(operation->mac, signature, signature_size);
 	if (operation->digest == NULL)
 		return CKR_FUNCTION_NOT_SUPPORTED;
 	rv = digest_final(operation->digest, value);

@@ -156,6 +156,7 @@ session_close(CK_SESSION_HANDLE handle)
 	read_write = session->read_write;
 	place_close_locked((struct place *)session);
 	session_release(session);
+	object_table_close(token->objects, handle);
 	place_give_back((handle & INDEX_MASK) - 1);
 	token_left(token, read_write);
 	return CKR_OK;

@@ -18,12 +18,13 @@ token_new(const struct config_token *config, CK_SLOT_ID slot, struct token **ret
 
 	if (token == NULL)
 		return CKR_HOST_MEMORY;
-	if (config->kms != NULL) {
+	rv = object_table_new(&token->objects);
+	if (rv == CKR_OK && config->kms != NULL)
 		rv = kms_new(config, &token->kms);
-		if (rv != CKR_OK) {
-			free(token);
-			return rv;
-		}
+	if (rv != CKR_OK) {
+		object_table_free(&token->objects);
+		free(token);
+		return rv;
 	}
 	token->config = config;
 	token->slot = slot;
@@ -37,6 +38,7 @@ token_free(struct token **token)
 {
 	if (*token == NULL)
 		return;
+	object_table_free(&(*token)->objects);
 	lifecycle_free(&(*token)->lifecycle);
 	registry_free(&(*token)->writer);
 	key_cache_free(&(*token)->keys);
@@ -167,6 +169,7 @@ token_logout(struct token *token)
 
 	if (!atomic_compare_exchange_strong(&token->logged_in, &logged_in, false))
 		return CKR_USER_NOT_LOGGED_IN;
+	object_table_logout(token->objects);
 	/* We are logged out whether or not the KMS can still be told so. */
 	rv = kms_logout(token->kms, token_deadline(token));
 	if (rv != CKR_OK)

@@ -13,6 +13,7 @@
 #include "lifecycle/lifecycle.h"
 #include "registry/registry.h"
 #include "token/key.h"
+#include "token/object-table.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -22,6 +23,7 @@ struct token {
 	const struct config_token *config; /* borrowed from the provider's configuration */
 	CK_SLOT_ID slot;
 	struct kms *kms;             /* owned; NULL on a host without a KMS */
+	struct object_table *objects; /* owned: what sessions have made */
 
 	pthread_mutex_t lock;        /* guards what follows, up to the next blank line */
 	struct lifecycle *lifecycle; /* owned, NULL until the first change */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The attributes of key objects, one function for each table of the standard that they come
+ * The attributes of the halves of a version, one function for each table of the standard that they come
  * from. PKCS#11 3.0, sections 4.4 (storage), 4.7 (keys), 4.8 (public), 4.9 (private); 2.1.2,
  * 2.1.3, 2.3.3 - 2.3.6 of the mechanisms.
  */
-#include "token/object.h"
+#include "token/version-object.h"
 
 #include "mechanism/mechanism.h"
 #include "p11-kms/p11-kms.h"
@@ -192,7 +192,7 @@ attribute_common(const struct object *object, CK_ATTRIBUTE_TYPE type, struct buf
 	case CKA_VERIFY_RECOVER:
 	case CKA_WRAP:
 	case CKA_UNWRAP:
-		return set_bool(ret_value, object_permits(object, type));
+		return set_bool(ret_value, version_object_permits(object, type));
 	default:
 		return attribute_vendor(object, type, ret_value);
 	}
@@ -269,40 +269,54 @@ attribute_private(const struct object *object, CK_ATTRIBUTE_TYPE type, struct bu
 }
 
 CK_RV
-object_attribute(const struct object *object, CK_ATTRIBUTE_TYPE type, struct buffer *ret_value)
+version_object_attribute(const struct object *object, CK_ATTRIBUTE_TYPE type,
+                         struct buffer *ret_value)
 {
 	if (object->class == CKO_PUBLIC_KEY)
 		return attribute_public(object, type, ret_value);
 	return attribute_private(object, type, ret_value);
 }
 
-CK_RV
-object_size(const struct object *object, CK_ULONG *ret_size)
+CK_ULONG
+version_object_size(const struct object *object)
 {
 	const struct version *version = object->key->version;
 
-	*ret_size = strlen(version->name) + version->id.size + version->subject.size +
-	            version->spki.size;
-	return CKR_OK;
+	return strlen(version->name) + version->id.size + version->subject.size +
+	       version->spki.size;
 }
 
+/*
+ * Who unwraps keys with a private key could decrypt them with it as well, were it allowed
+ * both: a version that decrypts does not unwrap.
+ */
 bool
-object_permits(const struct object *object, CK_ATTRIBUTE_TYPE verb)
+version_object_permits(const struct object *object, CK_ATTRIBUTE_TYPE verb)
 {
 	const struct version *version = object->key->version;
 	bool protects = version_protects(version, clock_now());
 	bool rsa = version->algorithm->key_type == CKK_RSA;
+	bool decrypts = rsa && (version->usage & USAGE_DECRYPT) != 0;
+	bool unwraps = rsa && !decrypts && (version->usage & USAGE_UNWRAP) != 0;
 
 	switch (verb) {
 	case CKA_ENCRYPT:
-		return protects && rsa && (version->usage & USAGE_DECRYPT) != 0;
+		return protects && decrypts;
 	case CKA_DECRYPT:
-		return rsa && (version->usage & USAGE_DECRYPT) != 0;
+		return decrypts;
+	case CKA_WRAP:
+		return protects && unwraps;
+	case CKA_UNWRAP:
+		return unwraps;
 	case CKA_SIGN:
 		return protects && (version->usage & USAGE_SIGN) != 0;
 	case CKA_VERIFY:
 		return (version->usage & USAGE_SIGN) != 0;
-	default: /* recovery, wrapping and derivation are not offered */
+	case CKA_DERIVE:
+		return object->class == CKO_PRIVATE_KEY &&
+		       version->algorithm->key_type == CKK_EC &&
+		       (version->usage & USAGE_DERIVE) != 0;
+	default: /* recovery is not offered */
 		return false;
 	}
 }

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "token/object-table.h"
+
+#include "token/handle.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct object_table {
+	pthread_rwlock_t lock; /* guards all that follows */
+	struct plain_object **list; /* references, owned, by ascending handle */
+	size_t count, capacity;
+	int64_t last; /* number of the newest handle */
+};
+
+CK_RV
+object_table_new(struct object_table **ret_table)
+{
+	struct object_table *table = calloc(1, sizeof *table);
+
+	if (table == NULL)
+		return CKR_HOST_MEMORY;
+	pthread_rwlock_init(&table->lock, NULL);
+	*ret_table = table;
+	return CKR_OK;
+}
+
+void
+object_table_free(struct object_table **table)
+{
+	if (*table == NULL)
+		return;
+	for (size_t i = 0; i < (*table)->count; i++)
+		plain_object_release(&(*table)->list[i]);
+	free((*table)->list);
+	pthread_rwlock_destroy(&(*table)->lock);
+	free(*table);
+	*table = NULL;
+}
+
+/* Where a handle is, or would be. */
+static size_t
+position_locked(const struct object_table *table, CK_OBJECT_HANDLE handle)
+{
+	size_t low = 0, high = table->count, middle;
+
+	while (low < high) {
+		middle = low + (high - low) / 2;
+		if (table->list[middle]->handle < handle)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* NULL: not there. */
+static struct plain_object **
+place_locked(const struct object_table *table, CK_OBJECT_HANDLE handle)
+{
+	size_t position = position_locked(table, handle);
+
+	if (position == table->count || table->list[position]->handle != handle)
+		return NULL;
+	return &table->list[position];
+}
+
+CK_RV
+object_table_add(struct object_table *table, struct plain_object **object,
+                 CK_OBJECT_HANDLE *ret_handle)
+{
+	struct plain_object **list;
+	CK_RV rv = CKR_OK;
+
+	pthread_rwlock_wrlock(&table->lock);
+	if (table->count == table->capacity) {
+		list = reallocarray(table->list, table->capacity + 32 + table->capacity / 2,
+		                    sizeof *list);
+		if (list == NULL) {
+			rv = CKR_HOST_MEMORY;
+			goto out;
+		}
+		table->list = list;
+		table->capacity += 32 + table->capacity / 2;
+	}
+	(*object)->handle = handle_of_session(++table->last);
+	*ret_handle = (*object)->handle;
+	table->list[table->count++] = *object;
+	*object = NULL;
+out:
+	pthread_rwlock_unlock(&table->lock);
+	plain_object_release(object);
+	return rv;
+}
+
+CK_RV
+object_table_get(struct object_table *table, CK_OBJECT_HANDLE handle,
+                 struct plain_object **ret_object)
+{
+	struct plain_object **place;
+	CK_RV rv = CKR_OBJECT_HANDLE_INVALID;
+
+	pthread_rwlock_rdlock(&table->lock);
+	place = place_locked(table, handle);
+	if (place != NULL) {
+		plain_object_acquire(*place);
+		*ret_object = *place;
+		rv = CKR_OK;
+	}
+	pthread_rwlock_unlock(&table->lock);
+	return rv;
+}
+
+struct plain_object *
+object_table_before(struct object_table *table, CK_OBJECT_HANDLE below)
+{
+	struct plain_object *object = NULL;
+	size_t position;
+
+	pthread_rwlock_rdlock(&table->lock);
+	position = below == 0 ? table->count : position_locked(table, below);
+	if (position > 0) {
+		object = table->list[position - 1];
+		plain_object_acquire(object);
+	}
+	pthread_rwlock_unlock(&table->lock);
+	return object;
+}
+
+CK_RV
+object_table_replace(struct object_table *table, const struct plain_object *old,
+                     struct plain_object **object)
+{
+	struct plain_object **place, *gone = NULL;
+	CK_RV rv = CKR_OBJECT_HANDLE_INVALID;
+
+	pthread_rwlock_wrlock(&table->lock);
+	place = place_locked(table, old->handle);
+	if (place != NULL && *place == old) {
+		(*object)->handle = old->handle;
+		gone = *place;
+		*place = *object;
+		*object = NULL;
+		rv = CKR_OK;
+	}
+	pthread_rwlock_unlock(&table->lock);
+	plain_object_release(&gone);
+	plain_object_release(object);
+	return rv;
+}
+
+CK_RV
+object_table_remove(struct object_table *table, CK_OBJECT_HANDLE handle)
+{
+	struct plain_object **place, *gone = NULL;
+
+	pthread_rwlock_wrlock(&table->lock);
+	place = place_locked(table, handle);
+	if (place != NULL) {
+		gone = *place;
+		table->count--;
+		memmove(place, place + 1,
+		        (size_t)(table->list + table->count - place) * sizeof *place);
+	}
+	pthread_rwlock_unlock(&table->lock);
+	if (gone == NULL)
+		return CKR_OBJECT_HANDLE_INVALID;
+	plain_object_release(&gone);
+	return CKR_OK;
+}
+
+/* Drops the objects of one owner, or (owner 0) the private ones. */
+static void
+table_sweep(struct object_table *table, CK_SESSION_HANDLE owner)
+{
+	struct plain_object *object;
+	size_t kept = 0;
+
+	pthread_rwlock_wrlock(&table->lock);
+	for (size_t i = 0; i < table->count; i++) {
+		object = table->list[i];
+		if (owner != 0 ? object->owner == owner : plain_object_private(object))
+			plain_object_release(&object);
+		else
+			table->list[kept++] = object;
+	}
+	table->count = kept;
+	pthread_rwlock_unlock(&table->lock);
+}
+
+void
+object_table_close(struct object_table *table, CK_SESSION_HANDLE owner)
+{
+	table_sweep(table, owner);
+}
+
+void
+object_table_logout(struct object_table *table)
+{
+	table_sweep(table, 0);
+}

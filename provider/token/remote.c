@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "token/remote.h"
+
+#include "base/log.h"
+#include "kms/kms.h"
+
+CK_RV
+remote_decrypt(const struct object *object, const struct mechanism_use *use,
+               const struct public_key *public_key, const void *data, size_t size,
+               struct secret **ret_plaintext)
+{
+	struct token *token = object->token;
+	struct mechanism_plan plan;
+	struct secret *answer = NULL;
+	CK_RV rv;
+
+	if (!token_unlocked(token))
+		return CKR_USER_NOT_LOGGED_IN;
+	if (size != mechanism_output_size(use, public_key))
+		return CKR_ENCRYPTED_DATA_LEN_RANGE;
+	rv = mechanism_plan_decrypt(use, public_key, token_offers, token, &plan);
+	if (rv != CKR_OK)
+		return rv;
+	rv = kms_decrypt(token->kms, &object->key->kms, &plan.primitive, data, size,
+	                 token_deadline(token), &answer);
+	if (rv == CKR_OK && plan.unpad) {
+		rv = mechanism_unpad(use, public_key, answer, ret_plaintext);
+		secret_free(&answer);
+	} else if (rv == CKR_OK) {
+		*ret_plaintext = answer;
+	}
+	return rv;
+}
+
+/* A wrong RSA signature can give the key away; verifying costs little beside signing. */
+static CK_RV
+check_signature(const struct object *object, const struct mechanism_use *use,
+                struct public_key *public_key, const void *value, size_t size,
+                const unsigned char *signature, size_t signature_size)
+{
+	const struct version *version = object->key->version;
+	CK_RV rv;
+
+	if (public_key_type(public_key) != CKK_RSA)
+		return CKR_OK;
+	rv = mechanism_verify(use, public_key, value, size, signature, signature_size);
+	if (rv == CKR_OK || rv == CKR_HOST_MEMORY)
+		return rv;
+	log_error("%s@%lld: the KMS returned a signature that does not verify", version->name,
+	          (long long)version->number);
+	return CKR_DEVICE_ERROR;
+}
+
+CK_RV
+remote_sign(const struct object *object, const struct mechanism_use *use,
+            struct public_key *public_key, const struct buffer *message, const void *value,
+            size_t size, unsigned char *ret_signature, size_t *ret_size)
+{
+	struct token *token = object->token;
+	struct buffer block = BUFFER_INIT;
+	struct mechanism_plan plan;
+	size_t signature_size = mechanism_output_size(use, public_key);
+	CK_RV rv;
+
+	if (!token_unlocked(token))
+		return CKR_USER_NOT_LOGGED_IN;
+	if (message != NULL)
+		rv = mechanism_plan_message(use, public_key, token_offers, token, message->data,
+		                            message->size, &plan, &block);
+	else
+		rv = mechanism_plan_sign(use, public_key, value, size, &plan, &block);
+	if (rv != CKR_OK)
+		return rv;
+	/* An empty message (Ed25519) is one all the same: it has an address. */
+	rv = kms_sign(token->kms, &object->key->kms, &plan.primitive,
+	              block.data != NULL ? block.data : (const void *)"", block.size,
+	              token_deadline(token), ret_signature, &signature_size);
+	buffer_clear(&block);
+	if (rv == CKR_OK)
+		rv = check_signature(object, use, public_key, value, size, ret_signature,
+		                     signature_size);
+	if (rv == CKR_OK)
+		*ret_size = signature_size;
+	return rv;
+}
