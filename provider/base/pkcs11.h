@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The standard's types and constants: p11-kit's header, and what it lacks.
- * Every name is guarded, so that a newer p11-kit header wins.
+ * Every name is guarded, so that a newer p11-kit header wins, but for values that older ones
+ * have wrong.
  */
 #ifndef P11_KMS_BASE_PKCS11_H
 #define P11_KMS_BASE_PKCS11_H
@@ -9,6 +10,9 @@
 /* All else in the library is hidden; these are what the module exports. */
 #pragma GCC visibility push(default)
 #include <p11-kit/pkcs11.h>
+#if CRYPTOKI_VERSION_MAJOR < 3
+#include "base/pkcs11-functions.h"
+#endif
 #pragma GCC visibility pop
 
 #ifndef CK_TRUE
@@ -31,6 +35,21 @@
 #ifndef CKF_EC_CURVENAME
 #define CKF_EC_CURVENAME (1UL << 26)
 #endif
+
+/*
+ * Return values that p11-kit 0.24 counts from 0x1c0 on. The standard begins at 0x1b5 (2.40
+ * errata, and pkcs11t.h of 3.0), and so do the callers: its values are the ones to return.
+ */
+#undef CKR_EXCEEDED_MAX_ITERATIONS
+#define CKR_EXCEEDED_MAX_ITERATIONS 0x1b5UL
+#undef CKR_FIPS_SELF_TEST_FAILED
+#define CKR_FIPS_SELF_TEST_FAILED 0x1b6UL
+#undef CKR_LIBRARY_LOAD_FAILED
+#define CKR_LIBRARY_LOAD_FAILED 0x1b7UL
+#undef CKR_PIN_TOO_WEAK
+#define CKR_PIN_TOO_WEAK 0x1b8UL
+#undef CKR_PUBLIC_KEY_INVALID
+#define CKR_PUBLIC_KEY_INVALID 0x1b9UL
 
 #ifndef CKR_AEAD_DECRYPT_FAILED
 #define CKR_AEAD_DECRYPT_FAILED 0x42UL
@@ -55,6 +74,14 @@
 #define CKF_MESSAGE_SIGN (1UL << 3)
 #define CKF_MESSAGE_VERIFY (1UL << 4)
 #define CKF_MULTI_MESSAGE (1UL << 5)
+#endif
+/* … and of searches, for C_SessionCancel (section 5.6.5). */
+#ifndef CKF_FIND_OBJECTS
+#define CKF_FIND_OBJECTS (1UL << 6)
+#endif
+/* Section 3.3: the only flag of interfaces. */
+#ifndef CKF_INTERFACE_FORK_SAFE
+#define CKF_INTERFACE_FORK_SAFE 1UL
 #endif
 #ifndef CKF_END_OF_MESSAGE
 #define CKF_END_OF_MESSAGE 1UL
