@@ -2,6 +2,9 @@
 /* Session management functions. PKCS#11 3.0, section 5.6. */
 #include "cryptoki/entry.h"
 
+#include "base/log.h"
+#include "token/find.h"
+
 CK_RV
 C_OpenSession(CK_SLOT_ID slot, CK_FLAGS flags, void *application, CK_NOTIFY notify,
               CK_SESSION_HANDLE *handle)
@@ -72,6 +75,30 @@ out:
 	return entry_end("C_GetSessionInfo", session, rv);
 }
 
+/* Section 5.6.5: the flags are those of CK_MECHANISM_INFO (section 3.3). */
+CK_RV
+C_SessionCancel(CK_SESSION_HANDLE handle, CK_FLAGS flags)
+{
+	static const CK_FLAGS kinds[OPERATION_KINDS] = {
+		[OPERATION_ENCRYPT] = CKF_ENCRYPT, [OPERATION_DECRYPT] = CKF_DECRYPT,
+		[OPERATION_DIGEST] = CKF_DIGEST,   [OPERATION_SIGN] = CKF_SIGN,
+		[OPERATION_VERIFY] = CKF_VERIFY,
+	};
+	struct session *session = NULL;
+	CK_RV rv = entry_begin(handle, &session);
+
+	if (rv != CKR_OK)
+		goto out;
+	/* What is not active, or is never active here, is passed over. */
+	if ((flags & CKF_FIND_OBJECTS) != 0)
+		find_free(&session->find);
+	for (size_t i = 0; i < OPERATION_KINDS; i++)
+		if ((flags & kinds[i]) != 0)
+			operation_free(&session->operations[i]);
+out:
+	return entry_end("C_SessionCancel", session, rv);
+}
+
 CK_RV
 C_GetOperationState(CK_SESSION_HANDLE handle, unsigned char *state, CK_ULONG *state_size)
 {
@@ -92,8 +119,30 @@ C_SetOperationState(CK_SESSION_HANDLE handle, unsigned char *state, CK_ULONG sta
 	return entry_unsupported("C_SetOperationState", handle);
 }
 
-CK_RV
-C_Login(CK_SESSION_HANDLE handle, CK_USER_TYPE user, unsigned char *pin, CK_ULONG pin_size)
+/*
+ * The security officer of a KMS's token is its administrator, who does not log in here: the
+ * states in which he could not are told first.
+ */
+static CK_RV
+login_officer(const struct session *session)
+{
+	struct token *token = session->token;
+	bool read_only;
+
+	if (token->logged_in)
+		return CKR_USER_ANOTHER_ALREADY_LOGGED_IN;
+	pthread_mutex_lock(&token->lock);
+	read_only = token->session_count > token->rw_session_count;
+	pthread_mutex_unlock(&token->lock);
+	if (read_only)
+		return CKR_SESSION_READ_ONLY_EXISTS;
+	log_info("token %s: has no security officer", token->config->name);
+	return CKR_USER_TYPE_INVALID;
+}
+
+static CK_RV
+session_login(const char *function, CK_SESSION_HANDLE handle, CK_USER_TYPE user, const void *pin,
+              CK_ULONG pin_size, bool named)
 {
 	struct session *session = NULL;
 	CK_RV rv;
@@ -103,16 +152,42 @@ C_Login(CK_SESSION_HANDLE handle, CK_USER_TYPE user, unsigned char *pin, CK_ULON
 	rv = entry_begin(handle, &session);
 	if (rv != CKR_OK)
 		goto out;
-	/* No key asks for a login of its own (CKA_ALWAYS_AUTHENTICATE), and there is no SO. */
-	rv = CKR_OPERATION_NOT_INITIALIZED;
-	if (user == CKU_CONTEXT_SPECIFIC)
+	if (named) {
+		log_info("token %s: its user has no name", session->token->config->name);
+		rv = CKR_ARGUMENTS_BAD;
 		goto out;
-	rv = CKR_USER_TYPE_INVALID;
-	if (user != CKU_USER)
-		goto out;
-	rv = token_login(session->token, pin, pin_size);
+	}
+	switch (user) {
+	case CKU_USER:
+		rv = token_login(session->token, pin, pin_size);
+		break;
+	case CKU_SO:
+		rv = login_officer(session);
+		break;
+	case CKU_CONTEXT_SPECIFIC: /* no key asks for a login of its own (CKA_ALWAYS_AUTHENTICATE) */
+		rv = CKR_OPERATION_NOT_INITIALIZED;
+		break;
+	default:
+		rv = CKR_USER_TYPE_INVALID;
+	}
 out:
-	return entry_end("C_Login", session, rv);
+	return entry_end(function, session, rv);
+}
+
+CK_RV
+C_Login(CK_SESSION_HANDLE handle, CK_USER_TYPE user, unsigned char *pin, CK_ULONG pin_size)
+{
+	return session_login("C_Login", handle, user, pin, pin_size, false);
+}
+
+/* Section 5.6.9. A KMS knows one user of a token, who has no name. */
+CK_RV
+C_LoginUser(CK_SESSION_HANDLE handle, CK_USER_TYPE user, unsigned char *pin, CK_ULONG pin_size,
+            unsigned char *name, CK_ULONG name_size)
+{
+	if (name == NULL && name_size != 0)
+		return CKR_ARGUMENTS_BAD;
+	return session_login("C_LoginUser", handle, user, pin, pin_size, name_size != 0);
 }
 
 CK_RV

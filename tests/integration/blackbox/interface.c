@@ -63,6 +63,9 @@ START_TEST(list)
 	expect(CKR_OK, get_interface_list(NULL, &count));
 	ck_assert_uint_ge(count, 1);
 	ck_assert_uint_le(count, COUNT(interfaces));
+	again = 0;
+	expect(CKR_BUFFER_TOO_SMALL, get_interface_list(interfaces, &again));
+	ck_assert_uint_eq(again, count);
 	again = count - 1;
 	expect(CKR_BUFFER_TOO_SMALL, get_interface_list(interfaces, &again));
 	ck_assert_uint_eq(again, count);
@@ -101,9 +104,18 @@ START_TEST(get)
 	version = interface->functions;
 	ck_assert_uint_eq(version->major, 2);
 	ck_assert_uint_eq(version->minor, 40);
-	expect_failure(get_interface((CK_UTF8CHAR *)"PKCS 11", &none, &interface, 0));
-	expect_failure(get_interface((CK_UTF8CHAR *)"No such interface", NULL, &interface, 0));
-	expect_failure(get_interface(NULL, NULL, &interface, (CK_FLAGS)1 << 20));
+	/* The name alone: the newest; the version alone: the one. */
+	expect(CKR_OK, get_interface((CK_UTF8CHAR *)"PKCS 11", NULL, &interface, 0));
+	version = interface->functions;
+	ck_assert_uint_eq(version->major, 3);
+	expect(CKR_OK, get_interface(NULL, &old, &interface, 0));
+	ck_assert_ptr_eq(interface->functions, p11);
+	interface = NULL;
+	expect(CKR_ARGUMENTS_BAD, get_interface((CK_UTF8CHAR *)"PKCS 11", &none, &interface, 0));
+	expect(CKR_ARGUMENTS_BAD,
+	       get_interface((CK_UTF8CHAR *)"No such interface", NULL, &interface, 0));
+	expect(CKR_ARGUMENTS_BAD, get_interface(NULL, NULL, &interface, (CK_FLAGS)1 << 20));
+	ck_assert_ptr_null(interface);
 }
 END_TEST
 
@@ -135,30 +147,67 @@ START_TEST(not_initialized)
 }
 END_TEST
 
+/* Section 5.6.5: what is active ends, what is not is passed over, and all else goes on. */
 START_TEST(session_cancel)
 {
 	struct functions_3_0 *functions;
 	CK_SESSION_HANDLE session;
 	CK_MECHANISM sha256 = { CKM_SHA256, NULL, 0 };
 	unsigned char value[32];
-	CK_ULONG size = sizeof(value);
-	CK_RV rv;
+	CK_ULONG size = sizeof(value), count;
+	CK_OBJECT_HANDLE object;
 
 	if (!is_3_0())
 		return;
 	functions = functions_3_0();
 	start();
 	session = session_public(0);
-	expect_any(functions->session_cancel(session + 1000, CKF_DIGEST),
-	           CKR_SESSION_HANDLE_INVALID, CKR_FUNCTION_NOT_SUPPORTED);
+	expect(CKR_SESSION_HANDLE_INVALID, functions->session_cancel(session + 1000, CKF_DIGEST));
+	expect(CKR_OK, functions->session_cancel(session, ~(CK_FLAGS)0));
 	expect(CKR_OK, p11->C_DigestInit(session, &sha256));
-	rv = functions->session_cancel(session, CKF_DIGEST);
-	expect_any(rv, CKR_OK, CKR_FUNCTION_NOT_SUPPORTED);
-	if (rv == CKR_OK)
-		expect(CKR_OPERATION_NOT_INITIALIZED, p11->C_DigestFinal(session, value, &size));
+	expect(CKR_OK, p11->C_FindObjectsInit(session, NULL, 0));
+	expect(CKR_OK, functions->session_cancel(session, 0));
+	expect(CKR_OK, functions->session_cancel(session, ~(CK_FLAGS)(CKF_DIGEST | CKF_FIND_OBJECTS)));
+	expect(CKR_OK, p11->C_DigestUpdate(session, value, 1));
+	expect(CKR_OK, p11->C_FindObjects(session, &object, 1, &count));
+	expect(CKR_OK, functions->session_cancel(session, CKF_DIGEST));
+	expect(CKR_OPERATION_NOT_INITIALIZED, p11->C_DigestFinal(session, value, &size));
+	expect(CKR_OK, p11->C_FindObjects(session, &object, 1, &count));
+	expect(CKR_OK, functions->session_cancel(session, CKF_FIND_OBJECTS));
+	expect(CKR_OPERATION_NOT_INITIALIZED, p11->C_FindObjectsFinal(session));
+	expect(CKR_OK, p11->C_DigestInit(session, &sha256));
 	stop();
 }
 END_TEST
+
+/* Operations with the halves of a pair. */
+START_TEST(session_cancel_keys)
+{
+	struct functions_3_0 *functions;
+	CK_SESSION_HANDLE session;
+	CK_MECHANISM sha256_rsa = { CKM_SHA256_RSA_PKCS, NULL, 0 };
+	unsigned char value[512] = "";
+	CK_ULONG size = sizeof(value);
+
+	if (!is_3_0())
+		return;
+	functions = functions_3_0();
+	start();
+	session = session_user(0);
+	if (pair_offered(PAIR_RSA)) {
+		expect(CKR_OK, p11->C_SignInit(session, &sha256_rsa, pair_private(session, PAIR_RSA)));
+		expect(CKR_OK, p11->C_VerifyInit(session, &sha256_rsa, pair_public(session, PAIR_RSA)));
+		expect(CKR_OK, functions->session_cancel(session, CKF_SIGN));
+		expect(CKR_OPERATION_NOT_INITIALIZED, p11->C_SignUpdate(session, value, 1));
+		expect(CKR_OK, p11->C_VerifyUpdate(session, value, 1));
+		expect(CKR_OK, functions->session_cancel(session, CKF_VERIFY));
+		expect(CKR_OPERATION_NOT_INITIALIZED, p11->C_VerifyFinal(session, value, size));
+	}
+	stop();
+}
+END_TEST
+
+#define NAME(name) (CK_UTF8CHAR *)(name), strlen(name)
 
 START_TEST(login_user)
 {
@@ -170,10 +219,51 @@ START_TEST(login_user)
 	functions = functions_3_0();
 	start();
 	session = session_public(0);
-	expect_any(functions->login_user(session, CKU_USER, (CK_UTF8CHAR *)token_pin,
-	                                 strlen(token_pin), (CK_UTF8CHAR *)"nobody", 6),
-	           CKR_FUNCTION_NOT_SUPPORTED, CKR_ARGUMENTS_BAD, CKR_PIN_INCORRECT);
+	expect(CKR_ARGUMENTS_BAD,
+	       functions->login_user(session, CKU_USER, NULL, 0, NAME("")));
+	expect(CKR_ARGUMENTS_BAD,
+	       functions->login_user(session, CKU_USER, NAME(token_pin), NULL, 1));
+	expect(CKR_SESSION_HANDLE_INVALID,
+	       functions->login_user(session + 1000, CKU_USER, NAME(token_pin), NAME("")));
+	/* The token's user has no name. */
+	expect(CKR_ARGUMENTS_BAD,
+	       functions->login_user(session, CKU_USER, NAME(token_pin), NAME("nobody")));
+	expect(CKR_PIN_INCORRECT,
+	       functions->login_user(session, CKU_USER, NAME("no such PIN"), NAME("")));
+	expect(CKR_USER_TYPE_INVALID,
+	       functions->login_user(session, 77, NAME(token_pin), NAME("")));
+	expect(CKR_OPERATION_NOT_INITIALIZED,
+	       functions->login_user(session, CKU_CONTEXT_SPECIFIC, NAME(token_pin), NAME("")));
+	expect(CKR_SESSION_READ_ONLY_EXISTS,
+	       functions->login_user(session, CKU_SO, NAME("no such PIN"), NAME("")));
+	expect(CKR_OK, functions->login_user(session, CKU_USER, NAME(token_pin), NULL, 0));
+	expect(CKR_USER_ALREADY_LOGGED_IN,
+	       functions->login_user(session, CKU_USER, NAME(token_pin), NAME("")));
+	expect(CKR_USER_ANOTHER_ALREADY_LOGGED_IN,
+	       functions->login_user(session, CKU_SO, NAME("no such PIN"), NAME("")));
 	stop();
+}
+END_TEST
+
+/* Section 3.1: each interface tells its own version. */
+START_TEST(info_version)
+{
+	struct functions_3_0 *functions;
+	CK_INFO info;
+
+	if (!is_3_0())
+		return;
+	functions = functions_3_0();
+	start();
+	expect(CKR_OK, p11->C_GetInfo(&info));
+	ck_assert_uint_eq(info.cryptokiVersion.major, 2);
+	ck_assert_uint_eq(info.cryptokiVersion.minor, 40);
+	expect(CKR_OK, functions->before.C_GetInfo(&info));
+	ck_assert_uint_eq(info.cryptokiVersion.major, 3);
+	ck_assert_uint_eq(info.cryptokiVersion.minor, 0);
+	expect(CKR_ARGUMENTS_BAD, functions->before.C_GetInfo(NULL));
+	stop();
+	expect(CKR_CRYPTOKI_NOT_INITIALIZED, functions->before.C_GetInfo(&info));
 }
 END_TEST
 
@@ -208,7 +298,9 @@ interface_suite(void)
 	tcase_add_test(tcase, all_entries);
 	tcase_add_test(tcase, not_initialized);
 	tcase_add_test(tcase, session_cancel);
+	tcase_add_test(tcase, session_cancel_keys);
 	tcase_add_test(tcase, login_user);
+	tcase_add_test(tcase, info_version);
 	tcase_add_test(tcase, interfaces_share_state);
 	suite_add_tcase(suite, tcase);
 	return suite;

@@ -87,8 +87,7 @@ START_TEST(user_types)
 
 	expect(CKR_USER_TYPE_INVALID, try_login(session, 77, token_pin));
 	/* With a read-only session open the officer is refused whatever the PIN. */
-	expect_any(try_login(session, CKU_SO, "no such PIN"), CKR_SESSION_READ_ONLY_EXISTS,
-	           CKR_USER_TYPE_INVALID);
+	expect(CKR_SESSION_READ_ONLY_EXISTS, try_login(session, CKU_SO, "no such PIN"));
 	expect(CKR_OPERATION_NOT_INITIALIZED,
 	       try_login(session, CKU_CONTEXT_SPECIFIC, token_pin));
 }
@@ -99,8 +98,7 @@ START_TEST(user_then_officer)
 	CK_SESSION_HANDLE session = session_public(CKF_RW_SESSION);
 
 	expect(CKR_OK, try_login(session, CKU_USER, token_pin));
-	expect_any(try_login(session, CKU_SO, "no such PIN"), CKR_USER_ANOTHER_ALREADY_LOGGED_IN,
-	           CKR_USER_TYPE_INVALID);
+	expect(CKR_USER_ANOTHER_ALREADY_LOGGED_IN, try_login(session, CKU_SO, "no such PIN"));
 	ck_assert_uint_eq(state(session), CKS_RW_USER_FUNCTIONS);
 }
 END_TEST
