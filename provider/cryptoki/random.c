@@ -5,7 +5,11 @@
 
 #include <openssl/rand.h>
 
-/* OpenSSL's generator seeds itself from the system. */
+/*
+ * OpenSSL's generator seeds itself from the system; what comes from the caller is mixed in
+ * beside that (NIST SP 800-90A, section 9.2: additional input), at the root, from which the
+ * generators of all threads are seeded anew before they give out more.
+ */
 CK_RV
 C_SeedRandom(CK_SESSION_HANDLE handle, unsigned char *seed, CK_ULONG seed_size)
 {
@@ -15,8 +19,10 @@ C_SeedRandom(CK_SESSION_HANDLE handle, unsigned char *seed, CK_ULONG seed_size)
 	if (seed == NULL && seed_size != 0)
 		return CKR_ARGUMENTS_BAD;
 	rv = entry_begin(handle, &session);
-	return entry_end("C_SeedRandom", session,
-	                 rv == CKR_OK ? CKR_RANDOM_SEED_NOT_SUPPORTED : rv);
+	if (rv == CKR_OK && seed_size != 0 &&
+	    EVP_RAND_reseed(RAND_get0_primary(openssl_context()), 0, NULL, 0, seed, seed_size) != 1)
+		rv = openssl_failure(CKR_FUNCTION_FAILED);
+	return entry_end("C_SeedRandom", session, rv);
 }
 
 CK_RV

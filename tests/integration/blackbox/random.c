@@ -61,10 +61,19 @@ START_TEST(seed)
 	CK_SESSION_HANDLE session = session_public(0);
 	unsigned char bytes[16] = { 1 };
 
-	expect_any(p11->C_SeedRandom(session, bytes, sizeof(bytes)), CKR_OK,
-	           CKR_RANDOM_SEED_NOT_SUPPORTED, CKR_RANDOM_NO_RNG);
-	expect_any(p11->C_SeedRandom(session, NULL, sizeof(bytes)), CKR_ARGUMENTS_BAD,
-	           CKR_RANDOM_SEED_NOT_SUPPORTED, CKR_RANDOM_NO_RNG);
+	unsigned char first[32], second[32];
+
+	if (!has_random())
+		return;
+	expect(CKR_SESSION_HANDLE_INVALID, p11->C_SeedRandom(session + 1000, bytes, sizeof(bytes)));
+	expect(CKR_ARGUMENTS_BAD, p11->C_SeedRandom(session, NULL, sizeof(bytes)));
+	expect(CKR_OK, p11->C_SeedRandom(session, bytes, 0));
+	/* A seed adds, it does not set: the same one twice does not give the same bytes. */
+	expect(CKR_OK, p11->C_SeedRandom(session, bytes, sizeof(bytes)));
+	expect(CKR_OK, p11->C_GenerateRandom(session, first, sizeof(first)));
+	expect(CKR_OK, p11->C_SeedRandom(session, bytes, sizeof(bytes)));
+	expect(CKR_OK, p11->C_GenerateRandom(session, second, sizeof(second)));
+	ck_assert_mem_ne(first, second, sizeof(first));
 }
 END_TEST
 
