@@ -70,6 +70,7 @@ C_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
 	return entry_end("C_GetTokenInfo", NULL, rv);
 }
 
+/* Section 5.5.4. */
 CK_RV
 C_WaitForSlotEvent(CK_FLAGS flags, CK_SLOT_ID *slot, void *reserved)
 {
@@ -78,8 +79,13 @@ C_WaitForSlotEvent(CK_FLAGS flags, CK_SLOT_ID *slot, void *reserved)
 	if (slot == NULL || reserved != NULL)
 		return CKR_ARGUMENTS_BAD;
 	rv = provider_enter();
-	if (rv == CKR_OK) /* slots never change */
-		rv = (flags & CKF_DONT_BLOCK) != 0 ? CKR_NO_EVENT : CKR_FUNCTION_NOT_SUPPORTED;
+	if (rv != CKR_OK)
+		return rv;
+	/* Slots never change, so there is nothing to wait for but the end. */
+	if ((flags & CKF_DONT_BLOCK) != 0)
+		rv = CKR_NO_EVENT;
+	else
+		rv = provider_await_stop();
 	return entry_end("C_WaitForSlotEvent", NULL, rv);
 }
 
@@ -162,7 +168,7 @@ out:
 	return entry_end("C_GetMechanismInfo", NULL, rv);
 }
 
-/* Section 5.5.7: tokens are initialised with the command: p11-kms init. */
+/* Section 5.5.7. Tokens are initialised with the command (p11-kms init), which needs no slot. */
 CK_RV
 C_InitToken(CK_SLOT_ID slot, unsigned char *pin, CK_ULONG pin_size, unsigned char *label)
 {
@@ -175,23 +181,48 @@ C_InitToken(CK_SLOT_ID slot, unsigned char *pin, CK_ULONG pin_size, unsigned cha
 	if (rv != CKR_OK)
 		return rv;
 	rv = provider_token(slot, &token);
-	return entry_end("C_InitToken", NULL, rv == CKR_OK ? CKR_FUNCTION_NOT_SUPPORTED : rv);
+	if (rv != CKR_OK)
+		goto out;
+	pthread_mutex_lock(&token->lock);
+	rv = token->session_count != 0 ? CKR_SESSION_EXISTS : CKR_FUNCTION_NOT_SUPPORTED;
+	pthread_mutex_unlock(&token->lock);
+out:
+	return entry_end("C_InitToken", NULL, rv);
 }
 
-/* Section 5.5.8: the KMS's administrator gives out PINs. */
+/*
+ * Section 5.5.8: only for the security officer, who does not log in here: the KMS's
+ * administrator gives out PINs. So no session is ever in the state that it takes.
+ */
 CK_RV
 C_InitPIN(CK_SESSION_HANDLE handle, unsigned char *pin, CK_ULONG pin_size)
 {
+	struct session *session = NULL;
+	CK_RV rv;
+
 	if (pin == NULL && pin_size != 0)
 		return CKR_ARGUMENTS_BAD;
-	return entry_unsupported("C_InitPIN", handle);
+	rv = entry_begin(handle, &session);
+	return entry_end("C_InitPIN", session, rv == CKR_OK ? CKR_USER_NOT_LOGGED_IN : rv);
 }
 
+/* Section 5.5.9. There is no protected authentication path: the PINs are given. */
 CK_RV
 C_SetPIN(CK_SESSION_HANDLE handle, unsigned char *old_pin, CK_ULONG old_size,
          unsigned char *new_pin, CK_ULONG new_size)
 {
-	if ((old_pin == NULL && old_size != 0) || (new_pin == NULL && new_size != 0))
+	struct session *session = NULL;
+	CK_RV rv;
+
+	if (old_pin == NULL || new_pin == NULL)
 		return CKR_ARGUMENTS_BAD;
-	return entry_unsupported("C_SetPIN", handle);
+	rv = entry_begin(handle, &session);
+	if (rv != CKR_OK)
+		goto out;
+	rv = CKR_SESSION_READ_ONLY;
+	if (!session->read_write)
+		goto out;
+	rv = token_set_pin(session->token, old_pin, old_size, new_pin, new_size);
+out:
+	return entry_end("C_SetPIN", session, rv);
 }

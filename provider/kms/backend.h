@@ -35,6 +35,13 @@ struct kms_login_request {
 	size_t pin_size;
 };
 
+struct kms_set_pin_request {
+	const void *old_pin;
+	size_t old_size;
+	const void *new_pin;
+	size_t new_size;
+};
+
 struct kms_generate_request {
 	const struct kms_pair *pair;
 	struct buffer *ret_spki;
@@ -100,6 +107,7 @@ struct kms_backend {
 	bool (*needs_pin)(const void *state); /* NULL: yes */
 
 	kms_operation login;        /* kms_login_request */
+	kms_operation set_pin;      /* kms_set_pin_request; NULL: not supported */
 	kms_operation describe;     /* kms_description */
 	kms_operation ping;         /* NULL */
 	kms_operation generate;     /* kms_generate_request */

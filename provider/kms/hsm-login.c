@@ -189,6 +189,28 @@ hsm_login(struct hsm *hsm, const void *pin, size_t pin_size, struct kms_attempt 
 	return rv;
 }
 
+CK_RV
+hsm_set_pin(struct hsm *hsm, const struct kms_set_pin_request *request,
+            struct kms_attempt *attempt)
+{
+	struct hsm_session session;
+	CK_RV rv;
+
+	rv = hsm_session_borrow(hsm, HSM_PUBLIC, attempt, &session);
+	if (rv != CKR_OK)
+		return rv;
+	/* A second try after one that was answered to nobody would count as a wrong PIN. */
+	attempt->final = true;
+	rv = session.functions->C_SetPIN(session.handle, (CK_UTF8CHAR *)request->old_pin,
+	                                 request->old_size, (CK_UTF8CHAR *)request->new_pin,
+	                                 request->new_size);
+	if (rejects_pin(rv) &&
+	    hsm_token_check(session.functions, hsm->uri, session.slot) != CKR_OK)
+		rv = CKR_TOKEN_NOT_PRESENT;
+	rv = hsm_session_return(&session, rv);
+	return rv == CKR_SESSION_READ_ONLY ? CKR_TOKEN_WRITE_PROTECTED : rv;
+}
+
 void
 hsm_logout(struct hsm *hsm, struct deadline deadline)
 {

@@ -15,6 +15,9 @@ MUST_USE CK_RV hsm_prepare(struct hsm *hsm, bool login, struct kms_attempt *atte
 /* Logs in with this PIN, not the one at hand. CKR_PIN_INCORRECT and the like. */
 MUST_USE CK_RV hsm_login(struct hsm *hsm, const void *pin, size_t pin_size,
                          struct kms_attempt *attempt);
+/* CKR_TOKEN_WRITE_PROTECTED, CKR_PIN_INCORRECT and the like. */
+MUST_USE CK_RV hsm_set_pin(struct hsm *hsm, const struct kms_set_pin_request *request,
+                           struct kms_attempt *attempt);
 /* Ends the login if it is ours, and forgets it in any case. */
 void hsm_logout(struct hsm *hsm, struct deadline deadline);
 

@@ -65,6 +65,12 @@ login(void *state, void *argument, struct kms_attempt *attempt)
 	return hsm_login(state, request->pin, request->pin_size, attempt);
 }
 
+static CK_RV
+set_pin(void *state, void *argument, struct kms_attempt *attempt)
+{
+	return hsm_set_pin(state, argument, attempt);
+}
+
 /* The private-key primitives of kms.h, and what they are asked to do. */
 static const struct {
 	CK_MECHANISM_TYPE mechanism;
@@ -394,6 +400,7 @@ const struct kms_backend hsm_backend = {
 	.forked = forked,
 	.logout = logout,
 	.login = login,
+	.set_pin = set_pin,
 	.describe = describe,
 	.ping = ping,
 	.generate = generate,

@@ -169,6 +169,28 @@ kms_login(struct kms *kms, const void *pin, size_t pin_size, struct deadline dea
 }
 
 CK_RV
+kms_set_pin(struct kms *kms, const void *old_pin, size_t old_size, const void *new_pin,
+            size_t new_size, struct deadline deadline)
+{
+	struct kms_set_pin_request request = { old_pin, old_size, new_pin, new_size };
+	CK_RV rv;
+
+	/* Others read the file too: changing the PIN under it would lock them out. */
+	if (pin_has_source(kms->pin)) {
+		log_warning("token %s: the PIN is not changed by an application while it stands in "
+		            "%s: change it with the KMS's own tools, and in the file",
+		            kms->config->name, kms->config->pin_source);
+		return CKR_FUNCTION_NOT_SUPPORTED;
+	}
+	if (kms->backend->set_pin == NULL)
+		return CKR_FUNCTION_NOT_SUPPORTED;
+	rv = call(kms, kms->backend->set_pin, &request, deadline);
+	if (rv != CKR_OK)
+		return rv;
+	return pin_replace(kms->pin, new_pin, new_size);
+}
+
+CK_RV
 kms_logout(struct kms *kms, struct deadline deadline)
 {
 	if (kms_logs_in_itself(kms))

@@ -62,6 +62,14 @@ MUST_USE CK_RV kms_login(struct kms *kms, const void *pin, size_t pin_size,
                          struct deadline deadline);
 /* Forgets the PIN and logs out at the KMS (nothing to do with a pin-source). */
 MUST_USE CK_RV kms_logout(struct kms *kms, struct deadline deadline);
+/*
+ * Changes the user's PIN, who need not be logged in. A PIN that is kept is the new one from
+ * then on. CKR_PIN_INCORRECT, CKR_PIN_LOCKED, CKR_PIN_INVALID, CKR_PIN_LEN_RANGE,
+ * CKR_TOKEN_WRITE_PROTECTED; CKR_FUNCTION_NOT_SUPPORTED: the PIN is in a pin-source, which is
+ * the administrator's to change (logged), or the KMS has none to change (KMIP).
+ */
+MUST_USE CK_RV kms_set_pin(struct kms *kms, const void *old_pin, size_t old_size,
+                           const void *new_pin, size_t new_size, struct deadline deadline);
 /* The KMS logs in by itself (pin-source), or knows no PIN: kms_login then takes any. */
 bool kms_logs_in_itself(const struct kms *kms);
 

@@ -170,6 +170,17 @@ pin_keep(struct pin *pin, const void *data, size_t size)
 	return CKR_OK;
 }
 
+CK_RV
+pin_replace(struct pin *pin, const void *data, size_t size)
+{
+	bool kept;
+
+	pthread_mutex_lock(&pin->lock);
+	kept = pin->kept != NULL;
+	pthread_mutex_unlock(&pin->lock);
+	return kept ? pin_keep(pin, data, size) : CKR_OK;
+}
+
 void
 pin_rejected(struct pin *pin)
 {

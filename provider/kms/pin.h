@@ -33,6 +33,8 @@ MUST_USE CK_RV pin_compare(struct pin *pin, const void *data, size_t size);
 
 /* The KMS took it: kept if keep-pin says so. */
 MUST_USE CK_RV pin_keep(struct pin *pin, const void *data, size_t size);
+/* The KMS's PIN is this from now on: in place of one that is kept. */
+MUST_USE CK_RV pin_replace(struct pin *pin, const void *data, size_t size);
 /* The KMS refused what pin_get gave out. */
 void pin_rejected(struct pin *pin);
 /* Forgets a kept PIN. */

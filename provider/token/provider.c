@@ -14,6 +14,10 @@
 
 static pthread_mutex_t provider_lock = PTHREAD_MUTEX_INITIALIZER;
 
+/* Those who wait for the end of this start: guarded by provider_lock. */
+static pthread_cond_t provider_stopped = PTHREAD_COND_INITIALIZER;
+static unsigned long start_count;
+
 static struct {
 	struct config *config;
 	struct token **tokens;
@@ -137,6 +141,7 @@ provider_abandon_locked(void)
 	for (CK_ULONG i = 0; i < provider.token_count; i++)
 		token_abandon(&provider.tokens[i]);
 	memset(&provider, 0, sizeof provider);
+	pthread_cond_init(&provider_stopped, NULL); /* the parent's threads may wait on it */
 	session_table_reset();
 }
 
@@ -163,6 +168,7 @@ provider_start_locked(void)
 		return rv;
 	}
 	*alive = 1;
+	start_count++;
 	return CKR_OK;
 }
 
@@ -192,8 +198,23 @@ provider_stop(void)
 	tokens_free();
 	config_free(&provider.config);
 	openssl_stop();
+	pthread_cond_broadcast(&provider_stopped);
 	pthread_mutex_unlock(&provider_lock);
 	return CKR_OK;
+}
+
+CK_RV
+provider_await_stop(void)
+{
+	unsigned long began;
+
+	pthread_mutex_lock(&provider_lock);
+	/* Somebody may stop and start it again before this thread wakes up. */
+	began = start_count;
+	while (provider_enter() == CKR_OK && start_count == began)
+		pthread_cond_wait(&provider_stopped, &provider_lock);
+	pthread_mutex_unlock(&provider_lock);
+	return CKR_CRYPTOKI_NOT_INITIALIZED;
 }
 
 CK_ULONG

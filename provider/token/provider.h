@@ -25,6 +25,9 @@ MUST_USE CK_RV provider_start(const CK_C_INITIALIZE_ARGS *args);
 /* As C_Finalize. */
 MUST_USE CK_RV provider_stop(void);
 
+/* Returns when provider_stop has been called: CKR_CRYPTOKI_NOT_INITIALIZED (section 5.5.4). */
+MUST_USE CK_RV provider_await_stop(void);
+
 /* CKR_CRYPTOKI_NOT_INITIALIZED, also in the child of a fork. Takes no lock. */
 MUST_USE CK_RV provider_enter(void);
 

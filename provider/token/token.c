@@ -178,6 +178,16 @@ token_logout(struct token *token)
 }
 
 CK_RV
+token_set_pin(struct token *token, const void *old_pin, size_t old_size, const void *new_pin,
+              size_t new_size)
+{
+	if (token->kms == NULL)
+		return CKR_TOKEN_WRITE_PROTECTED;
+	return kms_set_pin(token->kms, old_pin, old_size, new_pin, new_size,
+	                   token_deadline(token));
+}
+
+CK_RV
 token_poll(struct token *token, bool always)
 {
 	struct registry_head head = { 0 };

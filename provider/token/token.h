@@ -60,6 +60,9 @@ bool token_needs_login(const struct token *token);
 MUST_USE CK_RV token_login(struct token *token, const void *pin, size_t pin_size);
 /* CKR_USER_NOT_LOGGED_IN. */
 MUST_USE CK_RV token_logout(struct token *token);
+/* As kms_set_pin; CKR_TOKEN_WRITE_PROTECTED: no KMS. */
+MUST_USE CK_RV token_set_pin(struct token *token, const void *old_pin, size_t old_size,
+                             const void *new_pin, size_t new_size);
 
 /* Looks whether the registry has changed: always, or at most once a second. */
 MUST_USE CK_RV token_poll(struct token *token, bool always);

@@ -258,6 +258,90 @@ START_TEST(does_not_compare_with_a_login_that_failed)
 }
 END_TEST
 
+static CK_RV set_pin_answer;
+static unsigned pins_set;
+
+static CK_RV
+counting_set_pin(CK_SESSION_HANDLE session, CK_UTF8CHAR *from, CK_ULONG from_size, CK_UTF8CHAR *to,
+                 CK_ULONG to_size)
+{
+	pins_set++;
+	if (set_pin_answer != CKR_OK)
+		return set_pin_answer;
+	return softhsm_original.C_SetPIN(session, from, from_size, to, to_size);
+}
+
+static CK_RV
+set_pin(const char *from, const char *to)
+{
+	return kms_set_pin(kms, from, strlen(from), to, strlen(to), soon());
+}
+
+START_TEST(sets_the_pin_and_keeps_the_new_one)
+{
+	struct kms_key key = KMS_KEY;
+
+	kms_reopen(false);
+	ck_assert_uint_eq(login(SOFTHSM_PIN), CKR_OK);
+	ck_assert_uint_eq(set_pin(WRONG, NEW), CKR_PIN_INCORRECT);
+	ck_assert_uint_eq(set_pin(SOFTHSM_PIN, ""), CKR_PIN_LEN_RANGE);
+	ck_assert_uint_eq(set_pin(SOFTHSM_PIN, NEW), CKR_OK);
+	lose_login();
+	ck_assert_uint_eq(sign_p256(kms, &key), CKR_OK);
+	ck_assert_uint_eq(kms_logout(kms, soon()), CKR_OK);
+	ck_assert_uint_eq(login(SOFTHSM_PIN), CKR_PIN_INCORRECT);
+	ck_assert_uint_eq(login(NEW), CKR_OK);
+}
+END_TEST
+
+START_TEST(sets_the_pin_of_one_who_is_not_logged_in)
+{
+	kms_reopen(false);
+	ck_assert_uint_eq(set_pin(SOFTHSM_PIN, NEW), CKR_OK);
+	/* And is not logged in by that. */
+	ck_assert_uint_eq(kms_ping(kms, soon()), CKR_USER_NOT_LOGGED_IN);
+	ck_assert_uint_eq(login(NEW), CKR_OK);
+}
+END_TEST
+
+/* Once, whatever the answer: each try may count as a wrong PIN. */
+START_TEST(passes_on_what_the_hsm_says_of_a_new_pin)
+{
+	static const struct {
+		CK_RV said, told;
+	} codes[] = {
+		{ CKR_PIN_LOCKED, CKR_PIN_LOCKED },
+		{ CKR_PIN_INVALID, CKR_PIN_INVALID },
+		{ CKR_SESSION_READ_ONLY, CKR_TOKEN_WRITE_PROTECTED },
+		{ CKR_DEVICE_ERROR, CKR_DEVICE_ERROR },
+	};
+	size_t i;
+
+	kms_reopen(false);
+	softhsm_functions()->C_SetPIN = counting_set_pin;
+	for (i = 0; i < sizeof codes / sizeof *codes; i++) {
+		pins_set = 0;
+		set_pin_answer = codes[i].said;
+		ck_assert_uint_eq(set_pin(SOFTHSM_PIN, NEW), codes[i].told);
+		ck_assert_uint_eq(pins_set, 1);
+	}
+	set_pin_answer = CKR_PIN_INCORRECT;
+	softhsm_unplug();
+	ck_assert_uint_eq(set_pin(SOFTHSM_PIN, NEW), CKR_DEVICE_ERROR);
+	softhsm_plug();
+}
+END_TEST
+
+START_TEST(leaves_the_pin_of_a_source_alone)
+{
+	softhsm_functions()->C_SetPIN = counting_set_pin;
+	pins_set = 0;
+	ck_assert_uint_eq(set_pin(SOFTHSM_PIN, NEW), CKR_FUNCTION_NOT_SUPPORTED);
+	ck_assert_uint_eq(pins_set, 0);
+	ck_assert_uint_eq(kms_ping(kms, soon()), CKR_OK);
+}
+END_TEST
+
 Suite *
 unit_suite(void)
 {
@@ -278,6 +362,10 @@ unit_suite(void)
 	tcase_add_test(tcase, latches_a_kept_pin_that_was_changed_at_the_hsm);
 	tcase_add_test(tcase, never_blames_the_pin_while_the_hsm_is_down);
 	tcase_add_test(tcase, does_not_compare_with_a_login_that_failed);
+	tcase_add_test(tcase, sets_the_pin_and_keeps_the_new_one);
+	tcase_add_test(tcase, sets_the_pin_of_one_who_is_not_logged_in);
+	tcase_add_test(tcase, passes_on_what_the_hsm_says_of_a_new_pin);
+	tcase_add_test(tcase, leaves_the_pin_of_a_source_alone);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

@@ -2,7 +2,11 @@
 /* Section 5.5: slots, tokens, mechanisms. */
 #include "blackbox.h"
 
+#include <pthread.h>
 #include <stdio.h>
+#include <unistd.h>
+
+#define PIN(pin) (CK_UTF8CHAR *)(pin), strlen(pin)
 
 static CK_SLOT_ID
 no_such_slot(void)
@@ -177,44 +181,120 @@ START_TEST(wait_for_slot_event)
 	CK_SLOT_ID slot;
 
 	/* Nothing has happened; or the module tells of no events at all. */
-	expect_any(p11->C_WaitForSlotEvent(CKF_DONT_BLOCK, &slot, NULL), CKR_NO_EVENT,
-	           CKR_FUNCTION_NOT_SUPPORTED);
-	expect_any(p11->C_WaitForSlotEvent(CKF_DONT_BLOCK, NULL, NULL), CKR_ARGUMENTS_BAD,
-	           CKR_FUNCTION_NOT_SUPPORTED);
-	expect_any(p11->C_WaitForSlotEvent(CKF_DONT_BLOCK, &slot, &slot), CKR_ARGUMENTS_BAD,
-	           CKR_FUNCTION_NOT_SUPPORTED);
+	expect(CKR_NO_EVENT, p11->C_WaitForSlotEvent(CKF_DONT_BLOCK, &slot, NULL));
+	expect(CKR_ARGUMENTS_BAD, p11->C_WaitForSlotEvent(CKF_DONT_BLOCK, NULL, NULL));
+	expect(CKR_ARGUMENTS_BAD, p11->C_WaitForSlotEvent(CKF_DONT_BLOCK, &slot, &slot));
 }
 END_TEST
 
-/* A token that is in use is not wiped: sections 5.5 (C_InitToken), 5.1.5. */
-START_TEST(init_token_with_session)
+static void *
+await_event(void *ret_rv)
 {
-	CK_UTF8CHAR label[33];
+	CK_SLOT_ID slot;
+
+	*(CK_RV *)ret_rv = p11->C_WaitForSlotEvent(0, &slot, NULL);
+	return NULL;
+}
+
+/* Section 5.5.4: C_Finalize ends the waiting, also that of several threads. */
+START_TEST(wait_until_finalize)
+{
+	CK_SLOT_ID slot;
+	pthread_t threads[3];
+	CK_RV rvs[COUNT(threads)];
+
+	start();
+	for (size_t i = 0; i < COUNT(threads); i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, await_event, &rvs[i]), 0);
+	usleep(200000); /* most of them wait by then; who comes later is refused */
+	expect(CKR_NO_EVENT, p11->C_WaitForSlotEvent(CKF_DONT_BLOCK, &slot, NULL));
+	stop();
+	for (size_t i = 0; i < COUNT(threads); i++) {
+		ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+		ck_assert_uint_eq(rvs[i], CKR_CRYPTOKI_NOT_INITIALIZED);
+	}
+	/* shows C_WaitForSlotEvent: CKR_CRYPTOKI_NOT_INITIALIZED */
+}
+END_TEST
+
+/* The token is initialised with the command; first comes what the standard checks first. */
+START_TEST(init_token)
+{
+	CK_UTF8CHAR label[33], pin[] = "1234";
 
 	snprintf((char *)label, sizeof(label), "%-32s", token_label);
+	expect(CKR_ARGUMENTS_BAD, p11->C_InitToken(token_slot, pin, 4, NULL));
+	expect(CKR_ARGUMENTS_BAD, p11->C_InitToken(token_slot, NULL, 4, label));
+	expect(CKR_SLOT_ID_INVALID, p11->C_InitToken(no_such_slot(), pin, 4, label));
 	(void)session_public(0);
-	expect_any(p11->C_InitToken(token_slot, (CK_UTF8CHAR_PTR) "1234", 4, label),
-	           CKR_SESSION_EXISTS, CKR_FUNCTION_NOT_SUPPORTED);
-	expect_any(p11->C_InitToken(token_slot, (CK_UTF8CHAR_PTR) "1234", 4, NULL),
-	           CKR_ARGUMENTS_BAD, CKR_FUNCTION_NOT_SUPPORTED);
-	expect_any(p11->C_InitToken(no_such_slot(), (CK_UTF8CHAR_PTR) "1234", 4, label),
-	           CKR_SLOT_ID_INVALID, CKR_FUNCTION_NOT_SUPPORTED);
+	expect(CKR_SESSION_EXISTS, p11->C_InitToken(token_slot, pin, 4, label));
+	expect(CKR_OK, p11->C_CloseAllSessions(token_slot));
+	/* One that does it takes the PIN of its security officer. */
+	expect_any(p11->C_InitToken(token_slot, PIN("no such PIN"), label),
+	           CKR_FUNCTION_NOT_SUPPORTED, CKR_PIN_INCORRECT);
 	find_token();
 }
 END_TEST
 
-START_TEST(pins)
+/* Only the security officer sets the user's first PIN. */
+START_TEST(init_pin)
+{
+	CK_SESSION_HANDLE reading = session_public(0), session = session_public(CKF_RW_SESSION);
+
+	expect(CKR_ARGUMENTS_BAD, p11->C_InitPIN(session, NULL, 4));
+	expect(CKR_SESSION_HANDLE_INVALID, p11->C_InitPIN(session + 1000, PIN("no such PIN")));
+	expect(CKR_USER_NOT_LOGGED_IN, p11->C_InitPIN(session, PIN("no such PIN")));
+	login(session);
+	expect(CKR_USER_NOT_LOGGED_IN, p11->C_InitPIN(session, PIN("no such PIN")));
+	expect(CKR_USER_NOT_LOGGED_IN, p11->C_InitPIN(reading, PIN("no such PIN")));
+}
+END_TEST
+
+START_TEST(set_pin_refused)
+{
+	CK_SESSION_HANDLE reading = session_public(0), session = session_public(CKF_RW_SESSION);
+	static char longest[5000];
+
+	memset(longest, '1', sizeof(longest) - 1);
+	expect(CKR_ARGUMENTS_BAD, p11->C_SetPIN(session, NULL, 0, PIN("1234")));
+	expect(CKR_ARGUMENTS_BAD, p11->C_SetPIN(session, PIN("1234"), NULL, 0));
+	expect(CKR_SESSION_HANDLE_INVALID,
+	       p11->C_SetPIN(session + 1000, PIN("no such PIN"), PIN("1234")));
+	expect(CKR_SESSION_READ_ONLY, p11->C_SetPIN(reading, PIN(token_pin), PIN(token_pin)));
+	/* A PIN that stands in a file is the administrator's to change. */
+	if (!login_required()) {
+		expect(CKR_FUNCTION_NOT_SUPPORTED,
+		       p11->C_SetPIN(session, PIN(token_pin), PIN(token_pin)));
+		return;
+	}
+	expect(CKR_PIN_INCORRECT, p11->C_SetPIN(session, PIN("no such PIN"), PIN("1234")));
+	expect(CKR_PIN_LEN_RANGE, p11->C_SetPIN(session, PIN(token_pin), PIN("")));
+	expect(CKR_PIN_LEN_RANGE, p11->C_SetPIN(session, PIN(token_pin), PIN(longest)));
+	login(session);
+}
+END_TEST
+
+/* Logged in (_i) and not: section 5.5.9. */
+START_TEST(set_pin)
 {
 	CK_SESSION_HANDLE session = session_public(CKF_RW_SESSION);
-	CK_UTF8CHAR_PTR wrong = (CK_UTF8CHAR_PTR) "no such PIN";
+	CK_SESSION_INFO info;
+	const char *other = "another PIN";
 
-	/* Only the security officer sets the user's first PIN. */
-	expect_any(p11->C_InitPIN(session, wrong, 11), CKR_USER_NOT_LOGGED_IN,
-	           CKR_FUNCTION_NOT_SUPPORTED);
-	expect_any(p11->C_SetPIN(session, wrong, 11, wrong, 11), CKR_PIN_INCORRECT,
-	           CKR_FUNCTION_NOT_SUPPORTED);
-	expect_any(p11->C_SetPIN(session + 1000, wrong, 11, wrong, 11),
-	           CKR_SESSION_HANDLE_INVALID, CKR_FUNCTION_NOT_SUPPORTED);
+	if (!login_required())
+		return;
+	if (_i)
+		login(session);
+	expect(CKR_OK, p11->C_SetPIN(session, PIN(token_pin), PIN(other)));
+	expect(CKR_OK, p11->C_GetSessionInfo(session, &info));
+	ck_assert_uint_eq(info.state, _i ? CKS_RW_USER_FUNCTIONS : CKS_RW_PUBLIC_SESSION);
+	if (_i)
+		expect(CKR_OK, p11->C_Logout(session));
+	expect(CKR_PIN_INCORRECT, p11->C_Login(session, CKU_USER, PIN(token_pin)));
+	expect(CKR_OK, p11->C_Login(session, CKU_USER, PIN(other)));
+	expect(CKR_OK, p11->C_SetPIN(session, PIN(other), PIN(token_pin)));
+	expect(CKR_OK, p11->C_Logout(session));
+	expect(CKR_OK, p11->C_Login(session, CKU_USER, PIN(token_pin)));
 }
 END_TEST
 
@@ -233,7 +313,14 @@ slot_token_suite(void)
 	tcase_add_test(tcase, mechanism_info);
 	tcase_add_test(tcase, mechanism_list_is_all);
 	tcase_add_test(tcase, wait_for_slot_event);
-	tcase_add_test(tcase, init_token_with_session);
-	tcase_add_test(tcase, pins);
+	tcase_add_test(tcase, init_token);
+	tcase_add_test(tcase, init_pin);
+	tcase_add_test(tcase, set_pin_refused);
+	tcase_add_loop_test(tcase, set_pin, 0, 2);
+
+	tcase = tcase_create("not started");
+	tcase_set_timeout(tcase, 60);
+	tcase_add_test(tcase, wait_until_finalize);
+	suite_add_tcase(suite, tcase);
 	return suite;
 }
