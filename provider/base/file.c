@@ -35,8 +35,8 @@ last_part(const char *path)
 	return slash == NULL ? path : slash + 1;
 }
 
-static char *
-why_errno(const char *path, const char *verb, int error)
+char *
+file_why(const char *path, const char *verb, int error)
 {
 	const char *remedy = "check the path and the disk";
 	char reason[128];
@@ -45,6 +45,8 @@ why_errno(const char *path, const char *verb, int error)
 		return text_format("%s: is a symbolic link; name the file that it points to", path);
 	if (error == ENOENT || error == ENOTDIR)
 		remedy = "make it, or correct the path";
+	else if (error == EISDIR)
+		remedy = "name a file in it";
 	else if (error == EACCES || error == EPERM)
 		remedy = "let this user at it, or run as another user";
 	return text_format("%s: can't be %s: %s; %s", path, verb,
@@ -58,7 +60,7 @@ distrust_folder(const char *path, int folder)
 	struct stat status;
 
 	if (fstat(folder, &status) != 0)
-		return why_errno(path, "read", errno);
+		return file_why(path, "read", errno);
 	if ((status.st_mode & S_IWOTH) != 0 && (status.st_mode & S_ISVTX) == 0)
 		return text_format("%s: is in a folder that anybody may write to (mode %04o); "
 		                   "run: chmod o-w on the folder",
@@ -74,7 +76,7 @@ distrust_file(const char *path, int fd, enum file_trust trust)
 	unsigned mode;
 
 	if (fstat(fd, &status) != 0)
-		return why_errno(path, "read", errno);
+		return file_why(path, "read", errno);
 	mode = (unsigned)(status.st_mode & 07777);
 	if (!S_ISREG(status.st_mode))
 		return text_format("%s: is not a regular file; name a regular file", path);
@@ -99,7 +101,7 @@ open_trusted(const char *path, enum file_trust trust, char **ret_why)
 	char *why = NULL;
 
 	if (folder < 0) {
-		*ret_why = why_errno(path, "opened", errno);
+		*ret_why = file_why(path, "opened", errno);
 		return -1;
 	}
 	why = distrust_folder(path, folder);
@@ -108,7 +110,7 @@ open_trusted(const char *path, enum file_trust trust, char **ret_why)
 	/* O_NONBLOCK: a FIFO put in the file's place must not hang us. */
 	fd = openat(folder, last_part(path), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0) {
-		why = why_errno(path, "opened", errno);
+		why = file_why(path, "opened", errno);
 		goto out;
 	}
 	why = distrust_file(path, fd, trust);
@@ -152,7 +154,7 @@ read_limited(const char *path, int fd, unsigned char *data, size_t limit, size_t
 	size_t size;
 
 	if (!read_all(fd, data, limit + 1, &size)) {
-		*ret_why = why_errno(path, "read", errno);
+		*ret_why = file_why(path, "read", errno);
 		return false;
 	}
 	if (size > limit) {
@@ -226,18 +228,19 @@ out:
 	return done;
 }
 
-static bool
-write_all(int fd, const unsigned char *data, size_t size)
+bool
+file_write_all(int fd, const void *data, size_t size)
 {
+	const unsigned char *next = data;
 	ssize_t put;
 
 	while (size > 0) {
-		put = write(fd, data, size);
+		put = write(fd, next, size);
 		if (put < 0 && errno == EINTR)
 			continue;
 		if (put < 0)
 			return false;
-		data += put;
+		next += put;
 		size -= (size_t)put;
 	}
 	return true;
@@ -263,7 +266,8 @@ sync_folder(const char *path)
 }
 
 bool
-file_write(const char *path, const void *data, size_t size, unsigned mode, char **ret_why)
+file_replace(const char *path, const void *data, size_t size, unsigned mode,
+             const struct stat *owner, int *ret_error)
 {
 	char *temporary = text_format("%s.XXXXXX", path);
 	int fd = -1;
@@ -271,13 +275,17 @@ file_write(const char *path, const void *data, size_t size, unsigned mode, char 
 	bool done = false;
 	int error;
 
+	errno = ENOMEM;
 	if (temporary == NULL)
 		goto out;
 	fd = mkostemp(temporary, O_CLOEXEC);
 	if (fd < 0)
 		goto out;
 	made = true;
-	if (!write_all(fd, data, size) || fchmod(fd, (mode_t)mode) != 0 || fsync(fd) != 0)
+	if (owner != NULL && (owner->st_uid != geteuid() || owner->st_gid != getegid()) &&
+	    fchown(fd, owner->st_uid, owner->st_gid) != 0)
+		goto out;
+	if (!file_write_all(fd, data, size) || fchmod(fd, (mode_t)mode) != 0 || fsync(fd) != 0)
 		goto out;
 	if (rename(temporary, path) != 0)
 		goto out;
@@ -292,6 +300,17 @@ out:
 		(void)unlink(temporary);
 	free(temporary);
 	if (!done)
-		*ret_why = why_errno(path, "written", error);
+		*ret_error = error;
 	return done;
+}
+
+bool
+file_write(const char *path, const void *data, size_t size, unsigned mode, char **ret_why)
+{
+	int error = 0;
+
+	if (file_replace(path, data, size, mode, NULL, &error))
+		return true;
+	*ret_why = file_why(path, "written", error);
+	return false;
 }

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/stat.h>
 
 enum file_trust {
 	FILE_PUBLIC, /* owned by root or the user, not a link, not writable by group or others */
@@ -27,5 +28,13 @@ MUST_USE bool file_read_secret(const char *path, size_t limit, struct secret **r
 /* Writes through a temporary file in the same folder, fsync, rename; mode as given. */
 MUST_USE bool file_write(const char *path, const void *data, size_t size, unsigned mode,
                          char **ret_why);
+/* The same; the new file belongs to whom owner (NULL: this user) says. *ret_error is an errno. */
+MUST_USE bool file_replace(const char *path, const void *data, size_t size, unsigned mode,
+                           const struct stat *owner, int *ret_error);
+/* All of it, however the kernel parts it; else false, with errno. */
+MUST_USE bool file_write_all(int fd, const void *data, size_t size);
+
+/* "PATH: can't be VERBed: reason; remedy". Caller frees; NULL: out of memory. */
+char *file_why(const char *path, const char *verb, int error);
 
 #endif

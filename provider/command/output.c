@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "command/destination.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -146,15 +147,17 @@ format_date(int64_t seconds, char *out)
 	out[10] = '\0';
 }
 
-static bool
-is_text(const char *data, size_t size)
+bool
+text_displayable(const void *data, size_t size)
 {
+	const char *text = data;
+
 	while (size > 0) {
-		size_t taken = *data == '\n' || *data == '\t' ? 1 : text_character(data, size);
+		size_t taken = *text == '\n' || *text == '\t' ? 1 : text_character(text, size);
 
 		if (taken == 0)
 			return false;
-		data += taken;
+		text += taken;
 		size -= taken;
 	}
 	return true;
@@ -164,21 +167,10 @@ is_text(const char *data, size_t size)
 static bool
 write_stdout(const unsigned char *data, size_t size)
 {
-	if (fflush(stdout) != 0)
-		return false;
-	while (size > 0) {
-		ssize_t written = write(STDOUT_FILENO, data, size);
-
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written < 0) {
-			complain("could not write the output: %s", strerror(errno));
-			return false;
-		}
-		data += written;
-		size -= (size_t)written;
-	}
-	return true;
+	if (fflush(stdout) == 0 && file_write_all(STDOUT_FILENO, data, size))
+		return true;
+	complain("could not write the output: %s", strerror(errno));
+	return false;
 }
 
 bool
@@ -187,13 +179,13 @@ write_bytes(const char *path, const void *data, size_t size, unsigned mode)
 	char *why = NULL;
 
 	if (path != NULL && strcmp(path, "-") != 0) {
-		if (file_write(path, data, size, mode, &why))
+		if (destination_write(path, data, size, mode, &why))
 			return true;
 		complain("%s", why != NULL ? why : "out of memory");
 		free(why);
 		return false;
 	}
-	if (isatty(STDOUT_FILENO) && !is_text(data, size)) {
+	if (isatty(STDOUT_FILENO) && !text_displayable(data, size)) {
 		complain("this is not text: write it to a file with --out FILE, or redirect it");
 		return false;
 	}

@@ -34,6 +34,9 @@ void format_date(int64_t seconds, char *out);
 /* Bytes as they are, past stdio's buffers, on stdout or into a file (path not NULL). A terminal only gets text. */
 MUST_USE bool write_bytes(const char *path, const void *data, size_t size, unsigned mode);
 
+/* Nothing in it that would act on a terminal; line ends and tabs may be. */
+bool text_displayable(const void *data, size_t size);
+
 /* False, with a complaint, when something written to stdout did not arrive. */
 MUST_USE bool output_end(void);
 
