@@ -48,7 +48,7 @@ unset P11_KMS_CONFIG P11_KMS_LOG SOFTHSM2_CONF OPENSSL_CONF XDG_CONFIG_HOME XDG_
 	PKCS11_MODULE_PATH
 hsm_folder=$work/hsm
 mkdir "$work/home"
-export HOME="$work/home"
+export HOME="$work/home" XDG_STATE_HOME="$work/home/state"
 
 step() {
 	current_step=$*

@@ -95,7 +95,7 @@ static const struct command commands[] = {
 		.summary = "check everything, and say what is wrong",
 		.details = "Configuration, files, registry (each signature and the chain), KMS, authority, "
 		           "keys. A line for each: ok, warn, FAIL. Exits with 7 when something FAILs.",
-		.options = { OPTION_PIN_SOURCE, END },
+		.options = { OPTION_ACCEPT_RESTORED, OPTION_PIN_SOURCE, END },
 		.run = command_verify,
 	}, {
 		.name = "help", .operands = "[COMMAND]", .most = 1,
@@ -107,6 +107,8 @@ static const struct command commands[] = {
 };
 
 static const struct option_row rows[OPTION_COUNT] = {
+	[OPTION_ACCEPT_RESTORED] = { "accept-restored", 'R', NULL,
+	        "an older registry was put back on purpose", false },
 	[OPTION_ALGORITHM] = { "algorithm", 'a', "ALGORITHM",
 	        "rsa-2048, rsa-3072, rsa-4096, p-256, p-384, p-521 or ed25519", false },
 	[OPTION_ALL] = { "all", 'A', NULL, "older and destroyed versions too", false },

@@ -21,6 +21,7 @@ enum exit_code {
 };
 
 enum option_id {
+	OPTION_ACCEPT_RESTORED,
 	OPTION_ALGORITHM,
 	OPTION_ALL,
 	OPTION_CONFIG,

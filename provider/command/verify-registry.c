@@ -73,6 +73,10 @@ check_head(struct verification *verification)
 
 	findings_begin(verification->findings, "head");
 	rv = registry_head(verification->workspace->registry, &head);
+	if (rv != CKR_OK && registry_turned_back(verification->workspace->registry, NULL)) {
+		findings_ok(verification->findings, "of a registry that was turned back");
+		return;
+	}
 	if (rv != CKR_OK) {
 		finding(verification->findings, RESULT_FAIL, "it can't be read: %s", ckr_name(rv));
 		return;
@@ -91,6 +95,38 @@ check_head(struct verification *verification)
 		finding(verification->findings, RESULT_WARN,
 		        "signed on %s and good until %s only: does the refresh timer run?", issued, expires);
 	findings_ok(verification->findings, "signed on %s, good until %s", issued, expires);
+}
+
+/* After the log: only one that is good in itself may be accepted. */
+static void
+check_seen(struct verification *verification, bool good)
+{
+	struct registry *registry = verification->workspace->registry;
+	struct registry_head head;
+	char *why = NULL;
+
+	findings_begin(verification->findings, "seen");
+	if (registry_head(registry, &head) == CKR_OK) {
+		if (!registry_remembers(registry))
+			finding(verification->findings, RESULT_WARN,
+			        "that this registry was seen can't be kept: an older one put in its place would "
+			        "not be noticed; give this user a folder (p11-kms(1), FILES)");
+		findings_ok(verification->findings, "entry %lld is the newest that was seen here",
+		            (long long)head.sequence);
+		return;
+	}
+	if (!registry_turned_back(registry, &why)) {
+		findings_ok(verification->findings, "not compared: the head is broken");
+	} else if (verification->arguments->options[OPTION_ACCEPT_RESTORED] == NULL) {
+		finding(verification->findings, RESULT_FAIL, "%s", why == NULL ? "turned back" : why);
+	} else if (!good) {
+		finding(verification->findings, RESULT_FAIL,
+		        "a registry with failures is not accepted as restored");
+	} else if (registry_accept(registry) != CKR_OK) {
+		finding(verification->findings, RESULT_FAIL, "that it was restored can't be kept");
+	}
+	free(why);
+	findings_ok(verification->findings, "accepted, as it was restored");
 }
 
 static CK_RV
@@ -166,9 +202,12 @@ check_intents(struct verification *verification)
 void
 verify_registry(struct verification *verification)
 {
+	size_t failed = verification->findings->failed;
+
 	if (!open_registry(verification))
 		return;
 	check_log(verification);
+	check_seen(verification, verification->findings->failed == failed);
 	check_head(verification);
 	check_keys(verification);
 	check_intents(verification);

@@ -57,6 +57,20 @@ workspace_configure(const struct arguments *arguments, struct workspace *workspa
 	return choose_token(arguments, workspace);
 }
 
+/* Heads that are broken otherwise are told by whoever needs them. */
+static int
+check_turned_back(const struct workspace *workspace)
+{
+	struct registry_head head;
+
+	if (registry_head(workspace->registry, &head) == CKR_OK ||
+	    !registry_turned_back(workspace->registry, NULL))
+		return EXIT_DONE;
+	complain("%s was turned back, and is not used; the log says what to do",
+	         workspace->token->registry);
+	return EXIT_REGISTRY;
+}
+
 static int
 open_registry(struct workspace *workspace, enum registry_mode mode)
 {
@@ -74,7 +88,7 @@ open_registry(struct workspace *workspace, enum registry_mode mode)
 	rv = registry_open(workspace->token->registry, workspace->authority, mode,
 	                   &workspace->registry, &why);
 	if (rv == CKR_OK)
-		return EXIT_DONE;
+		return check_turned_back(workspace);
 	if (why != NULL)
 		return refuse(rv == CKR_DEVICE_ERROR ? EXIT_REGISTRY : EXIT_CONFIGURATION, why);
 	return registry_failed(workspace, "open the registry", rv);

@@ -123,6 +123,27 @@ entry_column(sqlite3_stmt *row, int first, struct entry *entry)
 }
 
 CK_RV
+chain_entry(struct store *store, int64_t sequence, struct entry *entry)
+{
+	sqlite3_stmt *statement = NULL;
+	int result;
+	CK_RV rv;
+
+	rv = store_statement(store, ENTRY_READ, &statement);
+	if (rv != CKR_OK)
+		return rv;
+	sqlite3_bind_int64(statement, 1, sequence);
+	result = sqlite3_step(statement);
+	entry->sequence = sequence;
+	if (result == SQLITE_ROW)
+		rv = entry_column(statement, 0, entry);
+	else
+		rv = result == SQLITE_DONE ? CKR_OBJECT_HANDLE_INVALID : store_failure(store, result);
+	store_done(statement);
+	return rv;
+}
+
+CK_RV
 chain_append(struct store *store, const struct entry *entry)
 {
 	sqlite3_stmt *statement = NULL;

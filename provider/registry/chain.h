@@ -35,6 +35,8 @@ MUST_USE CK_RV entry_verify(const struct entry *entry, const struct authority *a
 /* Reads the columns previous, payload, signature from column first on; their sizes are checked. CKR_DEVICE_ERROR. */
 MUST_USE CK_RV entry_column(sqlite3_stmt *row, int first, struct entry *entry);
 
+/* CKR_OBJECT_HANDLE_INVALID: there is no such entry. CKR_DEVICE_ERROR: it is malformed. */
+MUST_USE CK_RV chain_entry(struct store *store, int64_t sequence, struct entry *entry);
 MUST_USE CK_RV chain_append(struct store *store, const struct entry *entry);
 
 /* The head's row as it stands, and the entry it is about. */

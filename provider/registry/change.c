@@ -179,6 +179,7 @@ change_add_token(struct change *change, const struct token_record *token)
 static CK_RV
 follow(struct registry *registry, struct change *change)
 {
+	struct highest highest = registry_highest(registry);
 	struct head_row row = { .present = false };
 	uint64_t generation = 0;
 	const char *wrong = NULL;
@@ -192,13 +193,17 @@ follow(struct registry *registry, struct change *change)
 	if (rv != CKR_OK)
 		return rv;
 	memset(&change->follows, 0, sizeof change->follows);
-	if (row.absent && row.last == 0)
+	if (row.absent && row.last == 0) {
+		rv = registry_guard(registry, &highest, &change->follows);
 		goto out;
+	}
 	rv = head_row_check(&row, registry->authority, &wrong);
 	if (rv == CKR_OK && wrong != NULL) {
 		log_error("%s: %s; nothing was changed; run p11-kms verify", registry->path, wrong);
 		rv = CKR_DEVICE_ERROR;
 	}
+	if (rv == CKR_OK)
+		rv = registry_guard(registry, &highest, &row.head);
 	if (rv == CKR_OK)
 		change->follows = row.head;
 out:
@@ -413,6 +418,8 @@ change_try(struct registry *registry, const struct signer *signer, int64_t expir
 	rv = sign_head(registry, signer, &head, &signature);
 	if (rv == CKR_OK)
 		rv = commit(registry, change, &head, &signature, ret_late);
+	if (rv == CKR_OK && !*ret_late)
+		registry_saw(registry, &head);
 	buffer_clear(&signature);
 	return rv;
 }

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static CK_RV
 registry_new(const char *path, const struct authority *authority, enum registry_mode mode,
@@ -43,12 +44,56 @@ registry_open(const char *path, const struct authority *authority, enum registry
 		return rv;
 	}
 	rv = store_open(path, mode == REGISTRY_WRITE, &registry->store, ret_why);
+	if (rv == CKR_OK)
+		rv = seen_new(registry->store->path, authority_fingerprint(authority), &registry->seen);
 	if (rv != CKR_OK) {
 		registry_free(&registry);
 		return rv;
 	}
 	*ret_registry = registry;
 	return CKR_OK;
+}
+
+/* Someone has removed it, or the disk has lost it: that must not make it begin anew unnoticed. */
+static CK_RV
+refuse_if_seen(const char *path, const struct authority *authority, char **ret_why)
+{
+	struct seen *seen = NULL;
+	struct seen_mark mark;
+	const char *file = NULL;
+	char *resolved = NULL;
+	struct stat status;
+	CK_RV rv;
+
+	if (lstat(path, &status) == 0)
+		return CKR_OK; /* that is another failure */
+	rv = store_path(path, &resolved, ret_why);
+	if (rv == CKR_OK)
+		rv = seen_new(resolved, authority_fingerprint(authority), &seen);
+	free(resolved);
+	if (rv != CKR_OK)
+		return rv;
+	seen_read(seen, &mark, &file);
+	if (mark.sequence != 0) {
+		rv = CKR_DEVICE_ERROR;
+		*ret_why = text_format("%s: is gone, and had %lld entries when it was last seen (%s); put a "
+		                       "backup back, or run: p11-kms rebuild", path,
+		                       (long long)mark.sequence, file);
+	}
+	seen_free(&seen);
+	return rv;
+}
+
+static CK_RV
+create(const char *path, const struct authority *authority, struct registry **ret_registry,
+       char **ret_why)
+{
+	CK_RV rv;
+
+	rv = store_create(path, ret_why);
+	if (rv != CKR_OK)
+		return rv;
+	return registry_open(path, authority, REGISTRY_WRITE, ret_registry, ret_why);
 }
 
 CK_RV
@@ -58,10 +103,33 @@ registry_create(const char *path, const struct authority *authority,
 	CK_RV rv;
 
 	*ret_why = NULL;
-	rv = store_create(path, ret_why);
+	rv = refuse_if_seen(path, authority, ret_why);
 	if (rv != CKR_OK)
 		return rv;
-	return registry_open(path, authority, REGISTRY_WRITE, ret_registry, ret_why);
+	return create(path, authority, ret_registry, ret_why);
+}
+
+CK_RV
+registry_create_anew(const char *path, const struct authority *authority,
+                     struct registry **ret_registry, char **ret_why)
+{
+	CK_RV rv;
+
+	*ret_why = NULL;
+	rv = create(path, authority, ret_registry, ret_why);
+	if (rv == CKR_OK)
+		(*ret_registry)->anew = true;
+	return rv;
+}
+
+/* What neither the store nor the lock is. */
+static void
+registry_clear(struct registry *registry)
+{
+	seen_free(&registry->seen);
+	free(registry->turned_back);
+	free(registry->path);
+	free(registry);
 }
 
 void
@@ -73,8 +141,7 @@ registry_free(struct registry **registry)
 		return;
 	store_close(&old->store);
 	(void)pthread_mutex_destroy(&old->lock);
-	free(old->path);
-	free(old);
+	registry_clear(old);
 	*registry = NULL;
 }
 
@@ -100,13 +167,11 @@ registry_abandon(struct registry **registry)
 	store_abandon(&old->store);
 	(void)pthread_mutex_unlock(&old->lock);
 	(void)pthread_mutex_destroy(&old->lock);
-	free(old->path);
-	free(old);
+	registry_clear(old);
 }
 
-/* Whether it is the first time that this is told. */
-static bool
-report_once(struct registry *registry, int64_t what)
+bool
+registry_report_once(struct registry *registry, int64_t what)
 {
 	bool first = true;
 
@@ -124,7 +189,7 @@ report_once(struct registry *registry, int64_t what)
 void
 registry_report(struct registry *registry, int64_t sequence, const char *what)
 {
-	if (report_once(registry, sequence))
+	if (registry_report_once(registry, sequence))
 		log_error("%s: entry %" PRId64 " %s; it is not used; run p11-kms verify",
 		          registry->path, sequence, what);
 }
@@ -133,7 +198,7 @@ registry_report(struct registry *registry, int64_t sequence, const char *what)
 static void
 report_head(struct registry *registry, int64_t last, const char *wrong)
 {
-	if (report_once(registry, -1 - last))
+	if (registry_report_once(registry, -1 - last))
 		log_error("%s: %s; nothing new is protected; run p11-kms verify", registry->path, wrong);
 }
 
@@ -206,24 +271,42 @@ registry_end_locked(struct registry *registry, CK_RV rv)
 	return rv;
 }
 
+/* The head that was checked last, if nothing has changed since. */
+static CK_RV
+head_cached(struct registry *registry, struct registry_head *ret_head, bool *ret_cached)
+{
+	uint64_t generation = 0;
+	CK_RV rv;
+
+	(void)pthread_mutex_lock(&registry->lock);
+	rv = registry_generation_locked(registry, &generation);
+	*ret_cached = rv == CKR_OK && registry->head_generation == generation;
+	if (*ret_cached)
+		*ret_head = registry->head;
+	(void)pthread_mutex_unlock(&registry->lock);
+	return rv;
+}
+
 CK_RV
 registry_head(struct registry *registry, struct registry_head *ret_head)
 {
 	struct head_row row = { .present = false };
+	struct highest highest;
 	uint64_t generation = 0;
 	const char *wrong = NULL;
 	bool cached;
 	CK_RV rv;
 
+	rv = head_cached(registry, ret_head, &cached);
+	if (rv != CKR_OK || cached)
+		return rv;
+	highest = registry_highest(registry);
 	(void)pthread_mutex_lock(&registry->lock);
 	rv = registry_generation_locked(registry, &generation);
-	cached = rv == CKR_OK && registry->head_generation == generation;
-	if (cached)
-		*ret_head = registry->head;
-	else if (rv == CKR_OK)
+	if (rv == CKR_OK)
 		rv = chain_head(registry->store, &row);
 	(void)pthread_mutex_unlock(&registry->lock);
-	if (rv != CKR_OK || cached)
+	if (rv != CKR_OK)
 		return rv;
 
 	rv = head_row_check(&row, registry->authority, &wrong);
@@ -231,6 +314,8 @@ registry_head(struct registry *registry, struct registry_head *ret_head)
 		report_head(registry, row.last, wrong);
 		rv = CKR_DEVICE_ERROR;
 	}
+	if (rv == CKR_OK)
+		rv = registry_guard(registry, &highest, &row.head);
 	if (rv == CKR_OK) {
 		(void)pthread_mutex_lock(&registry->lock);
 		registry->head = row.head;

@@ -23,9 +23,12 @@ struct registry; /* opaque */
 
 enum registry_mode { REGISTRY_READ, REGISTRY_WRITE };
 
-/* Makes the file, which must not be there, mode 0644. Write the token record with registry_change next. *ret_why: caller frees. */
+/* Makes the file, which must not be there, mode 0644. Write the token record with registry_change next. *ret_why: caller frees. CKR_DEVICE_ERROR also when a registry of this authority was seen there, and is gone. */
 MUST_USE CK_RV registry_create(const char *path, const struct authority *authority,
                                struct registry **ret_registry, char **ret_why);
+/* The same, but what was seen there before is void, from the first change on. */
+MUST_USE CK_RV registry_create_anew(const char *path, const struct authority *authority,
+                                    struct registry **ret_registry, char **ret_why);
 /* authority is borrowed for as long as the registry lives. *ret_why as above, also when the file is missing, foreign, or of a newer format. */
 MUST_USE CK_RV registry_open(const char *path, const struct authority *authority,
                              enum registry_mode mode, struct registry **ret_registry, char **ret_why);
@@ -43,7 +46,23 @@ struct registry_head {
 	int64_t expires;
 };
 
+/* CKR_DEVICE_ERROR also when the registry was turned back: see below. */
 MUST_USE CK_RV registry_head(struct registry *registry, struct registry_head *ret_head);
+
+/*
+ * The highest head seen is kept outside of the registry (registry/seen.h). One that is older,
+ * or another of the same sequence, or of a log that does not have the entry seen before, was
+ * turned back: registry_head and registry_change refuse it with CKR_DEVICE_ERROR, after one
+ * line in the log.
+ *
+ * Whether the last registry_head, or registry_change, found that. ret_why (may be NULL): what
+ * is wrong, caller frees.
+ */
+bool registry_turned_back(struct registry *registry, char **ret_why);
+/* Whether what was seen can be kept for other processes. Writes it. */
+bool registry_remembers(struct registry *registry);
+/* A backup was put back on purpose: what is there now is the highest seen, for this user, and for all when root says so. CKR_FUNCTION_FAILED: it can't be kept (logged). */
+MUST_USE CK_RV registry_accept(struct registry *registry);
 
 /* CKR_OBJECT_HANDLE_INVALID: no such version (key, token record). Caller frees. */
 MUST_USE CK_RV registry_version(struct registry *registry, int64_t object,

@@ -85,6 +85,7 @@ const char *const statement_texts[STATEMENT_COUNT] = {
 	[INTENT_READ] = "SELECT id, name, number, since FROM intents ORDER BY since, name, number",
 	[INTENT_DELETE] = "DELETE FROM intents WHERE id = ?1",
 	[ENTRIES] = "SELECT sequence, previous, payload, signature FROM entries ORDER BY sequence",
+	[ENTRY_READ] = "SELECT previous, payload, signature FROM entries WHERE sequence = ?1",
 	[VERSION_ROW] = "SELECT sequence, name, number, id, state FROM versions WHERE object = ?1",
 	[VERSION_ROWS] = "SELECT v.object, v.sequence, e.previous, e.payload, e.signature"
 	                 " FROM versions AS v LEFT JOIN entries AS e ON e.sequence = v.sequence",

@@ -78,8 +78,8 @@ store_failure(struct store *store, int result)
 }
 
 /* The folder may be reached through links, the file may not be one: SQLite, told not to follow, looks at every part. */
-static CK_RV
-path_resolve(const char *path, char **ret_path, char **ret_why)
+CK_RV
+store_path(const char *path, char **ret_path, char **ret_why)
 {
 	const char *slash = strrchr(path, '/');
 	const char *name = slash == NULL ? path : slash + 1;
@@ -300,7 +300,7 @@ store_open(const char *path, bool write, struct store **ret_store, char **ret_wh
 		return CKR_HOST_MEMORY;
 	}
 	store->writable = write;
-	rv = path_resolve(path, &store->path, ret_why);
+	rv = store_path(path, &store->path, ret_why);
 	if (rv != CKR_OK)
 		goto out;
 	rv = path_inspect(store, ret_why);
@@ -387,7 +387,7 @@ store_create(const char *path, char **ret_why)
 	int result;
 	CK_RV rv;
 
-	rv = path_resolve(path, &final, ret_why);
+	rv = store_path(path, &final, ret_why);
 	if (rv != CKR_OK)
 		return rv;
 	if (side_file_exists(final)) {

@@ -46,6 +46,7 @@ enum statement {
 	INTENT_READ,
 	INTENT_DELETE,
 	ENTRIES,
+	ENTRY_READ,
 	VERSION_ROW,
 	VERSION_ROWS,
 	KEY_ROWS,
@@ -71,6 +72,8 @@ struct store {
 	struct stat status; /* of the file, just before it was opened */
 };
 
+/* The path with its folder resolved. Caller frees. */
+MUST_USE CK_RV store_path(const char *path, char **ret_path, char **ret_why);
 /* Makes an empty registry. Refuses a file that is there: CKR_FUNCTION_FAILED. */
 MUST_USE CK_RV store_create(const char *path, char **ret_why);
 /*

@@ -205,6 +205,8 @@ token_poll(struct token *token, bool always)
 		rv = registry_head(token->registry, &head);
 		if (rv == CKR_HOST_MEMORY)
 			return rv;
+		if (rv != CKR_OK && registry_turned_back(token->registry, NULL))
+			return CKR_DEVICE_ERROR;
 		token->expires = rv == CKR_OK ? head.expires : 0;
 		token->generation = generation;
 	}

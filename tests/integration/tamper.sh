@@ -34,9 +34,15 @@ refuses() {
 	[ ! -s refused ] || fail "something came out all the same"
 }
 
-again() {
+back() {
 	rm -f "$registry" "$registry"-*
 	cp good.db "$registry"
+}
+
+# In all but the last steps the older registry is put back as an administrator does it.
+again() {
+	back
+	quietly "$p11_kms" verify --accept-restored
 }
 
 step "all is well at first"
@@ -137,3 +143,53 @@ for content in '' 'this is not a database, but a text that is longer than a head
 	expect_fail "$p11_kms" verify
 done
 again
+
+step "the old registry put back (a rollback)"
+quietly "$p11_kms" rotate job-1
+back
+expect_refusal 'older|roll|sequence|seen' "$p11_kms" encrypt job-1 --in plaintext --out refused
+grep -q "$registry: is older .*p11-kms verify --accept-restored" refused.out ||
+	fail "does not say which file, and what to do"
+[ "$(grep -c 'is older' refused.out)" -eq 1 ] || fail "says it more than once"
+[ ! -s refused ] || fail "something came out all the same"
+for command in 'export job-1' 'decrypt job-1 --in ciphertext' list 'rotate job-1' refresh; do
+	# shellcheck disable=SC2086 # words
+	expect_refusal 'is older' "$p11_kms" $command
+done
+expect_refusal '^FAIL +seen +.*is older' "$p11_kms" verify
+cmp good.db "$registry" || fail "the registry that was turned back was changed"
+
+step "a backup put back on purpose is accepted, and what was is forgotten"
+expect_match '^ok +seen +accepted' "$p11_kms" verify --accept-restored
+encrypts job-1
+
+step "but not one that is broken"
+quietly "$p11_kms" rotate job-1
+back
+flip entries signature "$job_2"
+expect_refusal 'not accepted' "$p11_kms" verify --accept-restored
+expect_refusal 'is older' "$p11_kms" encrypt job-1 --in plaintext --out refused
+again
+
+# put FILE: in the registry's place.
+put() {
+	rm -f "$registry" "$registry"-*
+	cp "$1" "$registry"
+}
+
+# From one beginning, three ends: two of one length, and a longer one.
+step "another history of the same length, or longer"
+for end in one two longer; do
+	again
+	quietly "$p11_kms" rotate job-1
+	[ $end != longer ] || quietly "$p11_kms" rotate job-2
+	sqlite3 "$registry" ".backup $end.db"
+done
+put one.db
+quietly "$p11_kms" verify --accept-restored
+for end in two longer; do
+	put $end.db
+	expect_refusal 'is another log' "$p11_kms" encrypt job-1 --in plaintext --out refused
+done
+put one.db
+encrypts job-1

@@ -35,6 +35,16 @@ set_path(char **path, const char *name)
 	*path = strdup(softhsm_path(name));
 }
 
+/* A run that was killed has told nobody of what is then missing. */
+static void
+forget_seen(void)
+{
+	char command[600];
+
+	snprintf(command, sizeof command, "rm -rf '%s/p11-kms'", getenv("XDG_STATE_HOME"));
+	ck_assert_int_eq(system(command), 0);
+}
+
 /* With SQLite's log and its index, which stay beside it. */
 static void
 remove_registry(void)
@@ -42,6 +52,7 @@ remove_registry(void)
 	ck_assert_int_eq(unlink(kms_config.registry), 0);
 	(void)unlink(softhsm_path("registry.db-wal"));
 	(void)unlink(softhsm_path("registry.db-shm"));
+	forget_seen();
 }
 
 START_TEST(sets_a_token_up)

@@ -102,13 +102,14 @@ START_TEST(create_touches_no_file_that_is_there)
 
 	/* Nor does it start on the log of a registry that is gone. */
 	ck_assert_int_eq(unlink(path), 0);
-	ck_assert_uint_eq(registry_create(path, authority.authority, &other, &why), CKR_FUNCTION_FAILED);
+	ck_assert_uint_eq(registry_create_anew(path, authority.authority, &other, &why),
+	                  CKR_FUNCTION_FAILED);
 	snprintf(log, sizeof log, "%s-wal", path);
 	ck_assert_msg(strstr(why, log) != NULL, "%s", why);
 	free(why);
 	ck_assert_int_ne(access(path, F_OK), 0);
 	ck_assert_int_eq(unlink(log), 0);
-	ck_assert_uint_eq(registry_create(path, authority.authority, &other, &why), CKR_OK);
+	ck_assert_uint_eq(registry_create_anew(path, authority.authority, &other, &why), CKR_OK);
 	registry_free(&other);
 }
 END_TEST

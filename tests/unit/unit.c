@@ -36,6 +36,11 @@ main(void)
 		perror(folder);
 		return 99;
 	}
+	/* What is seen of registries is not kept in the user's folder. */
+	if (setenv("XDG_STATE_HOME", folder, 1) != 0) {
+		perror("XDG_STATE_HOME");
+		return 99;
+	}
 	runner = srunner_create(unit_suite());
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A registry that was turned back: its head against the highest one that was seen. */
+#include "registry/internal.h"
+
+#include "base/log.h"
+#include "base/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void
+mark_set(struct seen_mark *mark, const struct registry_head *head)
+{
+	mark->sequence = head->sequence;
+	memcpy(mark->hash, head->hash, SEEN_HASH_SIZE);
+}
+
+struct highest
+registry_highest(struct registry *registry)
+{
+	struct highest highest;
+	struct seen_mark own;
+	bool anew;
+
+	(void)pthread_mutex_lock(&registry->lock);
+	own = registry->mark;
+	anew = registry->anew;
+	(void)pthread_mutex_unlock(&registry->lock);
+	if (anew)
+		return (struct highest){ .where = NULL };
+	seen_read(registry->seen, &highest.mark, &highest.where);
+	if (highest.mark.sequence <= own.sequence)
+		highest = (struct highest){ own, NULL };
+	return highest;
+}
+
+/* Whether the log still has the entry that was the last one then: else it is another log. */
+static CK_RV
+log_has(struct registry *registry, const struct seen_mark *mark, bool *ret_has)
+{
+	struct entry entry = { .sequence = 0 };
+	unsigned char hash[CHAIN_HASH_SIZE];
+	CK_RV rv;
+
+	(void)pthread_mutex_lock(&registry->lock);
+	rv = chain_entry(registry->store, mark->sequence, &entry);
+	(void)pthread_mutex_unlock(&registry->lock);
+	if (rv == CKR_OK)
+		rv = entry_hash(&entry, hash);
+	*ret_has = rv == CKR_OK && memcmp(hash, mark->hash, CHAIN_HASH_SIZE) == 0;
+	entry_clear(&entry);
+	return rv == CKR_OBJECT_HANDLE_INVALID || rv == CKR_DEVICE_ERROR ? CKR_OK : rv;
+}
+
+/* NULL: the head is the one seen, or follows it. Else what is wrong. */
+static CK_RV
+compare(struct registry *registry, const struct registry_head *head, const struct seen_mark *mark,
+        const char **ret_wrong)
+{
+	bool has = true;
+	CK_RV rv = CKR_OK;
+
+	*ret_wrong = NULL;
+	if (mark->sequence == 0)
+		return CKR_OK;
+	if (head->sequence < mark->sequence)
+		*ret_wrong = "is older than what was seen here";
+	else if (head->sequence == mark->sequence)
+		has = memcmp(head->hash, mark->hash, SEEN_HASH_SIZE) == 0;
+	else
+		rv = log_has(registry, mark, &has);
+	if (rv == CKR_OK && !has)
+		*ret_wrong = "is another log than the one seen here";
+	return rv;
+}
+
+static void
+turned_back(struct registry *registry, const struct registry_head *head,
+            const struct highest *highest, const char *wrong)
+{
+	char *text;
+
+	text = text_format("%s: %s: it ends with entry %lld, and entry %lld was there before (%s); it "
+	                   "is not used. Get the newest copy; or, if a backup was put back on "
+	                   "purpose, run: p11-kms verify --accept-restored",
+	                   registry->path, wrong, (long long)head->sequence,
+	                   (long long)highest->mark.sequence,
+	                   highest->where == NULL ? "in this process" : highest->where);
+	if (text == NULL)
+		text = strdup(wrong);
+	if (text != NULL && registry_report_once(registry, INT64_MIN + head->sequence))
+		log_error("%s", text);
+	(void)pthread_mutex_lock(&registry->lock);
+	free(registry->turned_back);
+	registry->turned_back = text;
+	(void)pthread_mutex_unlock(&registry->lock);
+}
+
+void
+registry_saw(struct registry *registry, const struct registry_head *head)
+{
+	struct seen_mark mark;
+	bool anew;
+
+	mark_set(&mark, head);
+	(void)pthread_mutex_lock(&registry->lock);
+	free(registry->turned_back);
+	registry->turned_back = NULL;
+	anew = registry->anew;
+	registry->anew = false;
+	if (anew || mark.sequence > registry->mark.sequence)
+		registry->mark = mark;
+	(void)pthread_mutex_unlock(&registry->lock);
+	(void)seen_write(registry->seen, &mark, anew);
+}
+
+CK_RV
+registry_guard(struct registry *registry, const struct highest *highest,
+               const struct registry_head *head)
+{
+	const char *wrong = NULL;
+	CK_RV rv;
+
+	rv = compare(registry, head, &highest->mark, &wrong);
+	if (rv != CKR_OK)
+		return rv;
+	if (wrong != NULL) {
+		turned_back(registry, head, highest, wrong);
+		return CKR_DEVICE_ERROR;
+	}
+	if (head->sequence > 0)
+		registry_saw(registry, head);
+	return CKR_OK;
+}
+
+bool
+registry_turned_back(struct registry *registry, char **ret_why)
+{
+	bool is;
+
+	(void)pthread_mutex_lock(&registry->lock);
+	is = registry->turned_back != NULL;
+	if (ret_why != NULL)
+		*ret_why = is ? strdup(registry->turned_back) : NULL;
+	(void)pthread_mutex_unlock(&registry->lock);
+	return is;
+}
+
+bool
+registry_remembers(struct registry *registry)
+{
+	struct seen_mark mark;
+
+	(void)pthread_mutex_lock(&registry->lock);
+	mark = registry->mark;
+	(void)pthread_mutex_unlock(&registry->lock);
+	return mark.sequence > 0 && seen_write(registry->seen, &mark, false);
+}
+
+CK_RV
+registry_accept(struct registry *registry)
+{
+	struct head_row row = { .present = false };
+	const char *wrong = NULL;
+	struct seen_mark mark;
+	CK_RV rv;
+
+	(void)pthread_mutex_lock(&registry->lock);
+	rv = chain_head(registry->store, &row);
+	(void)pthread_mutex_unlock(&registry->lock);
+	if (rv != CKR_OK)
+		return rv;
+	rv = head_row_check(&row, registry->authority, &wrong);
+	if (rv == CKR_OK && wrong != NULL) {
+		log_error("%s: %s; it can't be accepted", registry->path, wrong);
+		rv = CKR_DEVICE_ERROR;
+	}
+	if (rv != CKR_OK)
+		goto out;
+	mark_set(&mark, &row.head);
+	if (!seen_write(registry->seen, &mark, true)) {
+		rv = CKR_FUNCTION_FAILED;
+		goto out;
+	}
+	(void)pthread_mutex_lock(&registry->lock);
+	registry->mark = mark;
+	free(registry->turned_back);
+	registry->turned_back = NULL;
+	(void)pthread_mutex_unlock(&registry->lock);
+out:
+	head_row_clear(&row);
+	return rv;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The newest state of a registry that was seen, kept outside of the registry: whoever can
+ * write the registry can put an older one back, and must not be able to make this forgotten
+ * as well. Private to registry/.
+ *
+ * Two folders: the user's own, $XDG_STATE_HOME/p11-kms (by default ~/.local/state/p11-kms),
+ * and the system's, which root writes and everybody reads. A file each for each path of a
+ * registry; it counts for the authority that it names only, so a registry that is begun
+ * anew, with another authority, is not held to it. What root accepts (a backup that was
+ * put back on purpose) makes what users saw before void.
+ *
+ * No function needs a lock. Failures to keep a mark are never the caller's: they are logged once.
+ */
+#ifndef P11_KMS_REGISTRY_SEEN_H
+#define P11_KMS_REGISTRY_SEEN_H
+
+#include "base/compiler.h"
+#include "base/pkcs11.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SEEN_HASH_SIZE 32
+
+struct seen_mark {
+	int64_t sequence; /* 0: nothing was seen */
+	unsigned char hash[SEEN_HASH_SIZE];
+};
+
+struct seen; /* opaque */
+
+/* path: the registry's. authority: the fingerprint of the pinned authority. Both copied. CKR_HOST_MEMORY. */
+MUST_USE CK_RV seen_new(const char *path, const char *authority, struct seen **ret_seen);
+void seen_free(struct seen **seen);
+
+/* The highest mark that the files hold. ret_file: the one that has it, borrowed; NULL with sequence 0. */
+void seen_read(const struct seen *seen, struct seen_mark *ret_mark, const char **ret_file);
+/* Writes the mark. accept: also over a higher one, which it makes void. False: not kept (logged once). */
+bool seen_write(struct seen *seen, const struct seen_mark *mark, bool accept);
+
+#endif
