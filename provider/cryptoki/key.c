@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Key management functions. PKCS#11 3.0, section 5.18. */
 #include "cryptoki/entry.h"
+#include "token/derive-key.h"
 #include "token/generate.h"
 #include "token/secret-key.h"
 #include "token/wrap-key.h"
@@ -92,9 +93,14 @@ CK_RV
 C_DeriveKey(CK_SESSION_HANDLE handle, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE base_key,
             CK_ATTRIBUTE *template, CK_ULONG count, CK_OBJECT_HANDLE *key)
 {
-	(void)base_key;
-	(void)key; /* some mechanisms return keys through their parameter instead */
-	if (mechanism == NULL || (template == NULL && count != 0))
+	struct session *session = NULL;
+	CK_RV rv;
+
+	/* Mechanisms that return keys through their parameter, and may do without key, are not here. */
+	if (mechanism == NULL || (template == NULL && count != 0) || key == NULL)
 		return CKR_ARGUMENTS_BAD;
-	return entry_unsupported("C_DeriveKey", handle);
+	rv = entry_begin(handle, &session);
+	if (rv == CKR_OK)
+		rv = derive_key(session, mechanism, base_key, template, count, key);
+	return entry_end("C_DeriveKey", session, rv);
 }

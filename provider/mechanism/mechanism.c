@@ -20,10 +20,6 @@
 
 #include "mechanism/wrap.h"
 
-/* 1 when keys are derived in the KMS: nothing is offered before. */
-#ifndef OFFER_DERIVATION
-#define OFFER_DERIVATION 0
-#endif
 /* 1 when the entry points take messages (C_EncryptMessage …). */
 #ifndef OFFER_MESSAGES
 #define OFFER_MESSAGES 0
@@ -164,10 +160,8 @@ static const struct mechanism table[] = {
 	  RSA_BITS, .local = CKF_WRAP, .remote = CKF_UNWRAP,
 	  .primitives = { CKM_RSA_PKCS_OAEP, CKM_RSA_X_509 }, .padding = PADDING_RSA_OAEP },
 
-#if OFFER_DERIVATION
 	{ .type = CKM_ECDH1_DERIVE, .kind = MECHANISM_DERIVE, .name = "ECDH1-DERIVE", EC_BITS,
 	  .remote = CKF_DERIVE, .primitives = ONE_PRIMITIVE(CKM_ECDH1_DERIVE) },
-#endif
 };
 
 #define TABLE_SIZE (sizeof table / sizeof *table)

@@ -83,3 +83,17 @@ remote_sign(const struct object *object, const struct mechanism_use *use,
 		*ret_size = signature_size;
 	return rv;
 }
+
+CK_RV
+remote_derive(const struct object *object, const struct buffer *peer, struct secret **ret_shared)
+{
+	CK_ECDH1_DERIVE_PARAMS parameter = { .kdf = CKD_NULL, .pPublicData = peer->data,
+		                             .ulPublicDataLen = peer->size };
+	CK_MECHANISM primitive = { CKM_ECDH1_DERIVE, &parameter, sizeof parameter };
+	struct token *token = object->token;
+
+	if (!token_unlocked(token))
+		return CKR_USER_NOT_LOGGED_IN;
+	return kms_derive(token->kms, &object->key->kms, &primitive, token_deadline(token),
+	                  ret_shared);
+}

@@ -30,4 +30,8 @@ MUST_USE CK_RV remote_sign(const struct object *object, const struct mechanism_u
                            const void *value, size_t size, unsigned char *ret_signature,
                            size_t *ret_size);
 
+/* peer: the other party's bare point, checked. Gives the whole of Z. CKR_MECHANISM_INVALID. */
+MUST_USE CK_RV remote_derive(const struct object *object, const struct buffer *peer,
+                             struct secret **ret_shared);
+
 #endif
