@@ -14,6 +14,7 @@
 #define P11_KMS_SYSCONFDIR "/etc"
 #endif
 
+#define SYSTEM_PATH P11_KMS_SYSCONFDIR "/p11-kms/p11-kms.conf"
 #define CONFIG_SIZE_MAX ((size_t)256 * 1024)
 #define TOKEN_NAME_MAX 32 /* CK_TOKEN_INFO.label */
 
@@ -30,6 +31,22 @@ exists(const char *path)
 	struct stat status;
 
 	return lstat(path, &status) == 0;
+}
+
+char *
+config_paths(void)
+{
+	const char *xdg = secure_getenv("XDG_CONFIG_HOME");
+	const char *home = secure_getenv("HOME");
+	const char *below = "";
+
+	if (xdg == NULL || xdg[0] != '/') {
+		xdg = home;
+		below = "/.config";
+	}
+	if (xdg == NULL || xdg[0] != '/')
+		return strdup("there is no " SYSTEM_PATH);
+	return text_format("there is no %s%s/p11-kms/p11-kms.conf and no " SYSTEM_PATH, xdg, below);
 }
 
 /* folder's part of the path comes from the environment: relative ones are to be ignored

@@ -51,6 +51,9 @@ struct config {
 /* The path that would be read: P11_KMS_CONFIG, XDG, sysconfdir. Caller frees. NULL: none exists. */
 char *config_path(void);
 
+/* "there is no A and no B": where config_path looked when it found none. Caller frees; NULL: out of memory. */
+char *config_paths(void);
+
 /*
  * Reads path. On failure *ret_why (caller frees) is "FILE:LINE: what is wrong; what to do".
  * A file that breaks a rule is refused whole.
