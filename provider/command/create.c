@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "command/describe-version.h"
 #include "command/reference.h"
+#include "lifecycle/create.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -84,18 +85,25 @@ tell(const struct arguments *arguments, const struct workspace *workspace,
 static int
 refused(const struct workspace *workspace, const struct create_request *request)
 {
+	const struct algorithm *algorithm = request->algorithm;
 	struct key_record *key = NULL;
+	char usage[40];
 	CK_RV rv;
 
+	if (algorithm == NULL)
+		algorithm = algorithm_by_name(workspace->token->algorithm);
+	usage_text(usage_possible(algorithm), usage);
 	rv = registry_key(workspace->registry, request->name, &key);
 	key_record_free(&key);
 	if (rv == CKR_OK)
 		complain("%s: there is such a key already; `p11-kms rotate` makes its next version",
 		         request->name);
-	else if (request->usage != 0)
-		complain("could not create %s: its algorithm can't be used for that", request->name);
+	else if ((request->usage & ~usage_possible(algorithm)) != 0)
+		complain("could not create %s: %s keys can %s only; see --usage", request->name,
+		         algorithm->name, usage);
 	else
-		complain("could not create %s: the id is in use", request->name);
+		complain("could not create %s: the id is in use in the KMS or the registry; leave --id "
+		         "out, or choose another", request->name);
 	return EXIT_FAILED;
 }
 

@@ -14,6 +14,10 @@ struct decryption {
 	const struct secret *ciphertext; /* borrowed */
 	struct secret *plaintext;        /* owned */
 	bool done;
+	/* What was met, to tell why nothing decrypted. */
+	bool rsa, fits;                  /* a version of RSA; of the ciphertext's size */
+	const struct algorithm *other;   /* one that can't decrypt */
+	int64_t pending;                 /* the newest version that is hidden, to be destroyed; 0: none */
 };
 
 static CK_RV
@@ -23,9 +27,15 @@ try_version(struct decryption *decryption, const struct version *version)
 	CK_OBJECT_HANDLE key;
 	CK_RV rv;
 
+	if (version->algorithm->key_type != CKK_RSA) {
+		decryption->other = version->algorithm;
+		return CKR_KEY_FUNCTION_NOT_PERMITTED;
+	}
+	decryption->rsa = true;
 	/* What is of another size can't be this key's: the KMS need not be asked. */
-	if (version->algorithm->key_type != CKK_RSA || version->algorithm->bits / 8 != size)
+	if (version->algorithm->bits / 8 != size)
 		return CKR_ENCRYPTED_DATA_LEN_RANGE;
+	decryption->fits = true;
 	rv = module_find(decryption->module, CKO_PRIVATE_KEY, &version->id, &key);
 	if (rv != CKR_OK)
 		return rv;
@@ -48,8 +58,16 @@ static CK_RV
 visit(void *context, const struct version *version)
 {
 	struct decryption *decryption = context;
-	CK_RV rv = try_version(decryption, version);
+	CK_RV rv;
 
+	if (version->state == STATE_DESTROYED)
+		return CKR_OK;
+	if (version->state == STATE_DESTROY_PENDING) {
+		if (decryption->pending == 0)
+			decryption->pending = version->number;
+		return CKR_OK;
+	}
+	rv = try_version(decryption, version);
 	switch (rv) {
 	case CKR_OK:
 		return CKR_CANCEL;
@@ -63,19 +81,35 @@ visit(void *context, const struct version *version)
 	}
 }
 
+/* It was not decrypted, though nothing was out of order. */
 static int
-failed(const struct workspace *workspace, const char *name, CK_RV rv)
+not_this(const struct decryption *decryption, const char *name)
+{
+	if (!decryption->rsa && decryption->other != NULL)
+		complain("%s is %s, which can't decrypt: RSA keys can", name, decryption->other->name);
+	else if (!decryption->fits && decryption->rsa)
+		complain("%s does not decrypt this: with %zu bytes it is not of the size that %s makes; is "
+		         "it the right file?", name, secret_size(decryption->ciphertext), name);
+	else
+		complain("%s does not decrypt this: it was encrypted to another key, or was changed",
+		         name);
+	return EXIT_FAILED;
+}
+
+static int
+failed(const struct workspace *workspace, const struct decryption *decryption, const char *name,
+       CK_RV rv)
 {
 	switch (rv) {
 	case CKR_ENCRYPTED_DATA_INVALID:
 	case CKR_ENCRYPTED_DATA_LEN_RANGE:
-		complain("%s does not decrypt this: it was encrypted to another key, or was changed",
-		         name);
-		return EXIT_FAILED;
+		return not_this(decryption, name);
 	case CKR_OBJECT_HANDLE_INVALID:
 		complain("%s has no private half that this host can use", name);
 		return EXIT_NO_KEY;
 	case CKR_KEY_FUNCTION_NOT_PERMITTED:
+		if (!decryption->rsa)
+			return not_this(decryption, name);
 		complain("%s does not decrypt: its usage is another; `p11-kms show` tells", name);
 		return EXIT_FAILED;
 	default:
@@ -96,10 +130,16 @@ decrypt_any(const struct workspace *workspace, struct decryption *decryption, co
 		return no_such_key(workspace, name);
 	if (rv != CKR_OK)
 		return registry_failed(workspace, "look for the key", rv);
-	rv = version_walk(workspace->registry, name, false, visit, decryption);
+	rv = version_walk(workspace->registry, name, true, visit, decryption);
 	if (decryption->done)
 		return EXIT_DONE;
-	return failed(workspace, name, rv != CKR_OK ? rv : CKR_ENCRYPTED_DATA_INVALID);
+	if (rv == CKR_OK && decryption->pending != 0) {
+		complain("%s does not decrypt this, but %s@%lld, which is to be destroyed, was not tried: "
+		         "`p11-kms restore %s@%lld` brings it back", name, name,
+		         (long long)decryption->pending, name, (long long)decryption->pending);
+		return EXIT_FAILED;
+	}
+	return failed(workspace, decryption, name, rv != CKR_OK ? rv : CKR_ENCRYPTED_DATA_INVALID);
 }
 
 static int
@@ -124,12 +164,17 @@ decrypt(const struct arguments *arguments, const struct workspace *workspace,
 	code = reference_find(workspace, arguments, REFERENCE_EXACT, &version);
 	if (code != EXIT_DONE)
 		return code;
+	if (version->state == STATE_DESTROY_PENDING || version->state == STATE_DESTROYED) {
+		code = version_gone(version);
+		goto out;
+	}
 	rv = try_version(decryption, version);
 	if (rv != CKR_OK) {
 		name = version_full_name(version);
-		code = failed(workspace, name != NULL ? name : version->name, rv);
+		code = failed(workspace, decryption, name != NULL ? name : version->name, rv);
 		free(name);
 	}
+out:
 	version_free(&version);
 	return code;
 }
@@ -144,6 +189,8 @@ command_decrypt(const struct arguments *arguments)
 	int code;
 
 	code = workspace_read(arguments, &workspace);
+	if (code == EXIT_DONE)
+		code = workspace_needs_kms(&workspace);
 	if (code == EXIT_DONE)
 		code = module_open(&workspace, &module);
 	if (code == EXIT_DONE)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 /* The answer must be given by somebody: a program says --yes. */
@@ -20,8 +21,11 @@ confirm(const struct arguments *arguments, const char *name)
 		return EXIT_USAGE;
 	}
 	remark("What was encrypted to %s can then not be decrypted. Destroy it? (yes/no)", name);
-	if (fgets(answer, sizeof answer, stdin) != NULL && strcmp(answer, "yes\n") == 0)
-		return EXIT_DONE;
+	if (fgets(answer, sizeof answer, stdin) != NULL) {
+		answer[strcspn(answer, "\n")] = '\0';
+		if (strcasecmp(answer, "yes") == 0 || strcasecmp(answer, "y") == 0)
+			return EXIT_DONE;
+	}
 	complain("%s was not destroyed", name);
 	return EXIT_FAILED;
 }

@@ -15,7 +15,7 @@ tell(const struct arguments *arguments, const struct workspace *workspace,
      const struct version *version)
 {
 	char *id = hex_dup(version->id.data, version->id.size);
-	char *text = NULL;
+	int code = EXIT_DONE;
 	json_t *json;
 
 	if (id == NULL)
@@ -25,16 +25,12 @@ tell(const struct arguments *arguments, const struct workspace *workspace,
 		                 (json_int_t)version->number, "id", id, "token",
 		                 json_text(workspace->token->name), "mechanism",
 		                 "RSA-OAEP, SHA-256, MGF1 with SHA-256");
-		text = json != NULL ? json_dumps(json, JSON_PRESERVE_ORDER) : NULL;
-		json_decref(json);
-		if (text != NULL)
-			remark("%s", text);
+		code = remark_json(json) ? EXIT_DONE : EXIT_FAILED;
 	} else {
 		remark("encrypted under %s@%lld, id %s", version->name, (long long)version->number, id);
 	}
-	free(text);
 	free(id);
-	return EXIT_DONE;
+	return code;
 }
 
 static int
@@ -45,8 +41,7 @@ failed(const struct workspace *workspace, const struct version *version, CK_RV r
 
 	switch (rv) {
 	case CKR_OBJECT_HANDLE_INVALID:
-		complain("%s@%lld is %s", name, number, version_state_name(version->state));
-		return EXIT_NO_KEY;
+		return version_gone(version);
 	case CKR_KEY_FUNCTION_NOT_PERMITTED:
 		complain("%s@%lld does not encrypt: it is %s, or its usage is another; `p11-kms show` "
 		         "tells", name, number, version_state_name(version->state));

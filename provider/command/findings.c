@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define TEXT_COLUMN 22
 #define LINES_MAX 20 /* of one check; JSON has all */
 
 static const char *const names[] = { "ok", "warn", "FAIL" };
@@ -24,7 +25,10 @@ put(struct findings *findings, enum result result, const char *text)
 			findings->memory_short = true;
 		findings->told++;
 	} else if (findings->told < LINES_MAX) {
-		say("%-4s  %-14s  %s", names[result], findings->check, text);
+		char left[TEXT_COLUMN + 1];
+
+		snprintf(left, sizeof left, "%-4s  %-14s  ", names[result], findings->check);
+		say_folded(left, TEXT_COLUMN, text);
 		findings->told++;
 	} else {
 		findings->more++;

@@ -83,7 +83,7 @@ int
 command_list(const struct arguments *arguments)
 {
 	static const char *const headings[TABLE_COLUMNS] = {
-		"NAME", "VER", "ALGORITHM", "STATE", "PROTECT-UNTIL", "NEXT-ROTATION", "ID",
+		"NAME", "VER", "ALGORITHM", "STATE", "UNTIL", "ROTATES", "ID",
 	};
 	struct workspace workspace = { .token = NULL };
 	struct list list = {

@@ -14,6 +14,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#define LINE 79 /* columns; the last of 80 stays free */
+#define PREFIX "p11-kms: "
+
 static void
 write_escaped(FILE *stream, const char *text)
 {
@@ -61,13 +64,63 @@ say(const char *format, ...)
 	va_end(arguments);
 }
 
+/* How much of text goes into a line of so many bytes: all, or up to a blank. A long word is not cut. */
+static size_t
+fold_length(const char *text, size_t room)
+{
+	size_t size = strlen(text), at = room;
+
+	if (size <= room)
+		return size;
+	while (at > 0 && text[at] != ' ')
+		at--;
+	return at > 0 ? at : strcspn(text, " ");
+}
+
+static void
+put_folded(FILE *stream, const char *left, size_t indent, size_t width, const char *text)
+{
+	size_t room = width > indent + 20 ? width - indent : 20;
+	size_t begin = strlen(left) > indent ? strlen(left) : indent;
+	size_t size = fold_length(text, width > begin + 20 ? width - begin : 20);
+
+	fprintf(stream, "%-*s", (int)indent, left);
+	for (;;) {
+		char *line = strndup(text, size);
+
+		write_escaped(stream, line != NULL ? line : "(out of memory)");
+		fputc('\n', stream);
+		free(line);
+		text += size;
+		text += strspn(text, " ");
+		if (*text == '\0')
+			return;
+		fprintf(stream, "%*s", (int)indent, "");
+		size = fold_length(text, room);
+	}
+}
+
+void
+say_folded(const char *left, size_t indent, const char *text)
+{
+	put_folded(stdout, left, indent, LINE, text);
+}
+
 void
 complain(const char *format, ...)
 {
 	va_list arguments;
+	char *text;
 
 	va_start(arguments, format);
-	write_line(stderr, "p11-kms: ", format, arguments);
+	if (!isatty(STDERR_FILENO)) {
+		write_line(stderr, PREFIX, format, arguments);
+	} else if (vasprintf(&text, format, arguments) < 0) {
+		fputs(PREFIX "out of memory\n", stderr);
+	} else {
+		put_folded(stderr, PREFIX, 2, LINE, text);
+		free(text);
+	}
 	va_end(arguments);
 }
 
@@ -81,19 +134,31 @@ remark(const char *format, ...)
 	va_end(arguments);
 }
 
-bool
-say_json(json_t *value)
+static bool
+put_json(FILE *stream, json_t *value)
 {
 	bool done = value != NULL &&
-	            json_dumpf(value, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_ENCODE_ANY) == 0;
+	            json_dumpf(value, stream, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_ENCODE_ANY) == 0;
 
 	json_decref(value);
 	if (!done) {
 		complain("out of memory");
 		return false;
 	}
-	fputc('\n', stdout);
+	fputc('\n', stream);
 	return true;
+}
+
+bool
+say_json(json_t *value)
+{
+	return put_json(stdout, value);
+}
+
+bool
+remark_json(json_t *value)
+{
+	return put_json(stderr, value);
 }
 
 json_t *
@@ -131,6 +196,12 @@ json_hex(const void *data, size_t size)
 
 	free(hex);
 	return value;
+}
+
+const char *
+plural(int64_t count, const char *one, const char *many)
+{
+	return count == 1 ? one : many;
 }
 
 void

@@ -109,12 +109,20 @@ int
 pin_read(const struct arguments *arguments, const char *token_name, struct secret **ret_pin)
 {
 	const char *source = arguments->options[OPTION_PIN_SOURCE];
+	struct secret *pin = NULL;
 	char *why = NULL;
 
 	if (source == NULL)
 		return pin_ask(token_name, ret_pin) ? EXIT_DONE : EXIT_KMS;
-	if (file_read_secret(source, PIN_FILE_MAX, ret_pin, &why))
-		return EXIT_DONE;
+	if (file_read_secret(source, PIN_FILE_MAX, &pin, &why)) {
+		if (secret_size(pin) != 0) {
+			*ret_pin = pin;
+			return EXIT_DONE;
+		}
+		secret_free(&pin);
+		complain("%s is empty: write the PIN of the KMS into it", source);
+		return EXIT_CONFIGURATION;
+	}
 	complain("%s", why != NULL ? why : "out of memory");
 	free(why);
 	return EXIT_CONFIGURATION;

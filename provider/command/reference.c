@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "command/reference.h"
 
+#include "command/key-walk.h"
 #include "command/output.h"
 #include "lifecycle/commit.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+
+#define PREFIX_LEAST 4 /* hexadecimal digits */
 
 char *
 reference_split(const char *text, int64_t *ret_number)
@@ -30,6 +34,21 @@ no_such_key(const struct workspace *workspace, const char *name)
 {
 	complain("%s: there is no such key in token %s; `p11-kms list` shows those there are", name,
 	         workspace->token->name);
+	return EXIT_NO_KEY;
+}
+
+int
+version_gone(const struct version *version)
+{
+	const char *name = version->name;
+	long long number = (long long)version->number;
+
+	if (version->state == STATE_DESTROY_PENDING)
+		complain("%s@%lld is to be destroyed (destroy-pending), and is not used any more; "
+		         "`p11-kms restore %s@%lld` brings it back", name, number, name, number);
+	else
+		complain("%s@%lld is %s: it can't be used any more", name, number,
+		         version_state_name(version->state));
 	return EXIT_NO_KEY;
 }
 
@@ -68,12 +87,66 @@ version_newest(struct registry *registry, const char *name, struct version **ret
 	return rv;
 }
 
+struct prefix {
+	const char *text;        /* hexadecimal, borrowed */
+	struct version *version; /* the first that has it; owned */
+	bool several;
+};
+
+static CK_RV
+match_prefix(void *context, const struct version *version)
+{
+	struct prefix *prefix = context;
+	char *id = hex_dup(version->id.data, version->id.size);
+	bool matches;
+
+	if (id == NULL)
+		return CKR_HOST_MEMORY;
+	matches = strncasecmp(id, prefix->text, strlen(prefix->text)) == 0;
+	free(id);
+	if (!matches)
+		return CKR_OK;
+	if (prefix->version == NULL)
+		return version_dup(version, &prefix->version);
+	prefix->several = true;
+	return CKR_CANCEL;
+}
+
+/* The beginning of an id, as list shows it. */
 static int
-find_by_id(const struct workspace *workspace, const char *text, struct version **ret_version)
+find_by_prefix(const struct workspace *workspace, const char *text, struct version **ret_version)
+{
+	struct prefix prefix = { .text = text };
+	CK_RV rv;
+
+	rv = version_walk(workspace->registry, NULL, true, match_prefix, &prefix);
+	if (rv == CKR_OK && prefix.version != NULL) {
+		*ret_version = prefix.version;
+		return EXIT_DONE;
+	}
+	version_free(&prefix.version);
+	if (prefix.several)
+		complain("%s: several ids begin like this; give more of it (`p11-kms show NAME` tells it "
+		         "whole)", text);
+	else if (rv == CKR_OK)
+		complain("%s: there is no version with this id in token %s", text,
+		         workspace->token->name);
+	else
+		return registry_failed(workspace, "look for the version", rv);
+	return EXIT_NO_KEY;
+}
+
+static int
+find_by_id(const struct workspace *workspace, const char *text, bool whole,
+           struct version **ret_version)
 {
 	struct registry_search search = { .destroyed = true };
 	struct buffer id = BUFFER_INIT;
 	CK_RV rv;
+
+	if (!whole && strlen(text) >= PREFIX_LEAST && strlen(text) % 2 != 0 &&
+	    text[strspn(text, "0123456789abcdefABCDEF")] == '\0')
+		return find_by_prefix(workspace, text, ret_version);
 
 	if (!hex_parse(text, &id) || id.size == 0) {
 		complain("%s: an id is written as an even number of hexadecimal digits", text);
@@ -84,6 +157,8 @@ find_by_id(const struct workspace *workspace, const char *text, struct version *
 	search.id_size = id.size;
 	rv = first_found(workspace->registry, &search, ret_version);
 	buffer_clear(&id);
+	if (rv == CKR_OBJECT_HANDLE_INVALID && !whole && strlen(text) >= PREFIX_LEAST)
+		return find_by_prefix(workspace, text, ret_version);
 	if (rv == CKR_OBJECT_HANDLE_INVALID) {
 		complain("%s: there is no version with this id in token %s", text,
 		         workspace->token->name);
@@ -130,9 +205,14 @@ find_name(const struct workspace *workspace, const char *name, enum reference_wi
 	if (rv != CKR_OK)
 		return registry_failed(workspace, "look for the key", rv);
 	if (wish == REFERENCE_CURRENT && version->state != STATE_ACTIVE) {
+		if (version->state == STATE_DESTROY_PENDING)
+			complain("%s has no current version: bring one back with `p11-kms restore %s@%lld`, or "
+			         "make one with `p11-kms rotate %s`", name, name, (long long)version->number,
+			         name);
+		else
+			complain("%s has no current version: make one with `p11-kms rotate`, or name one; "
+			         "`p11-kms list --all` shows them", name);
 		version_free(&version);
-		complain("%s has no current version: make one with `p11-kms rotate`, or name one; "
-		         "`p11-kms list --all` shows them", name);
 		return EXIT_NO_KEY;
 	}
 	*ret_version = version;
@@ -149,7 +229,7 @@ reference_find(const struct workspace *workspace, const struct arguments *argume
 	int code;
 
 	if (id != NULL)
-		return find_by_id(workspace, id, ret_version);
+		return find_by_id(workspace, id, wish == REFERENCE_EXACT, ret_version);
 	name = reference_split(arguments->operands[0], &number);
 	if (name == NULL) {
 		complain("out of memory");

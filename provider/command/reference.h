@@ -12,7 +12,7 @@ enum reference_wish {
 	REFERENCE_EXACT,   /* nothing: a VERSION or --id is needed */
 };
 
-/* The version that --id, or else the first operand, names, in whatever state. Exit codes; failures are told. Caller frees. */
+/* The version that --id, or else the first operand, names, in whatever state. Where nothing is changed (not REFERENCE_EXACT) the beginning of an id will do, when no other id has it. Exit codes; failures are told. Caller frees. */
 MUST_USE int reference_find(const struct workspace *workspace, const struct arguments *arguments,
                             enum reference_wish wish, struct version **ret_version);
 /* As REFERENCE_NEWEST. CKR_OBJECT_HANDLE_INVALID: the key has no version at all. */
@@ -21,6 +21,9 @@ MUST_USE CK_RV version_newest(struct registry *registry, const char *name,
 
 /* "name: there is no such key in token …"; EXIT_NO_KEY. */
 int no_such_key(const struct workspace *workspace, const char *name);
+
+/* Tells of a version that is destroy-pending or destroyed, and what can be done; EXIT_NO_KEY. */
+int version_gone(const struct version *version);
 
 /* Splits "NAME@12" (*ret_number 12) or "NAME" (0). Caller frees; NULL: out of memory. */
 char *reference_split(const char *text, int64_t *ret_number);

@@ -9,7 +9,7 @@ static int
 tell(const struct workspace *workspace, const struct version *version, json_t *json)
 {
 	json_t *entry = NULL;
-	char *name;
+	char *name, *id;
 	CK_RV rv;
 
 	if (json != NULL) {
@@ -18,10 +18,12 @@ tell(const struct workspace *workspace, const struct version *version, json_t *j
 			return registry_failed(workspace, "show the key", rv);
 		return json_array_append_new(json, entry) == 0 ? EXIT_DONE : EXIT_FAILED;
 	}
+	id = hex_dup(version->id.data, version->id.size);
 	name = version_full_name(version);
-	if (name != NULL)
-		say("made %s, %s", name, version->algorithm->name);
+	if (id != NULL && name != NULL)
+		say("made %s, %s, id %s", name, version->algorithm->name, id);
 	free(name);
+	free(id);
 	return EXIT_DONE;
 }
 

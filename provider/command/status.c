@@ -94,7 +94,6 @@ tell(const struct status *status)
 
 	clock_format(status->head.issued, issued);
 	clock_format(status->head.expires, expires);
-	strcpy(next, "never");
 	if (status->next != 0)
 		clock_format(status->next, next);
 	say("token     %s", status->workspace->token->name);
@@ -102,11 +101,12 @@ tell(const struct status *status)
 	    status->model[0] != '\0' ? ")" : "");
 	say("registry  entry %lld, signed %s, %s %s", (long long)status->head.sequence, issued,
 	    expired ? "EXPIRED" : "good until", expires);
-	say("keys      %lld, with %lld versions", (long long)status->keys,
-	    (long long)status->versions);
+	say("keys      %lld, with %lld %s", (long long)status->keys, (long long)status->versions,
+	    plural(status->versions, "version", "versions"));
 	if (status->currentless != 0)
 		say("          %lld without a current version", (long long)status->currentless);
-	say("rotation  next %s", next);
+	say("rotation  %s%s", status->next != 0 ? "next " : "no key rotates",
+	    status->next != 0 ? next : "");
 	if (status->due != 0)
 		say("          %lld due now: run `p11-kms refresh`", (long long)status->due);
 }
@@ -126,6 +126,15 @@ make_json(const struct status *status)
 	                 "versions", (json_int_t)status->versions, "keys_without_current",
 	                 (json_int_t)status->currentless, "keys_due", (json_int_t)status->due,
 	                 "next_rotation", json_time(status->next));
+}
+
+/* What a monitor should hear of: first what stops encryption, then what stops decryption. */
+static int
+weigh(const struct status *status)
+{
+	if (status->head.expires <= status->now)
+		return EXIT_REGISTRY;
+	return status->workspace->token->kms != NULL && !status->reachable ? EXIT_KMS : EXIT_DONE;
 }
 
 int
@@ -149,6 +158,8 @@ command_status(const struct arguments *arguments)
 		tell(&status);
 	else if (!say_json(make_json(&status)))
 		code = EXIT_FAILED;
+	if (code == EXIT_DONE)
+		code = weigh(&status);
 out:
 	workspace_close(&workspace);
 	return code;

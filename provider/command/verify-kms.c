@@ -37,13 +37,29 @@ reach(struct verification *verification)
 	if (rv == CKR_OK)
 		rv = kms_describe(workspace->kms, soon(verification), &description);
 	if (rv != CKR_OK) {
-		finding(verification->findings, RESULT_FAIL, "it can't be reached: %s", ckr_name(rv));
+		finding(verification->findings, RESULT_FAIL, "it can't be reached: %s; is the \"kms\" of the configuration right, and running?",
+		        ckr_name(rv));
 		return false;
 	}
 	findings_ok(verification->findings, "%s %s, serial %s", description.manufacturer,
 	            description.model, description.serial);
 	kms_description_clear(&description);
 	return true;
+}
+
+static void
+finding_login(struct verification *verification, CK_RV rv)
+{
+	const struct config_token *token = verification->workspace->token;
+
+	if (rv != CKR_USER_NOT_LOGGED_IN && rv != CKR_PIN_INCORRECT)
+		finding(verification->findings, RESULT_FAIL, "the KMS does not answer after it: %s; see "
+		        "the log lines above", ckr_name(rv));
+	else
+		finding(verification->findings, RESULT_FAIL, "it was refused: check the PIN%s%s, before "
+		        "too many tries lock the KMS's token",
+		        token->pin_source != NULL ? " in " : "",
+		        token->pin_source != NULL ? token->pin_source : "");
 }
 
 static bool
@@ -67,7 +83,7 @@ log_in(struct verification *verification)
 	}
 	rv = kms_ping(workspace->kms, soon(verification));
 	if (rv != CKR_OK)
-		finding(verification->findings, RESULT_FAIL, "it was refused: %s", ckr_name(rv));
+		finding_login(verification, rv);
 	findings_ok(verification->findings, "accepted");
 	return rv == CKR_OK;
 }

@@ -3,14 +3,14 @@
 
 #include "base/log.h"
 #include "command/key-walk.h"
+#include "command/output.h"
 #include "lifecycle/commit.h"
+#include "lifecycle/reconcile.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-#define INTENT_OLD 3600 /* seconds; the next refresh should have come by */
 
 static bool
 open_registry(struct verification *verification)
@@ -59,8 +59,9 @@ check_log(struct verification *verification)
 	rv = registry_verify(verification->workspace->registry, found, verification, &entries, &bad);
 	if (rv != CKR_OK)
 		finding(verification->findings, RESULT_FAIL, "the log can't be read: %s", ckr_name(rv));
-	findings_ok(verification->findings, "%s: %lld entries, each signed by the authority",
-	            verification->workspace->token->registry, (long long)entries);
+	findings_ok(verification->findings, "%s: %lld %s, each signed by the authority",
+	            verification->workspace->token->registry, (long long)entries,
+	            plural(entries, "entry", "entries"));
 }
 
 static void
@@ -175,8 +176,8 @@ check_keys(struct verification *verification)
 		rv = key_walk(registry, check_key, verification);
 	if (rv != CKR_OK)
 		finding(verification->findings, RESULT_FAIL, "they can't be read: %s", ckr_name(rv));
-	findings_ok(verification->findings, "%lld, with %lld versions; none is due", (long long)keys,
-	            (long long)versions);
+	findings_ok(verification->findings, "%lld, with %lld %s; none is due", (long long)keys,
+	            (long long)versions, plural(versions, "version", "versions"));
 }
 
 static void
@@ -184,6 +185,7 @@ check_intents(struct verification *verification)
 {
 	struct intent *intents = NULL;
 	size_t count = 0, old = 0;
+	int64_t before = verification->now - INTENT_AGE;
 	CK_RV rv;
 
 	findings_begin(verification->findings, "interrupted");
@@ -191,11 +193,15 @@ check_intents(struct verification *verification)
 	if (rv != CKR_OK)
 		finding(verification->findings, RESULT_FAIL, "they can't be read: %s", ckr_name(rv));
 	for (size_t i = 0; i < count; i++)
-		old += intents[i].since < verification->now - INTENT_OLD;
+		old += intents[i].since <= before;
 	intents_free(intents, count);
 	if (old != 0)
 		finding(verification->findings, RESULT_WARN,
-		        "%zu interrupted creations wait for `p11-kms refresh`", old);
+		        "%zu interrupted %s for `p11-kms refresh`", old,
+		        plural((int64_t)old, "creation waits", "creations wait"));
+	if (count > old)
+		findings_ok(verification->findings, "%zu %s going on, or failed less than a minute ago",
+		            count - old, plural((int64_t)(count - old), "creation is", "creations are"));
 	findings_ok(verification->findings, "no creation was interrupted");
 }
 

@@ -21,7 +21,7 @@ check_pin(struct verification *verification)
 	if (!file_read_secret(path, PIN_FILE_MAX, &pin, &why))
 		finding(verification->findings, RESULT_FAIL, "%s", why != NULL ? why : path);
 	else if (secret_size(pin) == 0)
-		finding(verification->findings, RESULT_FAIL, "%s is empty", path);
+		finding(verification->findings, RESULT_FAIL, "%s is empty: write the PIN of the KMS into it", path);
 	findings_ok(verification->findings, "%s, readable by its owner only", path);
 	free(why);
 	secret_free(&pin);
@@ -51,7 +51,8 @@ finish(struct findings *findings)
 
 	findings->json = NULL;
 	if (json == NULL && findings->failed != 0)
-		say("%zu failed, %zu warnings", findings->failed, findings->warned);
+		say("%zu failed, %zu %s", findings->failed, findings->warned,
+		    plural((int64_t)findings->warned, "warning", "warnings"));
 	if (json != NULL && (!say_json(json) || findings->memory_short))
 		return EXIT_FAILED;
 	return findings->failed != 0 ? EXIT_FINDINGS : EXIT_DONE;

@@ -36,6 +36,30 @@ choose_token(const struct arguments *arguments, struct workspace *workspace)
 	return name == NULL && workspace->config->token_count > 1 ? EXIT_USAGE : EXIT_CONFIGURATION;
 }
 
+static int
+no_configuration(void)
+{
+	char *paths = config_paths();
+
+	complain("there is no configuration: %s, and P11_KMS_CONFIG names none. Write one "
+	         "(p11-kms.conf(5)), or name one with --config FILE",
+	         paths != NULL ? paths : "out of memory");
+	free(paths);
+	return EXIT_CONFIGURATION;
+}
+
+/* The configuration's is used, by all that logs in; a second one would be forgotten in silence. */
+static void
+weigh_pin_source(const struct arguments *arguments, const struct workspace *workspace)
+{
+	const char *given = arguments->options[OPTION_PIN_SOURCE];
+	const char *configured = workspace->token->pin_source;
+
+	if (given != NULL && configured != NULL && strcmp(given, configured) != 0)
+		complain("--pin-source is not used: token %s has its own in %s, %s",
+		         workspace->token->name, workspace->config->path, configured);
+}
+
 int
 workspace_configure(const struct arguments *arguments, struct workspace *workspace)
 {
@@ -43,18 +67,20 @@ workspace_configure(const struct arguments *arguments, struct workspace *workspa
 	char *path = given != NULL ? strdup(given) : config_path();
 	char *why = NULL;
 	bool done;
+	int code;
 
 	if (path == NULL) {
-		complain("there is no configuration: write one (p11-kms.conf(5)), and name it with "
-		         "--config FILE or P11_KMS_CONFIG");
-		return EXIT_CONFIGURATION;
+		return no_configuration();
 	}
 	done = config_read(path, &workspace->config, &why);
 	free(path);
 	if (!done)
 		return refuse(EXIT_CONFIGURATION, why);
 	log_configure(workspace->config->log, workspace->config->log_to_syslog);
-	return choose_token(arguments, workspace);
+	code = choose_token(arguments, workspace);
+	if (code == EXIT_DONE)
+		weigh_pin_source(arguments, workspace);
+	return code;
 }
 
 /* Heads that are broken otherwise are told by whoever needs them. */
@@ -120,16 +146,23 @@ workspace_login(const struct arguments *arguments, struct workspace *workspace)
 	return rv == CKR_OK ? EXIT_DONE : kms_failed(workspace, "log in", rv);
 }
 
+int
+workspace_needs_kms(const struct workspace *workspace)
+{
+	if (workspace->token->kms != NULL)
+		return EXIT_DONE;
+	complain("token %s has no \"kms\" in %s: this host can only encrypt and verify; do it on one "
+	         "that has the KMS", workspace->token->name, workspace->config->path);
+	return EXIT_CONFIGURATION;
+}
+
 static int
 open_kms(const struct arguments *arguments, struct workspace *workspace)
 {
 	CK_RV rv;
 
-	if (workspace->token->kms == NULL) {
-		complain("token %s has no \"kms\" in %s: this host can't do that", workspace->token->name,
-		         workspace->config->path);
+	if (workspace_needs_kms(workspace) != EXIT_DONE)
 		return EXIT_CONFIGURATION;
-	}
 	rv = kms_new(workspace->token, &workspace->kms);
 	if (rv == CKR_ARGUMENTS_BAD)
 		complain("the \"kms\" of token %s in %s is not understood", workspace->token->name,
@@ -186,7 +219,9 @@ kms_failed(const struct workspace *workspace, const char *what, CK_RV rv)
 
 	switch (rv) {
 	case CKR_DEVICE_ERROR:
-		complain("could not %s: the KMS of token %s can't be reached", what, token);
+		complain("could not %s: the KMS of token %s can't be reached; see the log lines above, "
+		         "and whether the \"kms\" in %s is right and running", what, token,
+		         workspace->config->path);
 		return EXIT_KMS;
 	case CKR_PIN_INCORRECT:
 	case CKR_PIN_LEN_RANGE:
@@ -197,8 +232,9 @@ kms_failed(const struct workspace *workspace, const char *what, CK_RV rv)
 		         "unlock it", what, token);
 		return EXIT_KMS;
 	case CKR_USER_NOT_LOGGED_IN:
-		complain("could not %s: the KMS of token %s refused the login; check its pin-source", what,
-		         token);
+		complain("could not %s: the KMS of token %s refused the login; check the PIN%s%s", what,
+		         token, workspace->token->pin_source != NULL ? " in " : "",
+		         workspace->token->pin_source != NULL ? workspace->token->pin_source : "");
 		return EXIT_KMS;
 	case CKR_MECHANISM_INVALID:
 	case CKR_KEY_SIZE_RANGE:

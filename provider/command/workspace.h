@@ -28,6 +28,8 @@ MUST_USE int workspace_kms(const struct arguments *arguments, struct workspace *
 MUST_USE int workspace_change(const struct arguments *arguments, struct workspace *workspace);
 void workspace_close(struct workspace *workspace);
 
+/* Is there a KMS in the configuration? EXIT_CONFIGURATION, which is told, when not. */
+MUST_USE int workspace_needs_kms(const struct workspace *workspace);
 /* Logs in to workspace->kms with a PIN from --pin-source or the terminal, where it does not do so itself. */
 MUST_USE int workspace_login(const struct arguments *arguments, struct workspace *workspace);
 

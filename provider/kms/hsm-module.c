@@ -183,7 +183,7 @@ is_ourselves(const char *path)
 static CK_RV
 load(struct hsm_module *module)
 {
-	const char *why;
+	const char *why, *again; /* p11-kit and glibc both begin with the path, which is told already */
 
 	if (is_ourselves(module->path)) {
 		complaint_raise(&module->complaint,
@@ -197,6 +197,10 @@ load(struct hsm_module *module)
 		module->managed = p11_kit_module_load(module->path, 0);
 	if (module->functions == NULL || module->managed == NULL) {
 		why = p11_kit_message();
+		while (why != NULL && (again = strstr(why, module->path)) != NULL)
+			why = again + strlen(module->path);
+		if (why != NULL)
+			why += strspn(why, ": ");
 		complaint_raise(&module->complaint,
 		                text_format("the HSM's module %s can't be loaded: %s; install it or "
 		                            "correct module-path",

@@ -104,6 +104,13 @@ read_source_locked(struct pin *pin, struct secret **ret_pin)
 		free(why);
 		return CKR_USER_NOT_LOGGED_IN;
 	}
+	if (secret_size(*ret_pin) == 0) {
+		secret_free(ret_pin);
+		complaint_raise(&pin->complaint,
+		                text_format("token %s: no login: %s is empty; write the PIN of the KMS "
+		                            "into it", pin->config->name, pin->config->pin_source));
+		return CKR_USER_NOT_LOGGED_IN;
+	}
 	complaint_clear(&pin->complaint);
 	return CKR_OK;
 }
@@ -190,8 +197,9 @@ pin_rejected(struct pin *pin)
 	else
 		secret_free(&pin->kept);
 	complaint_raise(&pin->complaint,
-	                text_format("token %s: the KMS rejects the PIN%s%s; it is not tried again "
-	                            "until it is changed, so that the token is not locked",
+	                text_format("token %s: the KMS rejects the PIN%s%s; correct it before anything else "
+	                            "tries it: a few wrong ones may lock the KMS's token. This process "
+	                            "does not try it again",
 	                            pin->config->name, pin_has_source(pin) ? " in " : "",
 	                            pin_has_source(pin) ? pin->config->pin_source : ""));
 	pthread_mutex_unlock(&pin->lock);

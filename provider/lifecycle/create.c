@@ -66,7 +66,7 @@ settle_id(struct lifecycle *lifecycle, const struct create_request *request,
 	rv = kms_public_key(lifecycle->kms, request->id, request->id_size, deadline, &spki);
 	buffer_clear(&spki);
 	if (rv == CKR_OK) {
-		log_warning("an id that was asked for is in use in the KMS of token %s",
+		log_info("an id that was asked for is in use in the KMS of token %s",
 		            lifecycle->config->name);
 		return CKR_ATTRIBUTE_VALUE_INVALID;
 	}
@@ -223,9 +223,11 @@ out:
 /*
  * After a failure: removes what the KMS made, then the intent. What can't be removed now is
  * left, with its intent, to refresh. So is a pair whose commit may have happened all the same.
+ * asked: the KMS may have made something.
  */
 static void
-undo(struct lifecycle *lifecycle, const struct version *version, struct deadline deadline)
+undo(struct lifecycle *lifecycle, const struct version *version, bool asked,
+     struct deadline deadline)
 {
 	struct registry_search search = {
 		.id = version->id.data, .id_size = version->id.size, .destroyed = true
@@ -235,10 +237,12 @@ undo(struct lifecycle *lifecycle, const struct version *version, struct deadline
 
 	if (deadline_passed(deadline) ||
 	    registry_search(lifecycle->registry, &search, &object, 1, &count) != CKR_OK || count != 0 ||
-	    kms_destroy_pair(lifecycle->kms, version->id.data, version->id.size, deadline) != CKR_OK ||
+	    (asked && kms_destroy_pair(lifecycle->kms, version->id.data, version->id.size, deadline) !=
+	                      CKR_OK) ||
 	    registry_intent_remove(lifecycle->registry, version->id.data, version->id.size) != CKR_OK)
-		log_warning("the creation of %s@%lld failed and is not undone yet: the next refresh does "
-		            "it", version->name, (long long)version->number);
+		log_warning("the creation of %s@%lld failed and is not undone yet: `p11-kms refresh` does "
+		            "it, from a minute after its beginning on", version->name,
+		            (long long)version->number);
 }
 
 CK_RV
@@ -251,6 +255,7 @@ version_create(struct lifecycle *lifecycle, const struct create_request *request
 		.replaces = replaces,
 	};
 	struct version *version = NULL;
+	bool asked;
 	CK_RV rv;
 
 	rv = version_new(&version);
@@ -265,12 +270,13 @@ version_create(struct lifecycle *lifecycle, const struct create_request *request
 	if (rv != CKR_OK)
 		goto out;
 	rv = generate(lifecycle, version, deadline);
+	asked = rv != CKR_USER_NOT_LOGGED_IN;
 	if (rv == CKR_OK)
 		rv = pair_check(lifecycle, version, deadline);
 	if (rv == CKR_OK)
 		rv = version_commit(lifecycle, &commit);
 	if (rv != CKR_OK) {
-		undo(lifecycle, version, deadline);
+		undo(lifecycle, version, asked, deadline);
 		goto out;
 	}
 	log_info("token %s: made %s@%lld, %s", lifecycle->config->name, version->name,

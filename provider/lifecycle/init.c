@@ -126,9 +126,10 @@ make_pinned(struct init *init, const struct kms_listing *listing)
 		              "host that has it, or move the registry away to begin anew",
 		              init->config->registry, init->config->authority);
 	if (fresh && listing->own != 0)
-		log_warning("token %s: its KMS holds %zu other authorities of that name; if it was set up "
+		log_warning("token %s: its KMS holds %zu other %s of that name; if it was set up "
 		            "on another host, copy %s and the registry from there instead",
-		            init->config->name, listing->own, init->config->authority);
+		            init->config->name, listing->own,
+		            listing->own == 1 ? "authority" : "authorities", init->config->authority);
 	rv = fresh ? authority_generate(init->kms, init->token, init->config->name, init->deadline, id,
 	                                &init->authority)
 	           : adopt(init, listing);

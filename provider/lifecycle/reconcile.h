@@ -9,6 +9,8 @@
 
 #include "lifecycle/lifecycle.h"
 
+#define INTENT_AGE 60 /* seconds: a creation that is still going on is younger */
+
 enum reconciled { RECONCILED_FINISHED, RECONCILED_UNDONE };
 
 /* dry_run: tells, without proof, what would be done. Failures as of kms.h and registry.h: nothing was done. */

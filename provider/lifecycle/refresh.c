@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define INTENT_AGE 60 /* seconds: a creation that is still going on is younger */
 #define NAMES_PAGE 64
 
 struct refresh {
@@ -109,8 +108,11 @@ reconcile(struct refresh *refresh)
 		const struct intent *intent = &refresh->intents[i];
 
 		step(refresh);
-		if (intent->since > before && !refresh->dry_run)
+		if (intent->since > before) {
+			log_info("the creation of %s@%lld began less than a minute ago, and is left alone",
+			         intent->name, (long long)intent->number);
 			continue;
+		}
 		rv = intent_reconcile(refresh->lifecycle, intent, refresh->dry_run, &result);
 		if (rv == CKR_OK && result == RECONCILED_FINISHED)
 			refresh->summary.finished++;

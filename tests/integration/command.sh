@@ -92,12 +92,16 @@ expect 0 "$p11_kms" create ec --json --algorithm p-384 --usage sign --id 00ff10
 json 'x["id"] == "00ff10" and x["usage"] == ["sign"] and x["version"] == 1 and x["state"] == "active"'
 expect 1 "$p11_kms" create other --id 00ff10
 says 'id is in use'
+expect 1 "$p11_kms" create ec --id 00ff10
+says '^p11-kms: ec: there is such a key already'
+if grep -q 'id' "$work/err"; then fail "the id was complained about before the name"; fi
 expect 1 "$p11_kms" create other --algorithm p-256 --usage decrypt
+says 'p-256 keys can sign, derive only'
 expect 0 "$p11_kms" create ed --algorithm ed25519 --rotate-every never
 expect 0 "$p11_kms" create 'ein schlüssel mit einem überlangen namen, der nicht in die tabelle passt' \
 	--algorithm p-256
 expect 0 "$p11_kms" list
-prints '^NAME +VER +ALGORITHM +STATE +PROTECT-UNTIL +NEXT-ROTATION +ID$'
+prints '^NAME +VER +ALGORITHM +STATE +UNTIL +ROTATES +ID$'
 prints '^job-42 +1 +rsa-2048 +active +[0-9-]{10} +[0-9-]{10} +[0-9a-f]{8}$'
 prints '^ed +1 +ed25519 +active +- +- '
 LC_ALL=C.UTF-8 "$p11_kms" list >"$work/out"
@@ -116,6 +120,20 @@ says 'job-43: there is no such key in token backup'
 expect 6 "$p11_kms" show job-42@9
 says 'has no version 9'
 expect 6 "$p11_kms" show --id abcd
+short=$("$p11_kms" list | sed -n 's/^job-42 .* //p')
+expect 0 "$p11_kms" show --id "$short"
+prints '^name +job-42$'
+expect 0 "$p11_kms" export --id "$(printf %.7s "$short")"
+expect 2 "$p11_kms" show --id 00f
+expect 6 "$p11_kms" destroy --id "$short" --yes
+says 'no version with this id'
+expect 0 "$p11_kms" create twin-1 --algorithm p-256 --id abcdef01
+expect 0 "$p11_kms" create twin-2 --algorithm p-256 --id ABCDEF02
+expect 6 "$p11_kms" show --id abcdef
+says 'several ids begin like this'
+expect 0 "$p11_kms" show --id ABCDEF02
+prints '^name +twin-2$'
+for key in twin-1 twin-2; do expect 0 "$p11_kms" destroy $key@1 --yes; done
 
 step "what a user types can't act on the terminal"
 escape=$(printf '\033')
@@ -147,7 +165,7 @@ says '^encrypted under job-42@1, id [0-9a-f]{32}$'
 expect 0 "$p11_kms" list
 expect 0 "$p11_kms" show job-42
 expect 0 "$p11_kms" export job-42
-expect 0 "$p11_kms" status
+expect 4 "$p11_kms" status
 prints 'not reachable'
 expect 4 "$p11_kms" decrypt job-42 --in data.enc
 expect 4 "$p11_kms" rotate job-42
@@ -157,6 +175,8 @@ prints '^FAIL +kms '
 mv "$hsm_folder/away" "$hsm_folder/tokens"
 expect 0 "$p11_kms" rotate job-42 ec --json
 json '[(k["name"], k["version"]) for k in x] == [("job-42", 2), ("ec", 2)]'
+expect 0 "$p11_kms" rotate ec
+prints '^made ec@3, p-384, id [0-9a-f]{32}$'
 expect 6 "$p11_kms" rotate job-43
 for how in "job-42" "job-42@1"; do
 	expect 0 "$p11_kms" decrypt "$how" --in data.enc --out data.dec
@@ -167,9 +187,16 @@ done
 id=$(python3 -c 'import json; print(json.load(open("out"))["id"])')
 "$p11_kms" decrypt --id "$id" <data.enc | cmp - data || fail "not decrypted by its id"
 expect 1 "$p11_kms" decrypt job-42@2 --in data.enc
-says 'job-42@2 does not decrypt this'
+says 'job-42@2 does not decrypt this: it was encrypted to another key'
 head -c 256 /dev/urandom >nonsense
 expect 1 "$p11_kms" decrypt job-42 --in nonsense
+says 'it was encrypted to another key, or was changed'
+expect 1 "$p11_kms" decrypt job-42 --in data
+says 'with 32 bytes it is not of the size'
+for how in ed ed@1; do
+	expect 1 "$p11_kms" decrypt "$how" --in data.enc
+	says "$how is ed25519, which can't decrypt: RSA keys can"
+done
 expect 6 "$p11_kms" decrypt job-43 --in data.enc
 expect 1 "$p11_kms" encrypt job-42@1 --in data
 says 'does not encrypt'
@@ -203,21 +230,57 @@ expect 1 "$p11_kms" destroy job-42@1 --yes
 expect 0 "$p11_kms" show job-42@1 --json
 json 'x["state"] == "destroy-pending" and x["restorable_until"] is not None'
 expect 6 "$p11_kms" decrypt job-42@1 --in data.enc
+says 'is to be destroyed .*p11-kms restore job-42@1. brings it back'
+expect 1 "$p11_kms" decrypt job-42 --in data.enc
+says 'p11-kms restore job-42@1. brings it back'
+expect 6 "$p11_kms" encrypt job-42@1 --in data
+says 'p11-kms restore job-42@1. brings it back'
 expect 0 "$p11_kms" restore job-42@1
 prints 'deactivated again'
 expect 1 "$p11_kms" restore job-42@1
 "$p11_kms" decrypt job-42@1 --in data.enc | cmp - data || fail "restored, but does not decrypt"
 expect 0 "$p11_kms" destroy ed@1 --yes
 expect 6 "$p11_kms" export ed
-says 'no current version'
+says 'no current version: bring one back with .p11-kms restore ed@1'
 expect 0 "$p11_kms" restore ed@1
 prints 'active again'
+
+step "destroy asks on a terminal: yes and y will do, nothing else"
+cat >answer.py <<'END'
+import os, pty, sys
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[1], [sys.argv[1], "destroy", "ed@1"])
+seen, typed = b"", False
+while True:
+    try:
+        data = os.read(terminal, 1000)
+    except OSError:
+        break
+    if not data:
+        break
+    seen += data
+    if b"(yes/no)" in seen and not typed:
+        os.write(terminal, sys.argv[2].encode() + b"\n")
+        typed = True
+sys.stdout.buffer.write(seen)
+assert typed
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+END
+for answer in y Yes; do
+	expect 0 python3 answer.py "$p11_kms" "$answer"
+	expect 0 "$p11_kms" restore ed@1
+done
+for answer in no '' yesterday; do
+	expect 1 python3 answer.py "$p11_kms" "$answer"
+	prints 'was not destroyed'
+done
 
 step "refresh rotates what is due, once"
 expect 0 "$p11_kms" create soon --algorithm p-256 --rotate-every 1s
 sleep 1.1
 expect 0 "$p11_kms" status --json
-json 'x["keys_due"] == 1 and x["kms_reachable"] is True and x["expired"] is False and x["keys"] == 5'
+json 'x["keys_due"] == 1 and x["kms_reachable"] is True and x["expired"] is False and x["keys"] == 7'
 expect 0 "$p11_kms" verify
 prints '^warn +keys +soon is due'
 expect 0 "$p11_kms" refresh --dry-run --json
@@ -241,24 +304,59 @@ prints '^state +destroyed$'
 
 step "a creation that was killed before the KMS had made the pair is undone"
 sql "INSERT INTO intents (id, name, number, since) VALUES (x'0badc0de', 'killed', 1, 0)" >/dev/null
+expect 0 "$p11_kms" verify
+prints '1 interrupted creation waits'
 expect 0 "$p11_kms" refresh
+prints ' 1 undone'
 expect 0 "$p11_kms" verify --json
 json 'not [y for y in x if y["check"] == "interrupted" and y["result"] != "ok"]'
 expect 0 "$p11_kms" verify
 prints '^ok +private-halves'
 
-step "verify finds what is wrong"
+step "a creation that may still be going on is left alone, and everything says so"
+sql "INSERT INTO intents (id, name, number, since) VALUES (x'0badc0de', 'young', 1, $(date +%s))" >/dev/null
+expect 0 "$p11_kms" verify
+prints '1 creation is going on, or failed less than a minute ago'
+for how in --dry-run --json; do
+	expect 0 "$p11_kms" refresh $how
+	prints '(0 undone|"undone": 0)'
+done
+sql "DELETE FROM intents" >/dev/null
+
+step "verify finds what is wrong, in lines that fit"
+expect 0 "$p11_kms" verify
+python3 -c 'import sys
+for line in open(sys.argv[1]):
+    assert len(line.rstrip("\n")) < 80 or "/" in line, line' "$work/out" || fail "lines longer than 80 columns"
 expect 0 "$p11_kms" verify --json
 json 'all(y["result"] in ("ok", "warn") for y in x) and {"registry", "kms", "login", "authority", "private-halves"} <= {y["check"] for y in x}'
 chmod 644 "$hsm_folder/pin"
 expect 7 "$p11_kms" verify
 prints '^FAIL +pin-source '
 chmod 600 "$hsm_folder/pin"
+cp "$hsm_folder/pin" right-pin
+: >"$hsm_folder/pin"
+expect 7 "$p11_kms" verify
+prints '^FAIL +pin-source '
+prints 'is empty'
+expect 4 "$p11_kms" rotate ed
+says 'pin is empty; write the PIN'
+if grep -q 'not undone' "$work/err"; then fail "what the KMS never heard of waits to be undone"; fi
+echo 000000 >"$hsm_folder/pin"
+expect 7 "$p11_kms" verify
+prints '^FAIL +login +it was refused: check the PIN in'
+expect 4 "$p11_kms" status
+prints 'refuses the login'
+expect 4 "$p11_kms" rotate ed --pin-source right-pin
+says '^p11-kms: --pin-source is not used: token backup has its own'
+says 'This process does not try it again'
+says 'check the PIN in .*/pin$'
+cp right-pin "$hsm_folder/pin"
 pkcs11-tool --module "$hsm_module" --token-label backup-hsm --login --pin "$pin" --delete-object \
 	--type privkey --id 00ff10 >/dev/null 2>&1 || fail "can't delete a key from the HSM"
 expect 7 "$p11_kms" verify
 prints '^FAIL +private-halves +ec@1: '
-prints '^1 failed'
+prints '^1 failed, [0-9]+ warning'
 
 step "the PIN: from a file, from the terminal, never without one"
 make_configuration --no-pin-source
@@ -271,6 +369,11 @@ echo 000000 >wrong-pin
 chmod 600 wrong-pin
 expect 4 "$p11_kms" rotate ed --pin-source wrong-pin
 says 'not the PIN'
+says 'not the PIN'
+: >empty-pin
+chmod 600 empty-pin
+expect 3 "$p11_kms" rotate ed --pin-source empty-pin
+says 'empty-pin is empty: write the PIN'
 chmod 644 wrong-pin
 expect 3 "$p11_kms" rotate ed --pin-source wrong-pin
 cat >type-pin.py <<'END'
@@ -306,6 +409,8 @@ done
 expect 0 "$p11_kms" encrypt job-42 --config reader/p11-kms.conf --in data --out data.enc
 expect 3 "$p11_kms" rotate job-42 --config reader/p11-kms.conf
 says 'has no "kms"'
+expect 3 "$p11_kms" decrypt job-42 --config reader/p11-kms.conf --in data.enc
+says 'has no "kms" .*can only encrypt and verify'
 expect 0 "$p11_kms" decrypt job-42 --in data.enc
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null 2>&1; then
 	chmod 755 "$work" "$hsm_folder"
@@ -329,6 +434,12 @@ expect 3 "$p11_kms" list --config "$work/missing.conf"
 expect 3 "$p11_kms" list --token other
 says 'no such token'
 P11_KMS_CONFIG=$work/missing.conf expect 3 "$p11_kms" list
+expect 3 env -u P11_KMS_CONFIG "$p11_kms" list
+says 'there is no .*/home/.config/p11-kms/p11-kms.conf and no /[^ ]*/p11-kms/p11-kms.conf, and P11_KMS_CONFIG names none'
+sed 's|module-path=.*|module-path=/nowhere/nolib.so|' "$P11_KMS_CONFIG" >nolib.conf
+expect 4 "$p11_kms" rotate ed --config nolib.conf
+says 'nolib.so can.t be loaded: cannot open'
+says 'the KMS of token backup can.t be reached; see the log lines above, and whether'
 
 step "output that does not arrive is a failure"
 if "$p11_kms" help >/dev/full 2>"$work/err"; then fail "a full disk went unnoticed"; fi
