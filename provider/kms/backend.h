@@ -18,6 +18,19 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+
+#define KMS_SESSION_ID_SIZE 20
+
+/* A pair in a session of its own. */
+struct kms_session_key {
+	struct kms_key key; /* its id is the one below */
+	struct kms *kms;    /* borrowed */
+	unsigned char id[KMS_SESSION_ID_SIZE]; /* random */
+	/* The backend's: */
+	CK_SESSION_HANDLE handle;
+	uint32_t epoch;
+};
 
 /* One try of one call. */
 struct kms_attempt {
@@ -44,6 +57,12 @@ struct kms_set_pin_request {
 
 struct kms_generate_request {
 	const struct kms_pair *pair;
+	struct buffer *ret_spki;
+};
+
+struct kms_generate_session_request {
+	const struct kms_pair *pair;
+	struct kms_session_key *key;
 	struct buffer *ret_spki;
 };
 
@@ -111,6 +130,8 @@ struct kms_backend {
 	kms_operation describe;     /* kms_description */
 	kms_operation ping;         /* NULL */
 	kms_operation generate;     /* kms_generate_request */
+	kms_operation generate_session; /* kms_generate_session_request; NULL: no such pairs */
+	void (*release)(void *state, struct kms_session_key *key);
 	kms_operation public_key;   /* kms_id_request */
 	kms_operation destroy;      /* kms_id_request */
 	kms_operation list;         /* kms_list_request */

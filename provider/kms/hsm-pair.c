@@ -34,9 +34,9 @@ add_flag(struct template *template, CK_ATTRIBUTE_TYPE type, bool value)
 
 /* PKCS#11 3.0, section 4.9 (private key objects). */
 static void
-fill_private(struct template *template, const struct kms_pair *pair)
+fill_private(struct template *template, const struct kms_pair *pair, bool on_token)
 {
-	add_flag(template, CKA_TOKEN, true);
+	add_flag(template, CKA_TOKEN, on_token);
 	add_flag(template, CKA_PRIVATE, true);
 	add_flag(template, CKA_SENSITIVE, true);
 	add_flag(template, CKA_EXTRACTABLE, false);
@@ -50,11 +50,12 @@ fill_private(struct template *template, const struct kms_pair *pair)
 
 /* PKCS#11 3.0, section 4.8 (public key objects); mechanisms 3.0, sections 2.1.4 and 2.3.5. */
 static void
-fill_public(struct template *template, const struct kms_pair *pair, const CK_ULONG *modulus_bits)
+fill_public(struct template *template, const struct kms_pair *pair, bool on_token,
+            const CK_ULONG *modulus_bits)
 {
 	static const unsigned char exponent[] = { 0x01, 0x00, 0x01 };
 
-	add_flag(template, CKA_TOKEN, true);
+	add_flag(template, CKA_TOKEN, on_token);
 	add_flag(template, CKA_PRIVATE, false);
 	add(template, CKA_ID, pair->id, pair->id_size);
 	add(template, CKA_LABEL, pair->label, strlen(pair->label));
@@ -71,18 +72,18 @@ fill_public(struct template *template, const struct kms_pair *pair, const CK_ULO
 }
 
 static CK_RV
-call_generate(const struct hsm_session *session, const struct kms_pair *pair,
-              CK_OBJECT_HANDLE *ret_public, CK_OBJECT_HANDLE *ret_private)
+call_generate(const struct hsm_session *session, const struct kms_pair *pair, bool on_token,
+              CK_ULONG modulus_bits, CK_OBJECT_HANDLE *ret_public,
+              CK_OBJECT_HANDLE *ret_private)
 {
 	CK_MECHANISM mechanism = { pair->algorithm->generate, NULL, 0 };
 	struct template public_template = { .count = 0 }, private_template = { .count = 0 };
-	CK_ULONG modulus_bits = pair->algorithm->bits;
 	CK_RV rv;
 
-	fill_public(&public_template, pair, &modulus_bits);
-	fill_private(&private_template, pair);
+	fill_public(&public_template, pair, on_token, &modulus_bits);
+	fill_private(&private_template, pair, on_token);
 	/* From here on a pair may be there, whatever the answer: only its CKA_ID can tell. */
-	session->attempt->final = true;
+	session->attempt->final = on_token;
 	rv = session->functions->C_GenerateKeyPair(
 		session->handle, &mechanism, public_template.attributes, public_template.count,
 		private_template.attributes, private_template.count, ret_public, ret_private);
@@ -94,7 +95,8 @@ call_generate(const struct hsm_session *session, const struct kms_pair *pair,
 
 /* Asked beforehand: SoftHSM answers CKR_GENERAL_ERROR to a size it does not have. */
 static CK_RV
-check_algorithm(const struct hsm_session *session, const struct algorithm *algorithm)
+check_algorithm(const struct hsm_session *session, const struct algorithm *algorithm,
+                CK_ULONG modulus_bits)
 {
 	CK_MECHANISM_INFO info;
 	CK_RV rv;
@@ -104,34 +106,38 @@ check_algorithm(const struct hsm_session *session, const struct algorithm *algor
 		return rv;
 	/* HSMs do not agree on how many bits a curve has. */
 	if (algorithm->key_type == CKK_RSA &&
-	    (algorithm->bits < info.ulMinKeySize || algorithm->bits > info.ulMaxKeySize))
+	    (modulus_bits < info.ulMinKeySize || modulus_bits > info.ulMaxKeySize))
 		return CKR_KEY_SIZE_RANGE;
 	return CKR_OK;
 }
 
 CK_RV
-hsm_pair_generate(const struct hsm_session *session, const struct kms_pair *pair,
-                  struct buffer *ret_spki)
+hsm_pair_generate(const struct hsm_session *session, const struct kms_pair *pair, bool on_token,
+                  struct buffer *ret_spki, CK_OBJECT_HANDLE *ret_private)
 {
 	CK_OBJECT_HANDLE public_key = 0, private_key = 0;
+	CK_ULONG bits = !on_token && pair->bits != 0 ? pair->bits : pair->algorithm->bits;
 	CK_RV rv;
 
-	rv = check_algorithm(session, pair->algorithm);
+	rv = check_algorithm(session, pair->algorithm, bits);
 	if (rv == CKR_OK)
-		rv = call_generate(session, pair, &public_key, &private_key);
+		rv = call_generate(session, pair, on_token, bits, &public_key, &private_key);
 	if (rv != CKR_OK)
 		return rv;
 	rv = hsm_object_check_sealed(session, private_key);
 	if (rv == CKR_TEMPLATE_INCONSISTENT) {
 		log_error("token %s: the HSM made %s, but not sensitive and never extractable as it "
 		          "was told to; removed again",
-		          session->hsm->config->name, pair->label);
+		          session->hsm->config->name, on_token ? pair->label : "a session pair");
 		(void)session->functions->C_DestroyObject(session->handle, private_key);
 		(void)session->functions->C_DestroyObject(session->handle, public_key);
 	}
 	if (rv != CKR_OK)
 		return rv;
-	return hsm_object_spki(session, public_key, ret_spki);
+	rv = hsm_object_spki(session, public_key, ret_spki);
+	if (rv == CKR_OK)
+		*ret_private = private_key;
+	return rv;
 }
 
 /* All of one class; how many there were. */

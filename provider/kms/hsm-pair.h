@@ -6,12 +6,14 @@
 #include "kms/hsm-session.h"
 
 /*
- * Makes the pair, makes sure that the private half is sealed in the HSM, and reads the
- * public half. session->attempt is final from the moment the HSM is asked.
+ * Makes the pair, on the token or in the session, makes sure that the private half is sealed
+ * in the HSM, and reads the public half. For the token, session->attempt is final from the
+ * moment the HSM is asked. pair->bits counts in the session only.
  * CKR_MECHANISM_INVALID, CKR_KEY_SIZE_RANGE; CKR_TEMPLATE_INCONSISTENT: not sealed, and removed again.
  */
 MUST_USE CK_RV hsm_pair_generate(const struct hsm_session *session, const struct kms_pair *pair,
-                                 struct buffer *ret_spki);
+                                 bool on_token, struct buffer *ret_spki,
+                                 CK_OBJECT_HANDLE *ret_private);
 /* Destroys all token objects that are a half of it. CKR_KEY_HANDLE_INVALID: none there. */
 MUST_USE CK_RV hsm_pair_destroy(const struct hsm_session *session, const void *id,
                                 size_t id_size);

@@ -244,3 +244,15 @@ hsm_session_return(struct hsm_session *session, CK_RV rv)
 	session->handle = CK_INVALID_HANDLE;
 	return rv;
 }
+
+void
+hsm_session_keep(struct hsm_session *session)
+{
+	struct hsm *hsm = session->hsm;
+
+	monitor_lock(&hsm->monitor);
+	hsm->failures = 0;
+	monitor_unlock(&hsm->monitor);
+	hsm_module_leave(hsm->module);
+	session->handle = CK_INVALID_HANDLE;
+}

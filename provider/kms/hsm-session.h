@@ -42,5 +42,7 @@ MUST_USE CK_RV hsm_session_take(struct hsm *hsm, bool login, uint32_t epoch,
  * says more exactly what is lost.
  */
 MUST_USE CK_RV hsm_session_return(struct hsm_session *session, CK_RV rv);
+/* Ends it too, after success, but leaves the session to the caller, by its handle and epoch. */
+void hsm_session_keep(struct hsm_session *session);
 
 #endif

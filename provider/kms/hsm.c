@@ -6,6 +6,7 @@
 #include "kms/hsm-login.h"
 #include "kms/hsm-object.h"
 #include "kms/hsm-pair.h"
+#include "kms/hsm-session-key.h"
 #include "kms/hsm-session.h"
 
 #include <p11-kit/p11-kit.h>
@@ -176,14 +177,38 @@ static CK_RV
 generate(void *state, void *argument, struct kms_attempt *attempt)
 {
 	struct kms_generate_request *request = argument;
+	CK_OBJECT_HANDLE private_key = 0;
 	struct hsm_session session;
 	CK_RV rv;
 
 	rv = hsm_session_borrow(state, HSM_USER, attempt, &session);
 	if (rv != CKR_OK)
 		return rv;
-	rv = hsm_pair_generate(&session, request->pair, request->ret_spki);
+	rv = hsm_pair_generate(&session, request->pair, true, request->ret_spki, &private_key);
 	return hsm_session_return(&session, rv);
+}
+
+static CK_RV
+generate_session(void *state, void *argument, struct kms_attempt *attempt)
+{
+	struct kms_generate_session_request *request = argument;
+	struct hsm_session session;
+	CK_RV rv;
+
+	rv = hsm_session_borrow(state, HSM_USER, attempt, &session);
+	if (rv != CKR_OK)
+		return rv;
+	rv = hsm_session_key_generate(&session, request->pair, request->key, request->ret_spki);
+	if (rv != CKR_OK)
+		return hsm_session_return(&session, rv);
+	hsm_session_keep(&session);
+	return CKR_OK;
+}
+
+static void
+release(void *state, struct kms_session_key *key)
+{
+	hsm_session_key_release(state, key);
 }
 
 static CK_RV
@@ -404,6 +429,8 @@ const struct kms_backend hsm_backend = {
 	.describe = describe,
 	.ping = ping,
 	.generate = generate,
+	.generate_session = generate_session,
+	.release = release,
 	.public_key = public_key,
 	.destroy = destroy,
 	.list = list,

@@ -7,6 +7,7 @@
 #include "kms/breaker.h"
 #include "kms/pin.h"
 
+#include <openssl/rand.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -232,6 +233,55 @@ kms_generate_pair(struct kms *kms, const struct kms_pair *pair, struct deadline 
 	struct kms_generate_request request = { pair, ret_spki };
 
 	return call(kms, kms->backend->generate, &request, deadline);
+}
+
+CK_RV
+kms_generate_session_pair(struct kms *kms, const struct kms_pair *pair, struct deadline deadline,
+                          struct buffer *ret_spki, struct kms_session_key **ret_key)
+{
+	struct kms_generate_session_request request = { pair, NULL, ret_spki };
+	struct kms_session_key *key;
+	CK_RV rv;
+
+	if (kms->backend->generate_session == NULL)
+		return CKR_MECHANISM_INVALID;
+	if (pair->algorithm->key_type == CKK_RSA && pair->bits != 0 &&
+	    pair->bits < KMS_SESSION_RSA_MIN)
+		return CKR_KEY_SIZE_RANGE;
+	key = calloc(1, sizeof *key);
+	if (key == NULL)
+		return CKR_HOST_MEMORY;
+	key->kms = kms;
+	key->key.id = key->id;
+	key->key.id_size = sizeof key->id;
+	key->key.session = true;
+	request.key = key;
+	rv = RAND_bytes_ex(openssl_context(), key->id, sizeof key->id, 0) == 1 ?
+	             call(kms, kms->backend->generate_session, &request, deadline) :
+	             openssl_failure(CKR_FUNCTION_FAILED);
+	if (rv != CKR_OK)
+		free(key);
+	else
+		*ret_key = key;
+	return rv;
+}
+
+struct kms_key *
+kms_session_key_use(struct kms_session_key *key)
+{
+	return &key->key;
+}
+
+void
+kms_session_key_free(struct kms_session_key **key)
+{
+	struct kms_session_key *gone = *key;
+
+	if (gone == NULL)
+		return;
+	*key = NULL;
+	gone->kms->backend->release(gone->kms->state, gone);
+	free(gone);
 }
 
 CK_RV

@@ -93,11 +93,32 @@ struct kms_pair {
 	size_t id_size;
 	const char *label; /* NAME@VERSION */
 	bool decrypt, sign, unwrap, derive;
+	unsigned bits; /* RSA, session pairs: of the modulus, in place of the algorithm's; else 0 */
 };
 
 /* Makes a token pair: private half sensitive, never extractable. ret_spki: DER SubjectPublicKeyInfo. CKR_MECHANISM_INVALID, CKR_KEY_SIZE_RANGE: the KMS has no such algorithm. */
 MUST_USE CK_RV kms_generate_pair(struct kms *kms, const struct kms_pair *pair,
                                  struct deadline deadline, struct buffer *ret_spki);
+/*
+ * Makes a pair with CKA_TOKEN false, in a session of its own that stays open for it. pair's id
+ * and label are not looked at. RSA may have any number of bits from KMS_SESSION_RSA_MIN that
+ * the KMS has (CKR_KEY_SIZE_RANGE). Tried once more like other calls, else as
+ * kms_generate_pair. CKR_MECHANISM_INVALID also: a KMS without sessions.
+ */
+#define KMS_SESSION_RSA_MIN 1024
+struct kms_session_key; /* opaque */
+MUST_USE CK_RV kms_generate_session_pair(struct kms *kms, const struct kms_pair *pair,
+                                         struct deadline deadline, struct buffer *ret_spki,
+                                         struct kms_session_key **ret_key);
+/*
+ * For kms_sign, kms_decrypt and kms_derive; borrowed until kms_session_key_free. A pair that
+ * the KMS has lost (it was restarted; we were logged out; this is a child of the process that
+ * made it) is gone: CKR_KEY_HANDLE_INVALID.
+ */
+struct kms_key *kms_session_key_use(struct kms_session_key *key);
+/* Destroys both halves and closes their session; before kms_free. Sets NULL; NULL is allowed. */
+void kms_session_key_free(struct kms_session_key **key);
+
 /* Reads the public half from the KMS. CKR_KEY_HANDLE_INVALID: none there. */
 MUST_USE CK_RV kms_public_key(struct kms *kms, const void *id, size_t id_size,
                               struct deadline deadline, struct buffer *ret_spki);

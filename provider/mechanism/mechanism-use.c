@@ -7,7 +7,6 @@
 #include <string.h>
 
 #define LABEL_SIZE_MAX 65536
-#define REMOTE_RSA_BITS_MIN 2048 /* NIST SP 800-131A, revision 2, section 3 */
 
 /* Callers hand over structs of any alignment: they are copied before they are read. */
 static CK_RV
@@ -126,9 +125,6 @@ key_fits(const struct mechanism *mechanism, CK_FLAGS flag, const struct public_k
 		return CKR_KEY_TYPE_INCONSISTENT;
 	bits = public_key_bits(key);
 	if (bits < mechanism->min_bits || bits > mechanism->max_bits)
-		return CKR_KEY_SIZE_RANGE;
-	if (mechanism->key_type == CKK_RSA && (flag & mechanism->remote) != 0 &&
-	    bits < REMOTE_RSA_BITS_MIN)
 		return CKR_KEY_SIZE_RANGE;
 	return CKR_OK;
 }

@@ -277,9 +277,9 @@ START_TEST(use_of_another_key)
 	ck_assert_uint_eq(use_of(CKM_ECDSA, NULL, 0, CKF_SIGN, &ed25519), CKR_KEY_TYPE_INCONSISTENT);
 	ck_assert_uint_eq(use_of(CKM_EDDSA, NULL, 0, CKF_VERIFY, &p256), CKR_KEY_TYPE_INCONSISTENT);
 	ck_assert_uint_eq(use_of(CKM_RSA_PKCS, NULL, 0, CKF_VERIFY, NULL), CKR_KEY_TYPE_INCONSISTENT);
-	/* 1024 bits: enough to verify what is old, not to sign. */
+	/* 1024 bits: session pairs are so short if the caller wants it, token pairs never. */
 	ck_assert_uint_eq(use_of(CKM_RSA_PKCS, NULL, 0, CKF_VERIFY, &weak), CKR_OK);
-	ck_assert_uint_eq(use_of(CKM_RSA_PKCS, NULL, 0, CKF_SIGN, &weak), CKR_KEY_SIZE_RANGE);
+	ck_assert_uint_eq(use_of(CKM_RSA_PKCS, NULL, 0, CKF_SIGN, &weak), CKR_OK);
 }
 END_TEST
 
