@@ -34,15 +34,22 @@ reach(struct verification *verification)
 		return false;
 	}
 	rv = kms_new(workspace->token, &workspace->kms);
+	/* Is it there? To tell what it can do may take it longer. */
+	if (rv == CKR_OK && kms_logs_in_itself(workspace->kms) &&
+	    kms_ping(workspace->kms, soon(verification)) == CKR_DEVICE_ERROR)
+		rv = CKR_DEVICE_ERROR;
 	if (rv == CKR_OK)
-		rv = kms_describe(workspace->kms, soon(verification), &description);
+		rv = kms_describe(workspace->kms, deadline_in(LIFECYCLE_DEADLINE_MS), &description);
 	if (rv != CKR_OK) {
-		finding(verification->findings, RESULT_FAIL, "it can't be reached: %s; is the \"kms\" of the configuration right, and running?",
-		        ckr_name(rv));
+		finding(verification->findings, RESULT_FAIL, "it can't be reached: %s; is the \"kms\" of "
+		        "the configuration right, and running?", ckr_name(rv));
 		return false;
 	}
-	findings_ok(verification->findings, "%s %s, serial %s", description.manufacturer,
-	            description.model, description.serial);
+	finding(verification->findings, RESULT_OK, "%s %s%s%s", description.manufacturer,
+	        description.model, description.serial[0] == '\0' ? "" : ", serial ",
+	        description.serial);
+	for (size_t i = 0; i < description.lack_count; i++)
+		finding(verification->findings, RESULT_WARN, "it %s", description.lacks[i]);
 	kms_description_clear(&description);
 	return true;
 }
@@ -60,6 +67,28 @@ finding_login(struct verification *verification, CK_RV rv)
 		        "too many tries lock the KMS's token",
 		        token->pin_source != NULL ? " in " : "",
 		        token->pin_source != NULL ? token->pin_source : "");
+}
+
+static void
+take_remark(void *context, enum kms_remark remark, const char *server, const char *text)
+{
+	struct verification *verification = context;
+
+	finding(verification->findings, remark == KMS_FACT ? RESULT_OK : RESULT_WARN, "%s %s", server,
+	        text);
+}
+
+/* One that is silent while another answers is a warning: nothing fails yet. */
+static void
+check_servers(struct verification *verification)
+{
+	CK_RV rv;
+
+	findings_begin(verification->findings, "kms-servers");
+	rv = kms_report(verification->workspace->kms, deadline_in(LIFECYCLE_DEADLINE_MS), take_remark,
+	                verification);
+	if (rv != CKR_OK)
+		finding(verification->findings, RESULT_FAIL, "none can be asked: %s", ckr_name(rv));
 }
 
 static bool
@@ -170,6 +199,7 @@ verify_kms(struct verification *verification)
 {
 	if (!reach(verification) || !log_in(verification))
 		return;
+	check_servers(verification);
 	if (verification->workspace->registry == NULL)
 		return; /* told already */
 	check_authority(verification);

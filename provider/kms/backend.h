@@ -109,6 +109,11 @@ struct kms_derive_request {
 	struct secret **ret_shared;
 };
 
+struct kms_report_request {
+	kms_remarked remarked;
+	void *context;
+};
+
 struct kms_random_request {
 	void *ret_data;
 	size_t size;
@@ -129,6 +134,7 @@ struct kms_backend {
 	kms_operation set_pin;      /* kms_set_pin_request; NULL: not supported */
 	kms_operation describe;     /* kms_description */
 	kms_operation ping;         /* NULL */
+	kms_operation report;       /* kms_report_request; NULL: there are no servers */
 	kms_operation generate;     /* kms_generate_request */
 	kms_operation generate_session; /* kms_generate_session_request; NULL: no such pairs */
 	void (*release)(void *state, struct kms_session_key *key);

@@ -69,6 +69,7 @@ kmip_free(struct kmip **kmip)
 	for (size_t i = 0; (*kmip)->servers != NULL && i < (*kmip)->server_count; i++) {
 		complaint_clear(&(*kmip)->servers[i].complaint);
 		free((*kmip)->servers[i].name);
+		free((*kmip)->servers[i].why);
 	}
 	SSL_CTX_free((*kmip)->tls);
 	secret_free(&(*kmip)->given);
@@ -150,6 +151,7 @@ drop(struct kmip *kmip, struct kmip_server *server, bool blamed, char *why)
 {
 	struct kmip_stream *streams[KMIP_IDLE_MAX];
 	SSL_SESSION *session = NULL;
+	char *old = why;
 	size_t count;
 
 	monitor_lock(&kmip->monitor);
@@ -162,13 +164,26 @@ drop(struct kmip *kmip, struct kmip_server *server, bool blamed, char *why)
 			complaint_raise(&server->complaint,
 			                text_format("token %s: KMIP server %s: %s", kmip->config->name,
 			                            server->name, why));
+		old = server->why;
+		server->why = why;
 	} else if (why != NULL) {
 		log_debug("token %s: KMIP server %s: %s", kmip->config->name, server->name, why);
 	}
 	monitor_unlock(&kmip->monitor);
 	close_all(streams, count);
 	SSL_SESSION_free(session);
-	free(why);
+	free(old);
+}
+
+char *
+kmip_server_why(struct kmip *kmip, const struct kmip_server *server)
+{
+	char *why;
+
+	monitor_lock(&kmip->monitor);
+	why = server->why == NULL ? NULL : strdup(server->why);
+	monitor_unlock(&kmip->monitor);
+	return why;
 }
 
 /* The last used of the idle ones that is still alive, or NULL. */
@@ -268,13 +283,13 @@ share(struct deadline deadline, bool last, bool suspected)
 }
 
 static CK_RV
-take_any(struct kmip *kmip, const struct kmip_login *login, struct deadline deadline,
-         struct kmip_server **ret_server, struct kmip_stream **ret_stream, bool *ret_reused,
-         struct deadline *ret_deadline)
+take_any(struct kmip *kmip, const struct kmip_login *login, struct kmip_server *only,
+         struct deadline deadline, struct kmip_server **ret_server,
+         struct kmip_stream **ret_stream, bool *ret_reused, struct deadline *ret_deadline)
 {
-	struct kmip_server *servers[ENDPOINTS_MAX];
-	bool suspected[ENDPOINTS_MAX];
-	size_t count = candidates(kmip, servers, suspected);
+	struct kmip_server *servers[ENDPOINTS_MAX] = { only };
+	bool suspected[ENDPOINTS_MAX] = { false };
+	size_t count = only != NULL ? 1 : candidates(kmip, servers, suspected);
 	CK_RV rv = CKR_DEVICE_ERROR;
 
 	for (size_t i = 0; i < count && !deadline_passed(deadline); i++) {
@@ -297,9 +312,10 @@ take_any(struct kmip *kmip, const struct kmip_login *login, struct deadline dead
 }
 
 CK_RV
-kmip_connection_take(struct kmip *kmip, const struct kmip_login *login, struct deadline deadline,
-                     struct kmip_server **ret_server, struct kmip_stream **ret_stream,
-                     bool *ret_reused, struct deadline *ret_deadline)
+kmip_connection_take(struct kmip *kmip, const struct kmip_login *login, struct kmip_server *only,
+                     struct deadline deadline, struct kmip_server **ret_server,
+                     struct kmip_stream **ret_stream, bool *ret_reused,
+                     struct deadline *ret_deadline)
 {
 	bool room = true;
 	CK_RV rv;
@@ -312,7 +328,7 @@ kmip_connection_take(struct kmip *kmip, const struct kmip_login *login, struct d
 	monitor_unlock(&kmip->monitor);
 	if (!room)
 		return CKR_DEVICE_ERROR;
-	rv = take_any(kmip, login, deadline, ret_server, ret_stream, ret_reused, ret_deadline);
+	rv = take_any(kmip, login, only, deadline, ret_server, ret_stream, ret_reused, ret_deadline);
 	if (rv != CKR_OK) {
 		monitor_lock(&kmip->monitor);
 		kmip->lent--;
@@ -327,6 +343,7 @@ kmip_connection_put(struct kmip *kmip, struct kmip_server *server, struct kmip_s
 {
 	int64_t verified_ms = 0;
 	SSL_SESSION *session = kmip_stream_session(*stream, &verified_ms), *old = session;
+	char *why;
 
 	monitor_lock(&kmip->monitor);
 	kmip->lent--;
@@ -334,6 +351,8 @@ kmip_connection_put(struct kmip *kmip, struct kmip_server *server, struct kmip_s
 		log_warning("token %s: KMIP server %s answers again", kmip->config->name, server->name);
 	server->pause_ms = 0;
 	server->retry_at_ms = 0;
+	why = server->why;
+	server->why = NULL;
 	complaint_clear(&server->complaint);
 	if (session != NULL && (server->session == NULL || verified_ms >= server->session_ms)) {
 		old = server->session;
@@ -348,6 +367,7 @@ kmip_connection_put(struct kmip *kmip, struct kmip_server *server, struct kmip_s
 	monitor_announce(&kmip->monitor);
 	monitor_unlock(&kmip->monitor);
 	SSL_SESSION_free(old);
+	free(why);
 	kmip_stream_close(stream);
 }
 

@@ -41,6 +41,7 @@ struct kmip_server {
 	struct kmip_stream *idle[KMIP_IDLE_MAX]; /* owned, the last used last */
 	size_t idle_count;
 	struct complaint complaint;
+	char *why;            /* owned: why it was passed over last, NULL: it was not */
 };
 
 struct kmip {
@@ -74,12 +75,14 @@ struct kmip_login {
 };
 
 /*
- * A connection, lent to the caller: one that was idle, or a new one. It is to be used until
+ * A connection, lent to the caller: one that was idle, or a new one. only: to this server and
+ * no other (NULL: to the first that can be reached). It is to be used until
  * *ret_deadline, which leaves time to ask the next server. CKR_DEVICE_ERROR: no server can
  * be reached (logged), or too many connections are in use.
  */
 MUST_USE CK_RV kmip_connection_take(struct kmip *kmip, const struct kmip_login *login,
-                                    struct deadline deadline, struct kmip_server **ret_server,
+                                    struct kmip_server *only, struct deadline deadline,
+                                    struct kmip_server **ret_server,
                                     struct kmip_stream **ret_stream, bool *ret_reused,
                                     struct deadline *ret_deadline);
 /* Sound: it is kept for the next. */
@@ -91,6 +94,8 @@ void kmip_connection_put(struct kmip *kmip, struct kmip_server *server,
  */
 void kmip_connection_drop(struct kmip *kmip, struct kmip_server *server,
                           struct kmip_stream **stream, bool blamed, char *why);
+/* Why a server was passed over last; caller frees. NULL: it was not, or memory is short. */
+char *kmip_server_why(struct kmip *kmip, const struct kmip_server *server);
 /* Logged out, or with other files: none is kept. */
 void kmip_connections_close(struct kmip *kmip);
 

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/openssl.h"
+#include "base/text.h"
 #include "kms/kmip-crypto.h"
 #include "kms/kmip-find.h"
 #include "kms/kmip-key.h"
@@ -53,6 +54,20 @@ offer(struct probe *probe, CK_MECHANISM_TYPE primitive)
 
 	if (abilities->count < KMIP_PRIMITIVES_MAX)
 		abilities->primitives[abilities->count++] = primitive;
+}
+
+/* text (taken; NULL when memory is short): "does not …" */
+static void
+lack(struct kmip_session *session, struct kmip_abilities *abilities,
+     void (*log)(const char *format, ...), char *text)
+{
+	if (text == NULL)
+		return;
+	log("token %s: the KMIP server %s", session->kmip->config->name, text);
+	if (abilities->lack_count < KMIP_LACKS_MAX)
+		abilities->lacks[abilities->lack_count++] = text;
+	else
+		free(text);
 }
 
 /* Both halves, found or made. */
@@ -243,9 +258,9 @@ probe_signing(struct probe *probe, const struct family *family)
 	if (is_lost(rv))
 		return rv;
 	if (rv != CKR_OK && !any)
-		log_info("token %s: the KMIP server does not sign with %s (%s); it is not offered",
-		         probe->session->kmip->config->name, family->name,
-		         kmip_session_refusal(probe->session));
+		lack(probe->session, probe->abilities, log_info,
+		     text_format("does not sign with %s (%s); it is not offered", family->name,
+		                 kmip_session_refusal(probe->session)));
 	return CKR_OK;
 }
 
@@ -294,7 +309,6 @@ decrypt(struct probe *probe, CK_MECHANISM_TYPE hash, CK_RSA_PKCS_MGF_TYPE mask)
 static CK_RV
 probe_decryption(struct probe *probe)
 {
-	const char *name = probe->session->kmip->config->name;
 	CK_RV sha1, sha256;
 
 	sha256 = decrypt(probe, CKM_SHA256, CKG_MGF1_SHA256);
@@ -306,11 +320,13 @@ probe_decryption(struct probe *probe)
 	if (sha1 == CKR_OK || sha256 == CKR_OK)
 		offer(probe, CKM_RSA_PKCS_OAEP);
 	else
-		log_warning("token %s: the KMIP server does not decrypt with RSA OAEP (%s); it is not "
-		            "offered", name, kmip_session_refusal(probe->session));
+		lack(probe->session, probe->abilities, log_warning,
+		     text_format("does not decrypt with RSA OAEP (%s); it is not offered",
+		                 kmip_session_refusal(probe->session)));
 	if (sha1 == CKR_OK && sha256 != CKR_OK) {
 		offer(probe, CKM_P11_KMS_OAEP_SHA1_ONLY);
-		log_warning("token %s: the KMIP server decrypts with RSA OAEP with SHA-1 only", name);
+		lack(probe->session, probe->abilities, log_warning,
+		     text_format("does not decrypt with RSA OAEP with other hashes than SHA-1"));
 	}
 	return CKR_OK;
 }
@@ -332,13 +348,21 @@ probe_pair(struct kmip_session *session, size_t index, struct kmip_abilities *ab
 		if (rv == CKR_OK && rsa)
 			rv = probe_decryption(&probe);
 	} else if (!is_lost(rv)) {
-		log_info("token %s: the KMIP server makes no %s keys that can be used (%s); they are "
-		         "not offered", session->kmip->config->name, rsa ? "RSA" : "EC",
-		         kmip_session_refusal(session));
+		lack(session, abilities, log_info,
+		     text_format("does not make %s keys that can be used (%s); they are not offered",
+		                 rsa ? "RSA" : "EC", kmip_session_refusal(session)));
 		rv = CKR_OK;
 	}
 	EVP_PKEY_free(probe.key);
 	return rv;
+}
+
+void
+kmip_abilities_clear(struct kmip_abilities *abilities)
+{
+	for (size_t i = 0; i < abilities->lack_count; i++)
+		free(abilities->lacks[i]);
+	*abilities = (struct kmip_abilities){ .count = 0 };
 }
 
 CK_RV
@@ -353,5 +377,7 @@ kmip_probe(struct kmip_session *session, struct kmip_abilities *ret_abilities)
 	session->quiet = false;
 	if (rv == CKR_OK)
 		*ret_abilities = abilities;
+	else
+		kmip_abilities_clear(&abilities);
 	return rv;
 }

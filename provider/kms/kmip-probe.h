@@ -12,13 +12,20 @@
 #include "kms/kmip-session.h"
 
 #define KMIP_PRIMITIVES_MAX 32
+#define KMIP_LACKS_MAX 8
 
 struct kmip_abilities {
 	CK_MECHANISM_TYPE primitives[KMIP_PRIMITIVES_MAX]; /* as of struct kms_description */
 	size_t count;
+	char *lacks[KMIP_LACKS_MAX]; /* owned; as of struct kms_description */
+	size_t lack_count;
 };
 
-/* Why the server can't do something goes to the log. CKR_DEVICE_ERROR and the like: it was not found out. */
+/*
+ * Why the server can't do something goes to the log, too. CKR_DEVICE_ERROR and the like: it
+ * was not found out. *ret_abilities is the caller's to clear.
+ */
 MUST_USE CK_RV kmip_probe(struct kmip_session *session, struct kmip_abilities *ret_abilities);
+void kmip_abilities_clear(struct kmip_abilities *abilities);
 
 #endif

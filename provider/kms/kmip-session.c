@@ -72,10 +72,25 @@ kmip_session_malformed(struct kmip_session *session, enum kmip_operation operati
 	                                       kmip_operation_name(operation)));
 }
 
+/*
+ * Calls that make many requests may have longer than one is worth waiting for; making a pair
+ * is not one of these.
+ */
+static struct deadline
+patience(const struct kmip_session *session, enum kmip_operation operation)
+{
+	int64_t most = session->kmip->config->deadline_ms;
+
+	if (operation == KMIP_CREATE_KEY_PAIR || deadline_left_ms(session->deadline) <= most)
+		return session->deadline;
+	return deadline_in(most);
+}
+
 CK_RV
 kmip_session_call(struct kmip_session *session, enum kmip_operation operation,
                   struct kmip_answer *answer)
 {
+	struct deadline deadline = patience(session, operation);
 	bool reused = session->reused;
 	char *why = NULL;
 	CK_RV rv;
@@ -89,11 +104,11 @@ kmip_session_call(struct kmip_session *session, enum kmip_operation operation,
 		return rv;
 	}
 	rv = kmip_stream_exchange(session->stream, &session->writer.bytes, KMIP_RESPONSE_MESSAGE,
-	                          KMIP_ANSWER_MAX, session->deadline, &answer->bytes, &why);
+	                          KMIP_ANSWER_MAX, deadline, &answer->bytes, &why);
 	ttlv_clear(&session->writer);
 	/* One that was idle may just have been forgotten: that tells nothing of the server. */
 	if (rv != CKR_OK)
-		return lose(session, !reused || deadline_passed(session->deadline), why);
+		return lose(session, !reused || deadline_passed(deadline), why);
 	session->reused = false;
 	if (!kmip_answer_parse(answer, operation))
 		return kmip_session_malformed(session, operation);
@@ -197,9 +212,10 @@ settle_version(struct kmip_session *session)
 	return CKR_OK;
 }
 
+/* only: NULL for any server. */
 static CK_RV
-open_with(struct kmip *kmip, struct kms_attempt *attempt, struct kmip_login *login, bool trying,
-          struct kmip_session *ret_session)
+open_with(struct kmip *kmip, struct kmip_server *only, struct kms_attempt *attempt,
+          struct kmip_login *login, bool trying, struct kmip_session *ret_session)
 {
 	struct kmip_session session = {
 		.kmip = kmip, .attempt = attempt, .login = *login, .trying = trying,
@@ -208,7 +224,7 @@ open_with(struct kmip *kmip, struct kms_attempt *attempt, struct kmip_login *log
 	CK_RV rv;
 
 	*login = (struct kmip_login){ NULL, NULL };
-	rv = kmip_connection_take(kmip, &session.login, attempt->deadline, &session.server,
+	rv = kmip_connection_take(kmip, &session.login, only, attempt->deadline, &session.server,
 	                          &session.stream, &session.reused, &session.deadline);
 	if (rv == CKR_OK)
 		rv = settle_version(&session);
@@ -221,8 +237,8 @@ open_with(struct kmip *kmip, struct kms_attempt *attempt, struct kmip_login *log
 }
 
 CK_RV
-kmip_session_open(struct kmip *kmip, struct kms_attempt *attempt,
-                  struct kmip_session *ret_session)
+kmip_session_open_at(struct kmip *kmip, struct kmip_server *server, struct kms_attempt *attempt,
+                     struct kmip_session *ret_session)
 {
 	struct kmip_login login = { NULL, NULL };
 	CK_RV rv;
@@ -230,14 +246,21 @@ kmip_session_open(struct kmip *kmip, struct kms_attempt *attempt,
 	rv = kmip_login_get(kmip, attempt, &login);
 	if (rv != CKR_OK)
 		return rv;
-	return open_with(kmip, attempt, &login, false, ret_session);
+	return open_with(kmip, server, attempt, &login, false, ret_session);
+}
+
+CK_RV
+kmip_session_open(struct kmip *kmip, struct kms_attempt *attempt,
+                  struct kmip_session *ret_session)
+{
+	return kmip_session_open_at(kmip, NULL, attempt, ret_session);
 }
 
 CK_RV
 kmip_session_open_with(struct kmip *kmip, struct kms_attempt *attempt, struct kmip_login *login,
                        struct kmip_session *ret_session)
 {
-	return open_with(kmip, attempt, login, true, ret_session);
+	return open_with(kmip, NULL, attempt, login, true, ret_session);
 }
 
 void

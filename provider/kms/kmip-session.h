@@ -25,6 +25,10 @@ struct kmip_session {
 /* Logs in, connects, finds out the version: as needed. Codes as of kms.h. */
 MUST_USE CK_RV kmip_session_open(struct kmip *kmip, struct kms_attempt *attempt,
                                  struct kmip_session *ret_session);
+/* The same with this server and no other. */
+MUST_USE CK_RV kmip_session_open_at(struct kmip *kmip, struct kmip_server *server,
+                                    struct kms_attempt *attempt,
+                                    struct kmip_session *ret_session);
 /* The same with a login that is not the one in use; taken. CKR_PIN_INCORRECT. */
 MUST_USE CK_RV kmip_session_open_with(struct kmip *kmip, struct kms_attempt *attempt,
                                       struct kmip_login *login,

@@ -8,6 +8,7 @@
 #include "kms/kmip-login.h"
 #include "kms/kmip-pair.h"
 #include "kms/kmip-probe.h"
+#include "kms/kmip-report.h"
 
 #include "base/log.h"
 
@@ -112,7 +113,7 @@ describe(void *state, void *argument, struct kms_attempt *attempt)
 {
 	struct kms_description *ret_description = argument;
 	struct kms_description description = { .primitive_count = 0 };
-	struct kmip_abilities abilities;
+	struct kmip_abilities abilities = { .count = 0 };
 	struct kmip_session session;
 	CK_RV rv;
 
@@ -126,11 +127,17 @@ describe(void *state, void *argument, struct kms_attempt *attempt)
 	if (rv != CKR_OK)
 		return rv;
 	description.primitives = calloc(KMIP_PRIMITIVES_MAX, sizeof *description.primitives);
-	if (description.primitives == NULL)
+	description.lacks = calloc(KMIP_LACKS_MAX, sizeof *description.lacks);
+	if (description.primitives == NULL || description.lacks == NULL) {
+		kms_description_clear(&description);
+		kmip_abilities_clear(&abilities);
 		return CKR_HOST_MEMORY;
+	}
 	memcpy(description.primitives, abilities.primitives,
 	       abilities.count * sizeof *description.primitives);
 	description.primitive_count = abilities.count;
+	memcpy(description.lacks, abilities.lacks, abilities.lack_count * sizeof *description.lacks);
+	description.lack_count = abilities.lack_count;
 	*ret_description = description;
 	return CKR_OK;
 }
@@ -148,6 +155,12 @@ ping(void *state, void *argument, struct kms_attempt *attempt)
 	rv = query(&session, NULL);
 	kmip_session_close(&session);
 	return rv;
+}
+
+static CK_RV
+report(void *state, void *request, struct kms_attempt *attempt)
+{
+	return kmip_report(state, request, attempt);
 }
 
 static CK_RV
@@ -511,6 +524,7 @@ const struct kms_backend kmip_backend = {
 	.login = login,
 	.describe = describe,
 	.ping = ping,
+	.report = report,
 	.generate = generate,
 	.public_key = public_key,
 	.destroy = destroy,

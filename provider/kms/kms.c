@@ -216,8 +216,21 @@ kms_describe(struct kms *kms, struct deadline deadline, struct kms_description *
 void
 kms_description_clear(struct kms_description *description)
 {
+	for (size_t i = 0; i < description->lack_count; i++)
+		free(description->lacks[i]);
+	free(description->lacks);
 	free(description->primitives);
 	memset(description, 0, sizeof *description);
+}
+
+CK_RV
+kms_report(struct kms *kms, struct deadline deadline, kms_remarked remarked, void *context)
+{
+	struct kms_report_request request = { remarked, context };
+
+	if (kms->backend->report == NULL)
+		return CKR_OK;
+	return call(kms, kms->backend->report, &request, deadline);
 }
 
 CK_RV

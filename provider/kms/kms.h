@@ -77,12 +77,23 @@ struct kms_description {
 	char manufacturer[33], model[17], serial[17]; /* without padding */
 	CK_MECHANISM_TYPE *primitives; /* owned: see kms_description_clear; also CKM_P11_KMS_OAEP_SHA1_ONLY */
 	size_t primitive_count;
+	char **lacks; /* owned: what it can't do, and why, as far as it is known; for people: "it …" */
+	size_t lack_count;
 };
 
 /* Asks the KMS what it is and which private-key mechanisms (above, and the generating ones) it has. No login needed. */
 MUST_USE CK_RV kms_describe(struct kms *kms, struct deadline deadline,
                             struct kms_description *ret_description);
 void kms_description_clear(struct kms_description *description);
+
+/* What is told of a server: a fact, something that does not work with it, or that it does not answer. */
+enum kms_remark { KMS_FACT, KMS_LACK, KMS_FAULT };
+/* Called for each; server ("HOST:PORT") and text are borrowed. */
+typedef void (*kms_remarked)(void *context, enum kms_remark remark, const char *server,
+                             const char *text);
+/* Asks each server behind the KMS what it is and has; an HSM has none. CKR_OK when one of them answered. */
+MUST_USE CK_RV kms_report(struct kms *kms, struct deadline deadline, kms_remarked remarked,
+                          void *context);
 
 /* Can the KMS be reached and are we logged in? */
 MUST_USE CK_RV kms_ping(struct kms *kms, struct deadline deadline);

@@ -87,8 +87,8 @@ renew_head(struct lifecycle *lifecycle)
 	struct token_record *described = NULL;
 	CK_RV rv;
 
-	rv = token_describe(lifecycle->kms, deadline_in(lifecycle->config->deadline_ms), id->data,
-	                    id->size, &described);
+	rv = token_describe(lifecycle->kms, deadline_in(LIFECYCLE_DEADLINE_MS), id->data, id->size,
+	                    &described);
 	if (rv != CKR_OK)
 		return rv;
 	rv = registry_change(lifecycle->registry, &signer, lifecycle->config->expires_after,

@@ -76,6 +76,16 @@ kmip_stop() {
 	wait "$kmip_kill" 2>/dev/null || true
 }
 
+# kmip_kill_hard NAME: with no time for a goodbye.
+kmip_kill_hard() {
+	kmip_kill=$(cat "$work/$1.pid")
+	rm -f "$work/$1.pid"
+	children=$(pgrep -P "$kmip_kill" 2>/dev/null || true)
+	# shellcheck disable=SC2086 # words
+	kill -KILL "$kmip_kill" $children 2>/dev/null || true
+	wait "$kmip_kill" 2>/dev/null || true
+}
+
 kmip_is_gone() {
 	! kill -0 "$1" 2>/dev/null || grep -q '^State:.*Z' "/proc/$1/status" 2>/dev/null
 }

@@ -7,11 +7,14 @@
 #include "base/openssl.h"
 #include "base/secret.h"
 
+#include <arpa/inet.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -214,9 +217,13 @@ START_TEST(describes_what_is_missing)
 	describe(&description);
 	ck_assert(offers(&description, CKM_RSA_PKCS));
 	ck_assert(!offers(&description, CKM_RSA_PKCS_OAEP));
+	ck_assert_uint_eq(description.lack_count, 1);
+	ck_assert_str_eq(description.lacks[0],
+	                 "does not decrypt with RSA OAEP (Permission Denied); it is not offered");
 	kms_description_clear(&description);
 	kmip_fixture.reasons[KMIP_SIGN] = KMIP_OPERATION_NOT_SUPPORTED;
 	describe(&description);
+	ck_assert_uint_eq(description.lack_count, 4);
 	ck_assert_uint_eq(description.primitive_count, 2); /* makes pairs that nothing can be done with */
 	kms_description_clear(&description);
 	ck_assert_uint_eq(kmip_fixture.requests[KMIP_CREATE_KEY_PAIR], 2);
@@ -530,29 +537,113 @@ START_TEST(a_server_that_is_gone_and_back)
 }
 END_TEST
 
+static void
+prepend_server(const char *server)
+{
+	char uri[256];
+
+	snprintf(uri, sizeof uri, "kmip://%s,%s", server,
+	         kmip_fixture.config.kms + strlen("kmip://"));
+	free(kmip_fixture.config.kms);
+	kmip_fixture.config.kms = strdup(uri);
+}
+
 START_TEST(another_server_takes_over)
 {
-	char uri[128], other[128];
 	int64_t began;
 
 	/* Nobody listens at the first. */
-	snprintf(uri, sizeof uri, "kmip://127.0.0.1:1,%s", kmip_fixture.config.kms + strlen("kmip://"));
-	free(kmip_fixture.config.kms);
-	kmip_fixture.config.kms = strdup(uri);
+	prepend_server("127.0.0.1:1");
 	reopen();
 	generate("rsa-2048");
 	ck_assert_uint_eq(sign(), CKR_OK);
 	ck_assert_uint_eq(kmip_fixture.connections, 1);
 
 	/* One that swallows everything costs a part of the time, once. */
-	snprintf(other, sizeof other, "kmip://192.0.2.1:5696,%s", strchr(uri, ',') + 1);
-	free(kmip_fixture.config.kms);
-	kmip_fixture.config.kms = strdup(other);
+	prepend_server("192.0.2.1:5696");
 	reopen();
 	ck_assert_uint_eq(sign(), CKR_OK);
 	began = clock_monotonic_ms();
 	ck_assert_uint_eq(sign(), CKR_OK);
 	ck_assert_int_lt(clock_monotonic_ms() - began, patience(500));
+}
+END_TEST
+
+/* A first server in front of the fixture's: it takes connections, and never says a word. */
+static void
+prepend_mute_server(int *ret_listener)
+{
+	struct sockaddr_in address = {
+		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	socklen_t size = sizeof address;
+	char server[64];
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	ck_assert_int_eq(bind(listener, (struct sockaddr *)&address, size), 0);
+	ck_assert_int_eq(listen(listener, 16), 0);
+	ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&address, &size), 0);
+	snprintf(server, sizeof server, "127.0.0.1:%d", ntohs(address.sin_port));
+	prepend_server(server);
+	*ret_listener = listener;
+}
+
+START_TEST(a_mute_server_takes_a_part_of_the_deadline)
+{
+	int64_t began;
+	int listener;
+
+	generate("rsa-2048");
+	prepend_mute_server(&listener);
+	reopen();
+	began = clock_monotonic_ms();
+	ck_assert_uint_eq(sign(), CKR_OK);
+	ck_assert_int_lt(clock_monotonic_ms() - began, patience(3000));
+	/* And is passed over for a while. */
+	began = clock_monotonic_ms();
+	ck_assert_uint_eq(sign(), CKR_OK);
+	ck_assert_int_lt(clock_monotonic_ms() - began, patience(500));
+	close(listener);
+}
+END_TEST
+
+struct remarked {
+	unsigned facts, lacks, faults;
+	char fault[256];
+};
+
+static void
+take_remark(void *context, enum kms_remark remark, const char *server, const char *text)
+{
+	struct remarked *remarked = context;
+
+	ck_assert_int_eq(strncmp(server, "127.0.0.1:", 10), 0);
+	remarked->facts += remark == KMS_FACT;
+	remarked->lacks += remark == KMS_LACK;
+	remarked->faults += remark == KMS_FAULT;
+	if (remark == KMS_FAULT)
+		snprintf(remarked->fault, sizeof remarked->fault, "%s", text);
+}
+
+START_TEST(reports_each_server)
+{
+	struct remarked remarked = { 0 };
+
+	/* The fixture tells none of its operations. */
+	ck_assert_uint_eq(kms_report(kms, soon(), take_remark, &remarked), CKR_OK);
+	ck_assert_uint_eq(remarked.facts, 3);
+	ck_assert_uint_eq(remarked.lacks, 9);
+	ck_assert_uint_eq(remarked.faults, 0);
+	prepend_server("127.0.0.1:1");
+	reopen();
+	ck_assert_uint_eq(kms_report(kms, soon(), take_remark, &remarked), CKR_OK);
+	ck_assert_uint_eq(remarked.facts, 6);
+	ck_assert_uint_eq(remarked.faults, 1);
+	ck_assert_str_eq(remarked.fault, "does not answer: no connection: Connection refused");
+	kmip_fixture.reasons[KMIP_QUERY] = KMIP_PERMISSION_DENIED;
+	ck_assert_uint_eq(kms_report(kms, soon(), take_remark, &remarked), CKR_DEVICE_ERROR);
+	ck_assert_uint_eq(remarked.facts, 6);
+	ck_assert_uint_eq(remarked.faults, 3);
 }
 END_TEST
 
@@ -714,6 +805,8 @@ unit_suite(void)
 	tcase_add_test(tests, changes_are_not_made_twice);
 	tcase_add_test(tests, a_server_that_is_gone_and_back);
 	tcase_add_test(tests, another_server_takes_over);
+	tcase_add_test(tests, a_mute_server_takes_a_part_of_the_deadline);
+	tcase_add_test(tests, reports_each_server);
 	tcase_add_test(tests, no_pin_is_needed);
 	tcase_add_test(tests, the_pin_opens_the_key);
 	tcase_add_test(tests, the_pin_is_the_password);
