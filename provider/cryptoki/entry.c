@@ -84,3 +84,94 @@ entry_operation(struct session *session, enum operation_kind kind, bool single,
 	*ret_operation = *operation;
 	return CKR_OK;
 }
+
+CK_RV
+entry_message_init(const char *function, CK_SESSION_HANDLE handle, enum message_kind kind,
+                   const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key)
+{
+	struct session *session = NULL;
+	struct message **message;
+	CK_RV rv = entry_begin(handle, &session);
+
+	if (rv != CKR_OK)
+		goto out;
+	message = &session->messages[kind];
+	/* Section 5.9.1 and its like: no mechanism means to end what is active. */
+	if (mechanism == NULL) {
+		rv = *message != NULL ? CKR_OK : CKR_ARGUMENTS_BAD;
+		message_free(message);
+		goto out;
+	}
+	rv = CKR_OPERATION_ACTIVE;
+	if (*message != NULL)
+		goto out;
+	rv = message_new(session->token, kind, mechanism, key, message);
+out:
+	return entry_end(function, session, rv);
+}
+
+CK_RV
+entry_message_final(const char *function, CK_SESSION_HANDLE handle, enum message_kind kind)
+{
+	struct session *session = NULL;
+	CK_RV rv = entry_begin(handle, &session);
+
+	if (rv != CKR_OK)
+		goto out;
+	rv = session->messages[kind] != NULL ? CKR_OK : CKR_OPERATION_NOT_INITIALIZED;
+	message_free(&session->messages[kind]);
+out:
+	return entry_end(function, session, rv);
+}
+
+CK_RV
+entry_process(struct session *session, enum message_kind kind, bool begun,
+              struct message **ret_message)
+{
+	struct message *message = session->messages[kind];
+
+	if (message == NULL || (begun && !message_begun(message)))
+		return CKR_OPERATION_NOT_INITIALIZED;
+	if (!begun && message_begun(message))
+		return CKR_OPERATION_ACTIVE;
+	*ret_message = message;
+	return CKR_OK;
+}
+
+CK_RV
+entry_message_begin(const char *function, CK_SESSION_HANDLE handle, enum message_kind kind,
+                    const void *parameter, CK_ULONG parameter_size)
+{
+	struct session *session = NULL;
+	struct message *message;
+	struct operation *operation;
+	CK_RV rv;
+
+	if (parameter == NULL && parameter_size != 0)
+		return CKR_ARGUMENTS_BAD;
+	rv = entry_begin(handle, &session);
+	if (rv != CKR_OK)
+		goto out;
+	rv = entry_process(session, kind, false, &message);
+	if (rv == CKR_OK && parameter_size != 0)
+		rv = CKR_MECHANISM_PARAM_INVALID;
+	if (rv == CKR_OK)
+		rv = message_operation(message, &operation);
+	if (rv == CKR_OK)
+		message->begun = true;
+out:
+	return entry_end(function, session, rv);
+}
+
+CK_RV
+entry_message_part(struct message *message, const void *data, CK_ULONG data_size)
+{
+	struct operation *operation;
+	CK_RV rv = message_operation(message, &operation);
+
+	if (rv == CKR_OK)
+		rv = operation_update(operation, data, data_size);
+	if (rv != CKR_OK)
+		message_end(message);
+	return rv;
+}

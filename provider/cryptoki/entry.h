@@ -31,6 +31,26 @@ bool entry_room(size_t size, const void *out, CK_ULONG *out_size, CK_RV *ret_rv)
 CK_RV entry_init(const char *function, CK_SESSION_HANDLE handle, enum operation_kind kind,
                  const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key);
 
+/* The same for C_Message…Init. */
+CK_RV entry_message_init(const char *function, CK_SESSION_HANDLE handle, enum message_kind kind,
+                         const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key);
+/* The whole of a C_Message…Final: also gives up a message that is begun. */
+CK_RV entry_message_final(const char *function, CK_SESSION_HANDLE handle, enum message_kind kind);
+
+/* The whole of C_SignMessageBegin and C_VerifyMessageBegin. */
+CK_RV entry_message_begin(const char *function, CK_SESSION_HANDLE handle, enum message_kind kind,
+                          const void *parameter, CK_ULONG parameter_size);
+/* One more part of a message that is signed or verified; an error ends it. */
+MUST_USE CK_RV entry_message_part(struct message *message, const void *data, CK_ULONG data_size);
+
+/*
+ * The process of this kind that the session is in, at its place: between messages, or in one.
+ * CKR_OPERATION_NOT_INITIALIZED (none, or no message is begun), CKR_OPERATION_ACTIVE (one is;
+ * it stays so).
+ */
+MUST_USE CK_RV entry_process(struct session *session, enum message_kind kind, bool begun,
+                             struct message **ret_message);
+
 /*
  * The operation of this kind that the session is in. CKR_OPERATION_NOT_INITIALIZED; in one
  * part (single) also CKR_OPERATION_ACTIVE after an update, which ends it (section 5.2).

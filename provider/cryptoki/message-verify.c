@@ -1,14 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Message-based verification functions. PKCS#11 3.0, section 5.16. */
+/* Message-based functions for verifying signatures. PKCS#11 3.0, section 5.16. */
 #include "cryptoki/entry.h"
 
 CK_RV
 C_MessageVerifyInit(CK_SESSION_HANDLE handle, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key)
 {
-	(void)key;
-	if (mechanism == NULL)
-		return CKR_ARGUMENTS_BAD;
-	return entry_unsupported("C_MessageVerifyInit", handle);
+	return entry_message_init("C_MessageVerifyInit", handle, MESSAGE_VERIFY, mechanism, key);
+}
+
+/* The last part, or all; then the message has ended. */
+static CK_RV
+verify_last(struct message *message, const void *data, CK_ULONG data_size, const void *signature,
+            CK_ULONG signature_size)
+{
+	struct operation *operation;
+	CK_RV rv = message_operation(message, &operation);
+
+	if (rv != CKR_OK)
+		goto out;
+	if (!operation->multipart) {
+		rv = operation_verify(operation, data, data_size, signature, signature_size);
+		goto out;
+	}
+	rv = operation_update(operation, data, data_size);
+	if (rv == CKR_OK)
+		rv = operation_verify_final(operation, signature, signature_size);
+out:
+	message_end(message);
+	return rv;
 }
 
 CK_RV
@@ -16,18 +35,30 @@ C_VerifyMessage(CK_SESSION_HANDLE handle, void *parameter, CK_ULONG parameter_si
                 unsigned char *data, CK_ULONG data_size, unsigned char *signature,
                 CK_ULONG signature_size)
 {
+	struct session *session = NULL;
+	struct message *message;
+	CK_RV rv;
+
 	if ((parameter == NULL && parameter_size != 0) || (data == NULL && data_size != 0) ||
 	    (signature == NULL && signature_size != 0))
 		return CKR_ARGUMENTS_BAD;
-	return entry_unsupported("C_VerifyMessage", handle);
+	rv = entry_begin(handle, &session);
+	if (rv != CKR_OK)
+		goto out;
+	rv = entry_process(session, MESSAGE_VERIFY, false, &message);
+	if (rv == CKR_OK && parameter_size != 0)
+		rv = CKR_MECHANISM_PARAM_INVALID;
+	if (rv == CKR_OK)
+		rv = verify_last(message, data, data_size, signature, signature_size);
+out:
+	return entry_end("C_VerifyMessage", session, rv);
 }
 
 CK_RV
 C_VerifyMessageBegin(CK_SESSION_HANDLE handle, void *parameter, CK_ULONG parameter_size)
 {
-	if (parameter == NULL && parameter_size != 0)
-		return CKR_ARGUMENTS_BAD;
-	return entry_unsupported("C_VerifyMessageBegin", handle);
+	return entry_message_begin("C_VerifyMessageBegin", handle, MESSAGE_VERIFY, parameter,
+	                           parameter_size);
 }
 
 CK_RV
@@ -35,14 +66,34 @@ C_VerifyMessageNext(CK_SESSION_HANDLE handle, void *parameter, CK_ULONG paramete
                     unsigned char *data, CK_ULONG data_size, unsigned char *signature,
                     CK_ULONG signature_size)
 {
+	struct session *session = NULL;
+	struct message *message;
+	CK_RV rv;
+
 	if ((parameter == NULL && parameter_size != 0) || (data == NULL && data_size != 0) ||
 	    (signature == NULL && signature_size != 0))
 		return CKR_ARGUMENTS_BAD;
-	return entry_unsupported("C_VerifyMessageNext", handle);
+	rv = entry_begin(handle, &session);
+	if (rv != CKR_OK)
+		goto out;
+	rv = entry_process(session, MESSAGE_VERIFY, true, &message);
+	if (rv == CKR_OK && parameter_size != 0) {
+		rv = CKR_MECHANISM_PARAM_INVALID;
+		message_end(message);
+	}
+	if (rv != CKR_OK)
+		goto out;
+	/* No signature: more is to follow. */
+	if (signature == NULL)
+		rv = entry_message_part(message, data, data_size);
+	else
+		rv = verify_last(message, data, data_size, signature, signature_size);
+out:
+	return entry_end("C_VerifyMessageNext", session, rv);
 }
 
 CK_RV
 C_MessageVerifyFinal(CK_SESSION_HANDLE handle)
 {
-	return entry_unsupported("C_MessageVerifyFinal", handle);
+	return entry_message_final("C_MessageVerifyFinal", handle, MESSAGE_VERIFY);
 }

@@ -84,6 +84,10 @@ C_SessionCancel(CK_SESSION_HANDLE handle, CK_FLAGS flags)
 		[OPERATION_DIGEST] = CKF_DIGEST,   [OPERATION_SIGN] = CKF_SIGN,
 		[OPERATION_VERIFY] = CKF_VERIFY,
 	};
+	static const CK_FLAGS message_kinds[MESSAGE_KINDS] = {
+		[MESSAGE_ENCRYPT] = CKF_MESSAGE_ENCRYPT, [MESSAGE_DECRYPT] = CKF_MESSAGE_DECRYPT,
+		[MESSAGE_SIGN] = CKF_MESSAGE_SIGN,       [MESSAGE_VERIFY] = CKF_MESSAGE_VERIFY,
+	};
 	struct session *session = NULL;
 	CK_RV rv = entry_begin(handle, &session);
 
@@ -95,6 +99,9 @@ C_SessionCancel(CK_SESSION_HANDLE handle, CK_FLAGS flags)
 	for (size_t i = 0; i < OPERATION_KINDS; i++)
 		if ((flags & kinds[i]) != 0)
 			operation_free(&session->operations[i]);
+	for (size_t i = 0; i < MESSAGE_KINDS; i++)
+		if ((flags & message_kinds[i]) != 0)
+			message_free(&session->messages[i]);
 out:
 	return entry_end("C_SessionCancel", session, rv);
 }

@@ -20,10 +20,6 @@
 
 #include "mechanism/wrap.h"
 
-/* 1 when the entry points take messages (C_EncryptMessage …). */
-#ifndef OFFER_MESSAGES
-#define OFFER_MESSAGES 0
-#endif
 
 #define NO_PRIMITIVE { CK_UNAVAILABLE_INFORMATION, CK_UNAVAILABLE_INFORMATION }
 #define ONE_PRIMITIVE(type) { (type), CK_UNAVAILABLE_INFORMATION }
@@ -49,11 +45,7 @@
 #define GENERATE(row) \
 	.type = (row), .kind = MECHANISM_GENERATE_PAIR, .remote = CKF_GENERATE_KEY_PAIR, .primitives = ONE_PRIMITIVE(row)
 
-#if OFFER_MESSAGES
 #define MESSAGES (CKF_MESSAGE_ENCRYPT | CKF_MESSAGE_DECRYPT | CKF_MULTI_MESSAGE)
-#else
-#define MESSAGES 0
-#endif
 
 /* Sections 2.11 to 2.14, 2.16: in bytes. */
 #define AES_BYTES .key_type = CKK_AES, .min_bits = 16, .max_bits = 32
@@ -214,6 +206,21 @@ mechanism_takes(const struct mechanism *mechanism, CK_KEY_TYPE key_type)
 	return mechanism->key_type == key_type || hmac_key_type(mechanism->type) == key_type;
 }
 
+/* Whatever signs or verifies does so for one message after the other (PKCS#11 3.0, section 5.14). */
+static CK_FLAGS
+with_messages(const struct mechanism *mechanism, CK_FLAGS flags)
+{
+	CK_FLAGS messages = 0;
+
+	if ((flags & CKF_SIGN) != 0)
+		messages |= CKF_MESSAGE_SIGN;
+	if ((flags & CKF_VERIFY) != 0)
+		messages |= CKF_MESSAGE_VERIFY;
+	if (messages != 0 && mechanism->multipart)
+		messages |= CKF_MULTI_MESSAGE;
+	return flags | messages;
+}
+
 CK_FLAGS
 mechanism_flags(const struct mechanism *mechanism, bool legacy, primitive_offered offered,
                 const void *context)
@@ -222,14 +229,14 @@ mechanism_flags(const struct mechanism *mechanism, bool legacy, primitive_offere
 	const size_t count = sizeof mechanism->primitives / sizeof *mechanism->primitives;
 
 	if (mechanism->padding == PADDING_RSA_RAW && !legacy)
-		return flags; /* raw signing is raw decryption by another name */
+		return with_messages(mechanism, flags); /* raw signing is raw decryption by another name */
 	for (size_t i = 0; i < count; i++) {
 		if (mechanism->primitives[i] == CK_UNAVAILABLE_INFORMATION)
 			break;
 		if (offered(context, mechanism->primitives[i]))
 			flags |= mechanism->remote;
 	}
-	return flags;
+	return with_messages(mechanism, flags);
 }
 
 bool

@@ -57,20 +57,20 @@ key_permitted(const struct object *object, enum operation_kind kind)
 	return object_permits(object, kinds[kind].verb);
 }
 
-static CK_RV
-operation_take_key(struct operation *operation, const struct mechanism *row,
-                   CK_OBJECT_HANDLE handle)
+CK_RV
+operation_key(struct token *token, enum operation_kind kind, const struct mechanism *row,
+              CK_OBJECT_HANDLE handle, struct object *ret_object)
 {
-	struct object *object = &operation->object;
-	CK_RV rv = object_get(operation->token, handle, object);
+	struct object *object = ret_object;
+	CK_RV rv = object_get(token, handle, object);
 
 	if (rv != CKR_OK)
 		return rv == CKR_OBJECT_HANDLE_INVALID ? CKR_KEY_HANDLE_INVALID : rv;
 	if (object->class != CKO_PUBLIC_KEY && object->class != CKO_PRIVATE_KEY &&
 	    object->class != CKO_SECRET_KEY)
 		return CKR_KEY_HANDLE_INVALID;
-	if (!key_permitted(object, operation->kind)) {
-		log_not_permitted(object, operation->kind);
+	if (!key_permitted(object, kind)) {
+		log_not_permitted(object, kind);
 		return CKR_KEY_FUNCTION_NOT_PERMITTED;
 	}
 	/* The types of halves are looked at with their parameter and size: mechanism_use_init. */
@@ -79,10 +79,8 @@ operation_take_key(struct operation *operation, const struct mechanism *row,
 		return CKR_KEY_TYPE_INCONSISTENT;
 	if (!object_allows(object, row->type))
 		return CKR_MECHANISM_INVALID;
-	if (kinds[operation->kind].protects && object->key != NULL)
-		rv = token_fresh(operation->token);
-	if (rv == CKR_OK && object->class != CKO_SECRET_KEY)
-		rv = object_public_key(object, &operation->public_key);
+	if (kinds[kind].protects && object->key != NULL)
+		rv = token_fresh(token);
 	return rv;
 }
 
@@ -164,7 +162,9 @@ operation_new(struct token *token, enum operation_kind kind, const CK_MECHANISM 
 	operation->kind = kind;
 	operation->token = token;
 	if (kind != OPERATION_DIGEST)
-		rv = operation_take_key(operation, row, key);
+		rv = operation_key(token, kind, row, key, &operation->object);
+	if (rv == CKR_OK && row->kind == MECHANISM_ASYMMETRIC)
+		rv = object_public_key(&operation->object, &operation->public_key);
 	if (rv == CKR_OK)
 		rv = operation_begin(operation, row, mechanism);
 	if (rv != CKR_OK)

@@ -55,6 +55,14 @@ MUST_USE CK_RV operation_new(struct token *token, enum operation_kind kind,
                              struct operation **ret_operation);
 void operation_free(struct operation **operation);
 
+/*
+ * The key of an operation with a mechanism, when it may be used so: failures as above.
+ * ret_object is the caller's to release, also on failure.
+ */
+MUST_USE CK_RV operation_key(struct token *token, enum operation_kind kind,
+                             const struct mechanism *row, CK_OBJECT_HANDLE handle,
+                             struct object *ret_object);
+
 /* Bytes of a digest or signature, exactly. */
 size_t operation_output_size(const struct operation *operation);
 

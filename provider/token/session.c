@@ -124,6 +124,8 @@ place_close_locked(struct place *place)
 	find_free(&place->session.find);
 	for (size_t i = 0; i < OPERATION_KINDS; i++)
 		operation_free(&place->session.operations[i]);
+	for (size_t i = 0; i < MESSAGE_KINDS; i++)
+		message_free(&place->session.messages[i]);
 	place->open = false;
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/compiler.h"
 #include "base/pkcs11.h"
+#include "token/message.h"
 #include "token/operation.h"
 #include "token/token.h"
 
@@ -22,6 +23,7 @@ struct session {
 	/* What is going on, NULL when nothing is; each is owned. */
 	struct find *find;
 	struct operation *operations[OPERATION_KINDS];
+	struct message *messages[MESSAGE_KINDS];
 };
 
 /* Opens token first. As C_OpenSession. */

@@ -175,6 +175,24 @@ START_TEST(key_types_of_rows)
 }
 END_TEST
 
+#define MESSAGES                                                                               \
+	(CKF_MESSAGE_ENCRYPT | CKF_MESSAGE_DECRYPT | CKF_MESSAGE_SIGN | CKF_MESSAGE_VERIFY |    \
+	 CKF_MULTI_MESSAGE)
+
+/* Whatever signs or verifies takes messages, too; in parts where it takes data in parts. */
+static void
+check_messages(const struct mechanism *row, CK_FLAGS flags)
+{
+	ck_assert((flags & CKF_SIGN) != 0 || (flags & CKF_MESSAGE_SIGN) == 0);
+	ck_assert((flags & CKF_SIGN) == 0 || (flags & CKF_MESSAGE_SIGN) != 0);
+	ck_assert((flags & CKF_VERIFY) != 0 || (flags & CKF_MESSAGE_VERIFY) == 0);
+	ck_assert((flags & CKF_VERIFY) == 0 || (flags & CKF_MESSAGE_VERIFY) != 0);
+	if ((flags & CKF_VERIFY) != 0)
+		ck_assert((flags & CKF_MULTI_MESSAGE) != 0 || !row->multipart);
+	if ((flags & (MESSAGES & ~CKF_MULTI_MESSAGE)) == 0 || !row->multipart)
+		ck_assert_uint_eq(flags & CKF_MULTI_MESSAGE, 0);
+}
+
 static CK_FLAGS
 flags_with(CK_MECHANISM_TYPE type, primitive_offered offered, const void *context)
 {
@@ -186,7 +204,8 @@ flags_with(CK_MECHANISM_TYPE type, primitive_offered offered, const void *contex
 	/* Until there is an implicit rejection, legacy-decrypt must not open an oracle. */
 	ck_assert_uint_eq(mechanism_flags(row, true, offered, context) & CKF_DECRYPT,
 	                  flags & CKF_DECRYPT);
-	return flags;
+	check_messages(row, flags);
+	return flags & ~MESSAGES;
 }
 
 START_TEST(flags_follow_the_kms)
@@ -222,7 +241,8 @@ START_TEST(flags_follow_the_kms)
 		ck_assert_uint_eq(flags_with(rows[i].type, offers_all, NULL) & ~wraps, rows[i].with);
 	}
 	/* Raw signing is raw decryption by another name: with legacy-decrypt only. */
-	ck_assert_uint_eq(mechanism_flags(mechanism_find(CKM_RSA_X_509), true, offers_all, NULL),
+	ck_assert_uint_eq(mechanism_flags(mechanism_find(CKM_RSA_X_509), true, offers_all, NULL) &
+	                          ~MESSAGES,
 	                  CKF_ENCRYPT | CKF_VERIFY | CKF_SIGN);
 	/* Either primitive will do for OAEP, and only the own one for the others. */
 	one = CKM_RSA_X_509;

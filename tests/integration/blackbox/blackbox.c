@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 CK_FUNCTION_LIST *p11;
+CK_FUNCTION_LIST_3_0 *p11_3;
 void *p11_library;
 CK_SLOT_ID token_slot;
 CK_FLAGS token_flags;
@@ -224,6 +225,9 @@ load(void)
 {
 	const char *path = getenv("BLACKBOX_MODULE");
 	CK_C_GetFunctionList get_function_list;
+	CK_C_GetInterface get_interface;
+	CK_VERSION version_3_0 = { 3, 0 };
+	CK_INTERFACE *interface;
 
 	token_label = getenv("BLACKBOX_TOKEN");
 	token_pin = getenv("BLACKBOX_PIN");
@@ -241,6 +245,10 @@ load(void)
 		fprintf(stderr, "%s: no function list\n", path);
 		return false;
 	}
+	*(void **)&get_interface = dlsym(p11_library, "C_GetInterface");
+	if (get_interface && get_interface((CK_UTF8CHAR *)"PKCS 11", &version_3_0, &interface, 0) ==
+	                             CKR_OK)
+		p11_3 = interface->pFunctionList;
 	return true;
 }
 
@@ -266,6 +274,8 @@ main(void)
 	srunner_add_suite(runner, sign_verify_suite());
 	srunner_add_suite(runner, digest_suite());
 	srunner_add_suite(runner, random_suite());
+	srunner_add_suite(runner, message_suite());
+	srunner_add_suite(runner, message_sign_suite());
 	srunner_add_suite(runner, not_supported_suite());
 	srunner_add_suite(runner, fork_suite());
 	srunner_add_suite(runner, concurrency_suite());

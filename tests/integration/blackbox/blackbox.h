@@ -20,6 +20,8 @@
 #include <string.h>
 
 extern CK_FUNCTION_LIST *p11; /* of the module under test */
+/* Its interface of 3.0; NULL: it has 2.40 only, and nothing of 3.0 is asked of it. */
+extern CK_FUNCTION_LIST_3_0 *p11_3;
 extern void *p11_library;     /* for dlsym */
 
 /* Of the token under test; known once start() has run. */
@@ -81,6 +83,8 @@ Suite *general_suite(void);
 Suite *interface_suite(void);
 Suite *key_pair_suite(void);
 Suite *login_suite(void);
+Suite *message_sign_suite(void);
+Suite *message_suite(void);
 Suite *not_supported_suite(void);
 Suite *object_suite(void);
 Suite *operation_suite(void);

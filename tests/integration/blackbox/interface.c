@@ -136,21 +136,18 @@ END_TEST
 
 START_TEST(not_initialized)
 {
-	struct functions_3_0 *functions;
 
 	if (!is_3_0())
 		return;
-	functions = functions_3_0();
 	expect(CKR_CRYPTOKI_NOT_INITIALIZED,
-	       functions->login_user(1, CKU_USER, (CK_UTF8CHAR *)"1", 1, (CK_UTF8CHAR *)"u", 1));
-	expect(CKR_CRYPTOKI_NOT_INITIALIZED, functions->session_cancel(1, CKF_SIGN));
+	       p11_3->C_LoginUser(1, CKU_USER, (CK_UTF8CHAR *)"1", 1, (CK_UTF8CHAR *)"u", 1));
+	expect(CKR_CRYPTOKI_NOT_INITIALIZED, p11_3->C_SessionCancel(1, CKF_SIGN));
 }
 END_TEST
 
 /* Section 5.6.5: what is active ends, what is not is passed over, and all else goes on. */
 START_TEST(session_cancel)
 {
-	struct functions_3_0 *functions;
 	CK_SESSION_HANDLE session;
 	CK_MECHANISM sha256 = { CKM_SHA256, NULL, 0 };
 	unsigned char value[32];
@@ -159,21 +156,20 @@ START_TEST(session_cancel)
 
 	if (!is_3_0())
 		return;
-	functions = functions_3_0();
 	start();
 	session = session_public(0);
-	expect(CKR_SESSION_HANDLE_INVALID, functions->session_cancel(session + 1000, CKF_DIGEST));
-	expect(CKR_OK, functions->session_cancel(session, ~(CK_FLAGS)0));
+	expect(CKR_SESSION_HANDLE_INVALID, p11_3->C_SessionCancel(session + 1000, CKF_DIGEST));
+	expect(CKR_OK, p11_3->C_SessionCancel(session, ~(CK_FLAGS)0));
 	expect(CKR_OK, p11->C_DigestInit(session, &sha256));
 	expect(CKR_OK, p11->C_FindObjectsInit(session, NULL, 0));
-	expect(CKR_OK, functions->session_cancel(session, 0));
-	expect(CKR_OK, functions->session_cancel(session, ~(CK_FLAGS)(CKF_DIGEST | CKF_FIND_OBJECTS)));
+	expect(CKR_OK, p11_3->C_SessionCancel(session, 0));
+	expect(CKR_OK, p11_3->C_SessionCancel(session, ~(CK_FLAGS)(CKF_DIGEST | CKF_FIND_OBJECTS)));
 	expect(CKR_OK, p11->C_DigestUpdate(session, value, 1));
 	expect(CKR_OK, p11->C_FindObjects(session, &object, 1, &count));
-	expect(CKR_OK, functions->session_cancel(session, CKF_DIGEST));
+	expect(CKR_OK, p11_3->C_SessionCancel(session, CKF_DIGEST));
 	expect(CKR_OPERATION_NOT_INITIALIZED, p11->C_DigestFinal(session, value, &size));
 	expect(CKR_OK, p11->C_FindObjects(session, &object, 1, &count));
-	expect(CKR_OK, functions->session_cancel(session, CKF_FIND_OBJECTS));
+	expect(CKR_OK, p11_3->C_SessionCancel(session, CKF_FIND_OBJECTS));
 	expect(CKR_OPERATION_NOT_INITIALIZED, p11->C_FindObjectsFinal(session));
 	expect(CKR_OK, p11->C_DigestInit(session, &sha256));
 	stop();
@@ -183,7 +179,6 @@ END_TEST
 /* Operations with the halves of a pair. */
 START_TEST(session_cancel_keys)
 {
-	struct functions_3_0 *functions;
 	CK_SESSION_HANDLE session;
 	CK_MECHANISM sha256_rsa = { CKM_SHA256_RSA_PKCS, NULL, 0 };
 	unsigned char value[512] = "";
@@ -191,16 +186,15 @@ START_TEST(session_cancel_keys)
 
 	if (!is_3_0())
 		return;
-	functions = functions_3_0();
 	start();
 	session = session_user(0);
 	if (pair_offered(PAIR_RSA)) {
 		expect(CKR_OK, p11->C_SignInit(session, &sha256_rsa, pair_private(session, PAIR_RSA)));
 		expect(CKR_OK, p11->C_VerifyInit(session, &sha256_rsa, pair_public(session, PAIR_RSA)));
-		expect(CKR_OK, functions->session_cancel(session, CKF_SIGN));
+		expect(CKR_OK, p11_3->C_SessionCancel(session, CKF_SIGN));
 		expect(CKR_OPERATION_NOT_INITIALIZED, p11->C_SignUpdate(session, value, 1));
 		expect(CKR_OK, p11->C_VerifyUpdate(session, value, 1));
-		expect(CKR_OK, functions->session_cancel(session, CKF_VERIFY));
+		expect(CKR_OK, p11_3->C_SessionCancel(session, CKF_VERIFY));
 		expect(CKR_OPERATION_NOT_INITIALIZED, p11->C_VerifyFinal(session, value, size));
 	}
 	stop();
@@ -211,36 +205,34 @@ END_TEST
 
 START_TEST(login_user)
 {
-	struct functions_3_0 *functions;
 	CK_SESSION_HANDLE session;
 
 	if (!is_3_0())
 		return;
-	functions = functions_3_0();
 	start();
 	session = session_public(0);
 	expect(CKR_ARGUMENTS_BAD,
-	       functions->login_user(session, CKU_USER, NULL, 0, NAME("")));
+	       p11_3->C_LoginUser(session, CKU_USER, NULL, 0, NAME("")));
 	expect(CKR_ARGUMENTS_BAD,
-	       functions->login_user(session, CKU_USER, NAME(token_pin), NULL, 1));
+	       p11_3->C_LoginUser(session, CKU_USER, NAME(token_pin), NULL, 1));
 	expect(CKR_SESSION_HANDLE_INVALID,
-	       functions->login_user(session + 1000, CKU_USER, NAME(token_pin), NAME("")));
+	       p11_3->C_LoginUser(session + 1000, CKU_USER, NAME(token_pin), NAME("")));
 	/* The token's user has no name. */
 	expect(CKR_ARGUMENTS_BAD,
-	       functions->login_user(session, CKU_USER, NAME(token_pin), NAME("nobody")));
+	       p11_3->C_LoginUser(session, CKU_USER, NAME(token_pin), NAME("nobody")));
 	expect(CKR_PIN_INCORRECT,
-	       functions->login_user(session, CKU_USER, NAME("no such PIN"), NAME("")));
+	       p11_3->C_LoginUser(session, CKU_USER, NAME("no such PIN"), NAME("")));
 	expect(CKR_USER_TYPE_INVALID,
-	       functions->login_user(session, 77, NAME(token_pin), NAME("")));
+	       p11_3->C_LoginUser(session, 77, NAME(token_pin), NAME("")));
 	expect(CKR_OPERATION_NOT_INITIALIZED,
-	       functions->login_user(session, CKU_CONTEXT_SPECIFIC, NAME(token_pin), NAME("")));
+	       p11_3->C_LoginUser(session, CKU_CONTEXT_SPECIFIC, NAME(token_pin), NAME("")));
 	expect(CKR_SESSION_READ_ONLY_EXISTS,
-	       functions->login_user(session, CKU_SO, NAME("no such PIN"), NAME("")));
-	expect(CKR_OK, functions->login_user(session, CKU_USER, NAME(token_pin), NULL, 0));
+	       p11_3->C_LoginUser(session, CKU_SO, NAME("no such PIN"), NAME("")));
+	expect(CKR_OK, p11_3->C_LoginUser(session, CKU_USER, NAME(token_pin), NULL, 0));
 	expect(CKR_USER_ALREADY_LOGGED_IN,
-	       functions->login_user(session, CKU_USER, NAME(token_pin), NAME("")));
+	       p11_3->C_LoginUser(session, CKU_USER, NAME(token_pin), NAME("")));
 	expect(CKR_USER_ANOTHER_ALREADY_LOGGED_IN,
-	       functions->login_user(session, CKU_SO, NAME("no such PIN"), NAME("")));
+	       p11_3->C_LoginUser(session, CKU_SO, NAME("no such PIN"), NAME("")));
 	stop();
 }
 END_TEST
@@ -248,39 +240,35 @@ END_TEST
 /* Section 3.1: each interface tells its own version. */
 START_TEST(info_version)
 {
-	struct functions_3_0 *functions;
 	CK_INFO info;
 
 	if (!is_3_0())
 		return;
-	functions = functions_3_0();
 	start();
 	expect(CKR_OK, p11->C_GetInfo(&info));
 	ck_assert_uint_eq(info.cryptokiVersion.major, 2);
 	ck_assert_uint_eq(info.cryptokiVersion.minor, 40);
-	expect(CKR_OK, functions->before.C_GetInfo(&info));
+	expect(CKR_OK, p11_3->C_GetInfo(&info));
 	ck_assert_uint_eq(info.cryptokiVersion.major, 3);
 	ck_assert_uint_eq(info.cryptokiVersion.minor, 0);
-	expect(CKR_ARGUMENTS_BAD, functions->before.C_GetInfo(NULL));
+	expect(CKR_ARGUMENTS_BAD, p11_3->C_GetInfo(NULL));
 	stop();
-	expect(CKR_CRYPTOKI_NOT_INITIALIZED, functions->before.C_GetInfo(&info));
+	expect(CKR_CRYPTOKI_NOT_INITIALIZED, p11_3->C_GetInfo(&info));
 }
 END_TEST
 
 /* One implementation: what the one interface opens, the other knows. */
 START_TEST(interfaces_share_state)
 {
-	struct functions_3_0 *functions;
 	CK_SESSION_HANDLE session;
 	CK_SESSION_INFO info;
 
 	if (!is_3_0())
 		return;
-	functions = functions_3_0();
 	start();
 	session = session_public(0);
-	expect(CKR_OK, functions->before.C_GetSessionInfo(session, &info));
-	expect(CKR_OK, functions->before.C_CloseSession(session));
+	expect(CKR_OK, p11_3->C_GetSessionInfo(session, &info));
+	expect(CKR_OK, p11_3->C_CloseSession(session));
 	expect(CKR_SESSION_HANDLE_INVALID, p11->C_GetSessionInfo(session, &info));
 	stop();
 }
