@@ -19,18 +19,21 @@
 #define TRIES_MAX 50
 #define PAUSE_MAX_MS 32
 
-enum addition_kind { ADDITION_VERSION, ADDITION_KEY, ADDITION_TOKEN };
+enum addition_kind { ADDITION_VERSION, ADDITION_KEY, ADDITION_TOKEN, ADDITION_OBJECT };
 
 /* One entry that will be appended, and its row of the index. */
 struct addition {
 	enum addition_kind kind;
 	struct entry entry;
 	char *name; /* of a version or key, owned */
-	bool first; /* of a version: its first entry */
+	bool first; /* of a version or object: its first entry */
 	int64_t object;
 	int64_t number;
 	struct buffer id;
 	enum version_state state;
+	bool removed;         /* of an object, as is what follows */
+	CK_OBJECT_CLASS class;
+	struct buffer label;
 };
 
 struct additions {
@@ -49,6 +52,7 @@ addition_clear(struct addition *addition)
 {
 	entry_clear(&addition->entry);
 	buffer_clear(&addition->id);
+	buffer_clear(&addition->label);
 	free(addition->name);
 }
 
@@ -173,6 +177,48 @@ change_add_token(struct change *change, const struct token_record *token)
 	if (rv != CKR_OK)
 		return rv;
 	return change_take(change, &addition);
+}
+
+static CK_RV
+addition_attribute(const struct object_record *record, CK_ATTRIBUTE_TYPE type,
+                   struct buffer *ret_value)
+{
+	const struct attribute *attribute = attributes_find(&record->attributes, type);
+
+	if (attribute == NULL)
+		return buffer_set(ret_value, NULL, 0);
+	return buffer_set(ret_value, attribute->value.data, attribute->value.size);
+}
+
+CK_RV
+change_add_object(struct change *change, struct object_record *record)
+{
+	struct addition addition = { .kind = ADDITION_OBJECT, .removed = record->removed };
+	int64_t object = record->object;
+	CK_RV rv;
+
+	/* As in version_is_new: the number of a try that came too late is no number. */
+	addition.first = object == 0;
+	for (size_t i = 0; i < change->former.count; i++)
+		if (change->former.items[i].kind == ADDITION_OBJECT &&
+		    change->former.items[i].first && change->former.items[i].object == object)
+			addition.first = true;
+	if (addition.first)
+		record->object = next_sequence(change);
+	addition.object = record->object;
+	addition.class = attributes_ulong(&record->attributes, CKA_CLASS, 0);
+	rv = object_record_encode(record, &addition.entry.payload);
+	if (rv == CKR_OK)
+		rv = addition_attribute(record, CKA_LABEL, &addition.label);
+	if (rv == CKR_OK)
+		rv = addition_attribute(record, CKA_ID, &addition.id);
+	if (rv == CKR_OK)
+		rv = change_take(change, &addition);
+	else
+		addition_clear(&addition);
+	if (rv != CKR_OK)
+		record->object = object;
+	return rv;
 }
 
 /* The head that the change will follow, checked: what is signed next vouches for it. */
@@ -321,6 +367,49 @@ index_record(struct store *store, const struct addition *addition)
 	return store_run(store, statement);
 }
 
+static void
+bind_bytes(sqlite3_stmt *statement, int place, const struct buffer *bytes)
+{
+	sqlite3_bind_blob(statement, place, bytes->size != 0 ? bytes->data : (const void *)"",
+	                  (int)bytes->size, SQLITE_STATIC);
+}
+
+static CK_RV
+index_object(struct store *store, const struct addition *addition)
+{
+	sqlite3_stmt *statement = NULL;
+	CK_RV rv = store_statement(store, addition->first ? OBJECT_INSERT : OBJECT_UPDATE, &statement);
+
+	if (rv != CKR_OK)
+		return rv;
+	sqlite3_bind_int64(statement, 1, addition->object);
+	sqlite3_bind_int64(statement, 2, addition->entry.sequence);
+	sqlite3_bind_int(statement, 3, addition->removed);
+	sqlite3_bind_int64(statement, 4, (sqlite3_int64)addition->class);
+	bind_bytes(statement, 5, &addition->label);
+	bind_bytes(statement, 6, &addition->id);
+	rv = store_run(store, statement);
+	if (rv == CKR_OK && sqlite3_changes(store->db) != 1) {
+		log_error("%s: there is no object %" PRId64 " that entry %" PRId64 " could follow",
+		          store->path, addition->object, addition->entry.sequence);
+		rv = CKR_DATA_INVALID;
+	}
+	return rv;
+}
+
+static CK_RV
+index_addition(struct store *store, const struct addition *addition)
+{
+	switch (addition->kind) {
+	case ADDITION_VERSION:
+		return index_version(store, addition);
+	case ADDITION_OBJECT:
+		return index_object(store, addition);
+	default:
+		return index_record(store, addition);
+	}
+}
+
 static CK_RV
 append_all(struct store *store, const struct change *change, const struct registry_head *head,
            const struct buffer *signature)
@@ -333,8 +422,7 @@ append_all(struct store *store, const struct change *change, const struct regist
 		rv = chain_append(store, &addition->entry);
 		if (rv != CKR_OK)
 			return rv;
-		rv = addition->kind == ADDITION_VERSION ? index_version(store, addition) :
-		                                          index_record(store, addition);
+		rv = index_addition(store, addition);
 		if (rv != CKR_OK)
 			return rv;
 	}

@@ -225,3 +225,30 @@ registry_token(struct registry *registry, struct token_record **ret_token)
 	index_row_clear(&row);
 	return rv;
 }
+
+CK_RV
+registry_object(struct registry *registry, int64_t object, struct object_record **ret_record)
+{
+	struct object_record *record = NULL;
+	struct index_row row;
+	CK_RV rv;
+
+	if (object < 1)
+		return CKR_OBJECT_HANDLE_INVALID;
+	rv = index_row_read(registry, OBJECT_READ, object, NULL, 1, &row);
+	if (rv != CKR_OK)
+		return rv;
+	rv = index_row_verify(registry, &row);
+	if (rv == CKR_OK) {
+		rv = object_record_decode(row.entry.payload.data, row.entry.payload.size, &record);
+		rv = index_row_decoded(registry, &row, rv,
+		                       rv == CKR_OK && record->object == object && !record->removed);
+	}
+	if (rv == CKR_OK) {
+		*ret_record = record;
+		record = NULL;
+	}
+	object_record_free(&record);
+	index_row_clear(&row);
+	return rv;
+}

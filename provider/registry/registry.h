@@ -17,6 +17,7 @@
 #define P11_KMS_REGISTRY_REGISTRY_H
 
 #include "registry/authority.h"
+#include "registry/object-record.h"
 #include "registry/record.h"
 
 struct registry; /* opaque */
@@ -85,6 +86,22 @@ struct registry_search {
 	int64_t before;    /* only objects below this one: where the last page ended */
 };
 
+/* CKR_OBJECT_HANDLE_INVALID: there is none, or it was removed. Caller frees. */
+MUST_USE CK_RV registry_object(struct registry *registry, int64_t object,
+                               struct object_record **ret_record);
+
+/* Certificates and data objects; members that are NULL are not asked. A preselection, as above. */
+struct registry_object_search {
+	const CK_OBJECT_CLASS *class;
+	const void *label, *id;
+	size_t label_size, id_size;
+	int64_t before; /* only objects below this one; 0: all */
+};
+
+MUST_USE CK_RV registry_search_objects(struct registry *registry,
+                                       const struct registry_object_search *search,
+                                       int64_t *ret_objects, size_t max, size_t *ret_count);
+
 /* At most max objects, newest first. */
 MUST_USE CK_RV registry_search(struct registry *registry, const struct registry_search *search,
                                int64_t *ret_objects, size_t max, size_t *ret_count);
@@ -116,6 +133,8 @@ MUST_USE CK_RV registry_change(struct registry *registry, const struct signer *s
 MUST_USE CK_RV change_add_version(struct change *change, struct version *version);
 MUST_USE CK_RV change_add_key(struct change *change, const struct key_record *key);
 MUST_USE CK_RV change_add_token(struct change *change, const struct token_record *token);
+/* One with object 0 gets the sequence of its entry, as a version does. */
+MUST_USE CK_RV change_add_object(struct change *change, struct object_record *record);
 
 /*
  * Intents: pairs about to be made in the KMS, so that a crash can be reconciled. Unsigned:

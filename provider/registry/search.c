@@ -65,6 +65,48 @@ registry_search(struct registry *registry, const struct registry_search *search,
 	return rv;
 }
 
+static void
+bind_bytes(sqlite3_stmt *statement, int place, const void *data, size_t size)
+{
+	/* An empty value is one that is asked for: SQLite would take NULL for none. */
+	if (data != NULL)
+		sqlite3_bind_blob(statement, place, size != 0 ? data : "", (int)size, SQLITE_STATIC);
+}
+
+CK_RV
+registry_search_objects(struct registry *registry, const struct registry_object_search *search,
+                        int64_t *ret_objects, size_t max, size_t *ret_count)
+{
+	sqlite3_stmt *statement = NULL;
+	size_t count = 0;
+	int result = SQLITE_ROW;
+	CK_RV rv;
+
+	if (search->label_size > INT32_MAX || search->id_size > INT32_MAX) {
+		*ret_count = 0;
+		return CKR_OK;
+	}
+	(void)pthread_mutex_lock(&registry->lock);
+	rv = store_statement(registry->store, SEARCH_OBJECTS, &statement);
+	if (rv == CKR_OK) {
+		sqlite3_bind_int64(statement, 1, search->before == 0 ? INT64_MAX : search->before);
+		sqlite3_bind_int64(statement, 2, max > INT32_MAX ? INT32_MAX : (int64_t)max);
+		if (search->class != NULL)
+			sqlite3_bind_int64(statement, 3, (sqlite3_int64)*search->class);
+		bind_bytes(statement, 4, search->label, search->label_size);
+		bind_bytes(statement, 5, search->id, search->id_size);
+		while (count < max && (result = sqlite3_step(statement)) == SQLITE_ROW)
+			ret_objects[count++] = sqlite3_column_int64(statement, 0);
+		if (result != SQLITE_ROW && result != SQLITE_DONE)
+			rv = store_failure(registry->store, result);
+		store_done(statement);
+	}
+	(void)pthread_mutex_unlock(&registry->lock);
+	if (rv == CKR_OK)
+		*ret_count = count;
+	return rv;
+}
+
 static CK_RV
 names_read(struct store *store, sqlite3_stmt *statement, char **ret_names, size_t max,
            size_t *count)

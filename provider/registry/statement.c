@@ -30,6 +30,13 @@ const char store_schema[] =
 	"CREATE TABLE token ("
 	" one INTEGER PRIMARY KEY CHECK (one = 1),"
 	" sequence INTEGER NOT NULL);"
+	"CREATE TABLE objects ("
+	" object INTEGER PRIMARY KEY,"
+	" sequence INTEGER NOT NULL,"
+	" removed INTEGER NOT NULL,"
+	" class INTEGER NOT NULL,"
+	" label BLOB NOT NULL,"
+	" id BLOB NOT NULL);"
 	"CREATE TABLE intents ("
 	" id BLOB PRIMARY KEY NOT NULL,"
 	" name TEXT NOT NULL,"
@@ -67,6 +74,17 @@ const char *const statement_texts[STATEMENT_COUNT] = {
 	[TOKEN_READ] = "SELECT t.sequence, e.previous, e.payload, e.signature FROM token AS t"
 	               " LEFT JOIN entries AS e ON e.sequence = t.sequence WHERE t.one = 1",
 	[TOKEN_WRITE] = "INSERT OR REPLACE INTO token (one, sequence) VALUES (1, ?1)",
+	[OBJECT_READ] = "SELECT o.sequence, e.previous, e.payload, e.signature FROM objects AS o"
+	                " LEFT JOIN entries AS e ON e.sequence = o.sequence"
+	                " WHERE o.object = ?1 AND o.removed = 0",
+	[OBJECT_INSERT] = "INSERT INTO objects (object, sequence, removed, class, label, id)"
+	                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+	[OBJECT_UPDATE] = "UPDATE objects SET sequence = ?2, removed = ?3, class = ?4, label = ?5,"
+	                  " id = ?6 WHERE object = ?1 AND sequence < ?2",
+	[SEARCH_OBJECTS] = "SELECT object FROM objects WHERE removed = 0 AND object < ?1"
+	                   " AND (?3 IS NULL OR class = ?3) AND (?4 IS NULL OR label = ?4)"
+	                   " AND (?5 IS NULL OR id = ?5) ORDER BY object DESC LIMIT ?2",
+	[OBJECT_ROW] = "SELECT sequence, removed FROM objects WHERE object = ?1",
 	[SEARCH_ALL] = "SELECT object FROM versions WHERE (?6 = 0 OR number = ?6)" SEARCH_END,
 	[SEARCH_ID] = "SELECT object FROM versions WHERE id = ?5 AND (?7 IS NULL OR name = ?7)"
 	              " AND (?6 = 0 OR number = ?6)" SEARCH_END,
@@ -76,7 +94,7 @@ const char *const statement_texts[STATEMENT_COUNT] = {
 	[SEARCH_NUMBER] = "SELECT object FROM versions WHERE name = ?5 AND number = ?6" SEARCH_END,
 	[KEY_NAMES] = "SELECT name FROM keys WHERE name > ?1 ORDER BY name LIMIT ?2",
 	[COUNT] = "SELECT (SELECT count(*) FROM keys), (SELECT count(*) FROM versions),"
-	          " (SELECT count(*) FROM token)",
+	          " (SELECT count(*) FROM token), (SELECT count(*) FROM objects)",
 	[ID_IN_USE] = "SELECT EXISTS (SELECT 1 FROM versions WHERE id = ?1)"
 	              " OR EXISTS (SELECT 1 FROM intents WHERE id = ?1)",
 	[NEXT_NUMBER] = "SELECT 1 + max(coalesce((SELECT max(number) FROM versions WHERE name = ?1), 0),"

@@ -32,7 +32,7 @@ struct walk {
 	int64_t entries;
 	int64_t last; /* sequence of the entry before */
 	unsigned char hash[CHAIN_HASH_SIZE];
-	struct tally versions, keys, tokens;
+	struct tally versions, keys, tokens, objects;
 };
 
 static void
@@ -135,6 +135,31 @@ check_record(struct walk *walk, const struct entry *entry, const char *name, str
 	return rv;
 }
 
+static CK_RV
+check_object(struct walk *walk, const struct entry *entry, const struct object_record *record)
+{
+	sqlite3_stmt *row = NULL;
+	CK_RV rv = store_statement(walk->store, OBJECT_ROW, &row);
+
+	if (rv != CKR_OK)
+		return rv;
+	sqlite3_bind_int64(row, 1, record->object);
+	rv = step_one(walk, row);
+	if (rv == CKR_OBJECT_HANDLE_INVALID) {
+		found(walk, entry->sequence, record->object, "the object is missing in the index");
+		rv = CKR_OK;
+	} else if (rv == CKR_OK) {
+		compare_sequence(walk, sqlite3_column_int64(row, 0), entry->sequence, record->object,
+		                 &walk->objects);
+		if (sqlite3_column_int64(row, 0) == entry->sequence &&
+		    (sqlite3_column_int(row, 1) != 0) != record->removed)
+			found(walk, entry->sequence, record->object,
+			      "the index says otherwise whether the object was removed");
+	}
+	store_done(row);
+	return rv;
+}
+
 /* Tries the kinds of records, the most frequent first. */
 static CK_RV
 check_payload(struct walk *walk, const struct entry *entry)
@@ -142,6 +167,7 @@ check_payload(struct walk *walk, const struct entry *entry)
 	struct version *version = NULL;
 	struct key_record *key = NULL;
 	struct token_record *token = NULL;
+	struct object_record *object = NULL;
 	CK_RV rv;
 
 	rv = version_decode(entry->payload.data, entry->payload.size, &version);
@@ -162,6 +188,13 @@ check_payload(struct walk *walk, const struct entry *entry)
 	if (rv == CKR_OK) {
 		rv = check_record(walk, entry, NULL, &walk->tokens);
 		token_record_free(&token);
+		return rv;
+	}
+	if (rv == CKR_DATA_INVALID)
+		rv = object_record_decode(entry->payload.data, entry->payload.size, &object);
+	if (rv == CKR_OK) {
+		rv = check_object(walk, entry, object);
+		object_record_free(&object);
 		return rv;
 	}
 	if (rv != CKR_DATA_INVALID)
@@ -278,6 +311,7 @@ count_rows(struct walk *walk)
 		walk->keys.rows = sqlite3_column_int64(row, 0);
 		walk->versions.rows = sqlite3_column_int64(row, 1);
 		walk->tokens.rows = sqlite3_column_int64(row, 2);
+		walk->objects.rows = sqlite3_column_int64(row, 3);
 	}
 	store_done(row);
 	return rv;
@@ -344,6 +378,8 @@ walk_index(struct walk *walk)
 		rv = walk_rows(walk, VERSION_ROWS);
 	if (rv == CKR_OK && walk->keys.met != walk->keys.rows)
 		rv = walk_rows(walk, KEY_ROWS);
+	if (rv == CKR_OK && walk->objects.met != walk->objects.rows)
+		found(walk, 0, 0, "the index has an object that its entry is not about");
 	if (rv == CKR_OK && walk->tokens.met != walk->tokens.rows)
 		found(walk, 0, 0, "the index has a token that its entry is not about");
 	return rv;

@@ -9,7 +9,7 @@
 
 #include "base/compiler.h"
 #include "base/pkcs11.h"
-#include "token/attributes.h"
+#include "base/attributes.h"
 
 #include <stdbool.h>
 

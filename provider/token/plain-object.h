@@ -13,7 +13,7 @@
 #include "base/secret.h"
 #include "mechanism/cipher.h"
 #include "mechanism/public-key.h"
-#include "token/attributes.h"
+#include "base/attributes.h"
 
 #include <stdatomic.h>
 

@@ -3,8 +3,8 @@
  * A list of attributes with their values, owned: what an object that is no half of a version
  * consists of. Nothing secret goes in: see plain-object.h.
  */
-#ifndef P11_KMS_TOKEN_ATTRIBUTES_H
-#define P11_KMS_TOKEN_ATTRIBUTES_H
+#ifndef P11_KMS_BASE_ATTRIBUTES_H
+#define P11_KMS_BASE_ATTRIBUTES_H
 
 #include "base/buffer.h"
 #include "base/compiler.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "token/attributes.h"
+#include "base/attributes.h"
 
 #include <stdint.h>
 #include <stdlib.h>
