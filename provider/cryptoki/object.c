@@ -77,10 +77,8 @@ C_DestroyObject(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE object_handle)
 		goto out;
 	if (object.key != NULL)
 		rv = destroy_version(session, &object);
-	else if (object_attribute_bool(&object, CKA_DESTROYABLE, true))
-		rv = object_table_remove(session->token->objects, object_handle);
 	else
-		rv = CKR_ACTION_PROHIBITED;
+		rv = create_undo(session, &object);
 out:
 	object_release(&object);
 	return entry_end("C_DestroyObject", session, rv);

@@ -2,9 +2,12 @@
 #include "token/create.h"
 
 #include "base/log.h"
+#include "mechanism/certificate.h"
 #include "token/attribute-rule.h"
+#include "token/handle.h"
 #include "token/public-object.h"
 #include "token/secret-key.h"
+#include "token/stored-object.h"
 #include "token/template.h"
 
 CK_RV
@@ -23,21 +26,21 @@ create_allowed(const struct session *session, const struct attributes *list)
 	if (attributes_bool(list, CKA_PRIVATE, false) && token_needs_login(token) &&
 	    !token->logged_in)
 		return CKR_USER_NOT_LOGGED_IN;
-	if (attributes_bool(list, CKA_TOKEN, false)) {
-		log_info("token %s: such objects live in sessions only; set CKA_TOKEN to false",
-		         token->config->name);
-		return CKR_ATTRIBUTE_VALUE_INVALID;
-	}
 	return CKR_OK;
 }
 
 CK_RV
-create_session_object(struct session *session, struct attributes *attributes,
-                      struct material **material, CK_OBJECT_HANDLE *ret_handle)
+create_finished(struct session *session, struct attributes *attributes,
+                struct material **material, CK_OBJECT_HANDLE *ret_handle)
 {
 	struct plain_object *object = NULL;
-	CK_RV rv = plain_object_new(session->handle, attributes, material, &object);
+	CK_RV rv;
 
+	if (attributes_bool(attributes, CKA_TOKEN, false)) {
+		material_release(material);
+		return stored_object_create(session, attributes, ret_handle);
+	}
+	rv = plain_object_new(session->handle, attributes, material, &object);
 	if (rv == CKR_OK)
 		rv = object_table_add(session->token->objects, &object, ret_handle);
 	return rv;
@@ -65,6 +68,38 @@ create_secret(struct session *session, const CK_ATTRIBUTE *template, CK_ULONG co
 	return rv;
 }
 
+static CK_RV
+settle_part(struct attributes *list, CK_ATTRIBUTE_TYPE type, const struct buffer *value)
+{
+	const struct attribute *given = attributes_find(list, type);
+
+	if (given != NULL && given->value.size != 0)
+		return CKR_OK;
+	return attributes_set(list, type, value->data, value->size);
+}
+
+/* Sections 4.6.2 and 4.6.3: X.509 only, whole, and telling who it is from. */
+static CK_RV
+settle_certificate(struct attributes *list)
+{
+	const struct attribute *value = attributes_find(list, CKA_VALUE);
+	struct certificate_parts parts;
+	CK_RV rv;
+
+	if (attributes_ulong(list, CKA_CERTIFICATE_TYPE, CK_UNAVAILABLE_INFORMATION) != CKC_X_509)
+		return CKR_ATTRIBUTE_VALUE_INVALID;
+	rv = certificate_parse(value->value.data, value->value.size, &parts);
+	if (rv != CKR_OK)
+		return rv;
+	rv = settle_part(list, CKA_ISSUER, &parts.issuer);
+	if (rv == CKR_OK)
+		rv = settle_part(list, CKA_SERIAL_NUMBER, &parts.serial);
+	if (rv == CKR_OK)
+		rv = settle_part(list, CKA_PUBLIC_KEY_INFO, &parts.spki);
+	certificate_parts_clear(&parts);
+	return rv;
+}
+
 /* Data, certificates, public keys: nothing secret. */
 static CK_RV
 create_plain(struct session *session, CK_OBJECT_CLASS class, const CK_ATTRIBUTE *template,
@@ -82,12 +117,14 @@ create_plain(struct session *session, CK_OBJECT_CLASS class, const CK_ATTRIBUTE 
 		rv = rules_complete(WAY_CREATE, class, key_type, &list);
 	if (rv == CKR_OK && class == CKO_PUBLIC_KEY)
 		rv = public_object_settle(&list, &material);
+	if (rv == CKR_OK && class == CKO_CERTIFICATE)
+		rv = settle_certificate(&list);
 	if (rv == CKR_OK)
 		rv = rules_defaults(class, key_type, &list);
 	if (rv == CKR_OK)
 		rv = create_allowed(session, &list);
 	if (rv == CKR_OK)
-		return create_session_object(session, &list, &material, ret_handle);
+		return create_finished(session, &list, &material, ret_handle);
 	attributes_clear(&list);
 	material_release(&material);
 	return rv;
@@ -182,7 +219,7 @@ create_copy(struct session *session, const struct object *object, const CK_ATTRI
 		rv = roles_kept(session->token, object->plain, &list, NULL);
 	if (rv == CKR_OK) {
 		material = material_share(object->plain);
-		rv = create_session_object(session, &list, &material, ret_handle);
+		rv = create_finished(session, &list, &material, ret_handle);
 	}
 	attributes_clear(&list);
 	return rv;
@@ -202,6 +239,8 @@ change_once(struct session *session, const struct plain_object *object,
 	rv = changed(WAY_SET, object, template, count, &list);
 	if (rv == CKR_OK)
 		rv = roles_kept(session->token, object, &list, object);
+	if (rv == CKR_OK && attributes_bool(&list, CKA_TOKEN, false))
+		return stored_object_change(session, object, &list);
 	if (rv == CKR_OK) {
 		material = material_share(object);
 		rv = plain_object_new(object->owner, &list, &material, &next);
@@ -223,7 +262,7 @@ create_change(struct session *session, const struct object *object,
 		return CKR_ACTION_PROHIBITED;
 	rv = change_once(session, object->plain, template, count);
 	/* Another thread may have changed it meanwhile: then begin with what it has become. */
-	while (rv == CKR_OBJECT_HANDLE_INVALID) {
+	while (rv == CKR_OBJECT_HANDLE_INVALID && handle_is_session(object->plain->handle)) {
 		rv = object_table_get(session->token->objects, object->plain->handle, &newer);
 		if (rv != CKR_OK)
 			return rv;
@@ -231,4 +270,14 @@ create_change(struct session *session, const struct object *object,
 		plain_object_release(&newer);
 	}
 	return rv;
+}
+
+CK_RV
+create_undo(struct session *session, const struct object *object)
+{
+	if (!attributes_bool(&object->plain->attributes, CKA_DESTROYABLE, true))
+		return CKR_ACTION_PROHIBITED;
+	if (attributes_bool(&object->plain->attributes, CKA_TOKEN, false))
+		return stored_object_remove(session, object->plain);
+	return object_table_remove(session->token->objects, object->plain->handle);
 }

@@ -3,6 +3,7 @@
 
 #include "token/handle.h"
 #include "token/object.h"
+#include "token/profile.h"
 #include "token/template.h"
 
 #include <stdlib.h>
@@ -10,18 +11,31 @@
 
 #define PAGE 64
 
+/* Where objects come from, in the order in which they are found. */
+enum source { SOURCE_SESSIONS, SOURCE_VERSIONS, SOURCE_STORED, SOURCE_PROFILES, SOURCES };
+
+/* Objects of the registry that are still to be looked at. */
+struct page {
+	int64_t objects[PAGE];
+	size_t count, next;
+};
+
 struct find {
 	struct token *token;    /* borrowed */
 	CK_ATTRIBUTE *template; /* owned copy */
 	CK_ULONG count;
-	char *name;             /* owned: what the index is asked for */
+	enum source source;     /* the one that is being asked */
+	bool asks[SOURCES];     /* something there may match */
+	struct page page;
+	CK_RV failure;          /* for the next call: what was found before it went out first */
+
+	CK_OBJECT_HANDLE below; /* sessions: the last one looked at; 0: none yet */
+	char *name;             /* versions: what the index is asked for, owned */
 	struct registry_search search;
-	int64_t page[PAGE];     /* versions still to be looked at */
-	size_t page_count, page_next;
-	bool private_next;      /* the public half of page[page_next] is done */
-	bool ended;             /* the registry has no more */
-	bool session_ended;     /* nor have the sessions */
-	CK_OBJECT_HANDLE below; /* the last session object looked at; 0: none yet */
+	bool private_next;      /* versions: the public half of the next one is done */
+	struct registry_object_search stored;
+	CK_OBJECT_CLASS class;  /* what stored points to */
+	size_t profile;
 };
 
 /*
@@ -29,7 +43,7 @@ struct find {
  * may only be an empty one.
  */
 static bool
-find_searches_template(const struct find *find)
+searches_template(const struct find *find)
 {
 	for (CK_ULONG i = 0; i < find->count; i++)
 		if (attribute_is_template(find->template[i].type) &&
@@ -38,28 +52,29 @@ find_searches_template(const struct find *find)
 	return false;
 }
 
-/* Can no token object match? Then the registry need not be asked. */
-static bool
-find_hopeless(const struct find *find)
+/* What the template says of CKA_TOKEN and CKA_CLASS rules sources out. */
+static void
+choose_sources(struct find *find)
 {
-	bool token_object = true;
-	CK_OBJECT_CLASS class = CKO_PUBLIC_KEY;
+	bool on_token = true, in_session = false;
+	CK_OBJECT_CLASS class = CK_UNAVAILABLE_INFORMATION;
+	bool any, fits;
 
-	if (template_bool(find->template, find->count, CKA_TOKEN, &token_object) != CKR_OK ||
-	    template_ulong(find->template, find->count, CKA_CLASS, &class) != CKR_OK)
-		return true;
-	return !token_object || (class != CKO_PUBLIC_KEY && class != CKO_PRIVATE_KEY) ||
-	       find_searches_template(find);
-}
-
-/* Does the template ask for token objects? */
-static bool
-find_only_token(const struct find *find)
-{
-	bool token_object = false;
-
-	return template_bool(find->template, find->count, CKA_TOKEN, &token_object) == CKR_OK &&
-	       token_object;
+	fits = template_bool(find->template, find->count, CKA_TOKEN, &on_token) == CKR_OK &&
+	       template_bool(find->template, find->count, CKA_TOKEN, &in_session) == CKR_OK &&
+	       template_ulong(find->template, find->count, CKA_CLASS, &class) == CKR_OK &&
+	       !searches_template(find);
+	any = template_find(find->template, find->count, CKA_CLASS) == NULL;
+	find->asks[SOURCE_SESSIONS] = fits && !in_session;
+	find->asks[SOURCE_VERSIONS] = fits && on_token &&
+	                              (any || class == CKO_PUBLIC_KEY || class == CKO_PRIVATE_KEY);
+	find->asks[SOURCE_STORED] = fits && on_token &&
+	                            (any || class == CKO_CERTIFICATE || class == CKO_DATA);
+	/* As hardware features (section 5.7.7), only for those who ask for them: tools of before 3.0 don't know them. */
+	find->asks[SOURCE_PROFILES] = fits && on_token && class == CKO_PROFILE;
+	find->class = class;
+	if (!any)
+		find->stored.class = &find->class;
 }
 
 /*
@@ -72,15 +87,17 @@ find_by_label(struct find *find, const CK_ATTRIBUTE *label)
 {
 	char *at, *end;
 
+	find->stored.label = label->pValue;
+	find->stored.label_size = label->ulValueLen;
 	if (label->ulValueLen == 0) {
-		find->ended = true; /* every key has a label */
+		find->asks[SOURCE_VERSIONS] = false; /* every key has a label */
 		return CKR_OK;
 	}
 	find->name = strndup(label->pValue, label->ulValueLen);
 	if (find->name == NULL)
 		return CKR_HOST_MEMORY;
 	if (strlen(find->name) != label->ulValueLen) {
-		find->ended = true; /* a zero byte: no label of ours */
+		find->asks[SOURCE_VERSIONS] = false; /* a zero byte: no label of ours */
 		return CKR_OK;
 	}
 	find->search.name = find->name;
@@ -94,6 +111,17 @@ find_by_label(struct find *find, const CK_ATTRIBUTE *label)
 	}
 	find->search.active = find->search.number == 0;
 	return CKR_OK;
+}
+
+static void
+find_by_id(struct find *find, const CK_ATTRIBUTE *id)
+{
+	find->search.id = id->pValue;
+	find->search.id_size = id->ulValueLen;
+	find->stored.id = id->pValue;
+	find->stored.id_size = id->ulValueLen;
+	if (id->ulValueLen == 0)
+		find->asks[SOURCE_VERSIONS] = false; /* every key has a CKA_ID */
 }
 
 CK_RV
@@ -117,18 +145,13 @@ find_new(struct token *token, const CK_ATTRIBUTE *template, CK_ULONG count,
 	if (rv != CKR_OK)
 		goto out;
 	find->count = count;
-	find->ended = find_hopeless(find);
-	find->session_ended = find_only_token(find) || find_searches_template(find);
+	choose_sources(find);
 	attribute = template_find(find->template, count, CKA_LABEL);
-	if (attribute != NULL && !find->ended)
+	if (attribute != NULL)
 		rv = find_by_label(find, attribute);
 	attribute = template_find(find->template, count, CKA_ID);
-	if (attribute != NULL) {
-		find->search.id = attribute->pValue;
-		find->search.id_size = attribute->ulValueLen;
-		if (attribute->ulValueLen == 0)
-			find->ended = true; /* every key has a CKA_ID */
-	}
+	if (attribute != NULL)
+		find_by_id(find, attribute);
 out:
 	if (rv != CKR_OK)
 		find_free(&find);
@@ -148,7 +171,7 @@ find_free(struct find **find)
 	*find = NULL;
 }
 
-/* Does the half of a version match? A version that can't be used is passed over: it was logged. */
+/* Does it match? An object that can't be used is passed over: it was logged. */
 static CK_RV
 find_try(struct find *find, CK_OBJECT_HANDLE handle, bool *ret_matches)
 {
@@ -165,55 +188,111 @@ find_try(struct find *find, CK_OBJECT_HANDLE handle, bool *ret_matches)
 	return rv == CKR_DEVICE_ERROR ? CKR_OK : rv;
 }
 
-/* The next half of a version to look at: public before private, newest version first. */
-static CK_RV
-find_candidate(struct find *find, CK_OBJECT_HANDLE *ret_handle)
+/*
+ * The candidates of each source: the next handle to look at, CK_INVALID_HANDLE when there are
+ * no more.
+ */
+static CK_OBJECT_HANDLE
+next_of_sessions(struct find *find)
 {
-	int64_t object;
+	struct plain_object *object = object_table_before(find->token->objects, find->below);
+
+	if (object == NULL)
+		return CK_INVALID_HANDLE;
+	find->below = object->handle;
+	plain_object_release(&object);
+	return find->below;
+}
+
+/* Public before private, newest version first. */
+static CK_RV
+next_of_versions(struct find *find, CK_OBJECT_HANDLE *ret_handle)
+{
+	struct page *page = &find->page;
 	CK_RV rv;
 
-	if (find->page_next == find->page_count) {
-		rv = registry_search(find->token->registry, &find->search, find->page, PAGE,
-		                     &find->page_count);
-		if (rv != CKR_OK)
+	if (page->next == page->count) {
+		page->next = 0;
+		rv = registry_search(find->token->registry, &find->search, page->objects, PAGE,
+		                     &page->count);
+		if (rv != CKR_OK || page->count == 0)
 			return rv;
-		find->page_next = 0;
-		if (find->page_count == 0) {
-			find->ended = true;
-			return CKR_OK;
-		}
-		find->search.before = find->page[find->page_count - 1];
+		find->search.before = page->objects[page->count - 1];
 	}
-	object = find->page[find->page_next];
-	*ret_handle = handle_join(object, find->private_next ? CKO_PRIVATE_KEY : CKO_PUBLIC_KEY);
+	*ret_handle = handle_join(page->objects[page->next],
+	                          find->private_next ? CKO_PRIVATE_KEY : CKO_PUBLIC_KEY);
 	if (find->private_next)
-		find->page_next++;
+		page->next++;
 	find->private_next = !find->private_next;
 	return CKR_OK;
 }
 
-/* The next session object that matches, newest first; CK_INVALID_HANDLE: there is none. */
 static CK_RV
-find_session_object(struct find *find, CK_OBJECT_HANDLE *ret_handle)
+next_of_stored(struct find *find, CK_OBJECT_HANDLE *ret_handle)
 {
-	struct object object = { .token = find->token };
-	bool matches = false;
-	CK_RV rv = CKR_OK;
+	struct page *page = &find->page;
+	CK_RV rv;
+
+	if (page->next == page->count) {
+		page->next = 0;
+		rv = registry_search_objects(find->token->registry, &find->stored, page->objects,
+		                             PAGE, &page->count);
+		if (rv != CKR_OK || page->count == 0)
+			return rv;
+		find->stored.before = page->objects[page->count - 1];
+	}
+	*ret_handle = handle_of_stored(page->objects[page->next++]);
+	return CKR_OK;
+}
+
+static CK_RV
+next_candidate(struct find *find, CK_OBJECT_HANDLE *ret_handle)
+{
+	CK_ULONG profile;
 
 	*ret_handle = CK_INVALID_HANDLE;
-	while (rv == CKR_OK && !matches) {
-		object.plain = object_table_before(find->token->objects, find->below);
-		if (object.plain == NULL) {
-			find->session_ended = true;
-			return CKR_OK;
-		}
-		find->below = object.plain->handle;
-		rv = object_matches(&object, find->template, find->count, &matches);
-		object_release(&object);
+	switch (find->source) {
+	case SOURCE_SESSIONS:
+		*ret_handle = next_of_sessions(find);
+		return CKR_OK;
+	case SOURCE_VERSIONS:
+		return next_of_versions(find, ret_handle);
+	case SOURCE_STORED:
+		return next_of_stored(find, ret_handle);
+	case SOURCE_PROFILES:
+		profile = profile_at(find->profile++);
+		if (profile != 0)
+			*ret_handle = handle_of_profile(profile);
+		return CKR_OK;
+	default:
+		return CKR_OK;
 	}
-	if (rv == CKR_OK)
-		*ret_handle = find->below;
-	return rv;
+}
+
+/* The next handle that matches; CK_INVALID_HANDLE: there is none. */
+static CK_RV
+next_match(struct find *find, CK_OBJECT_HANDLE *ret_handle)
+{
+	bool matches;
+	CK_RV rv;
+
+	while (find->source < SOURCES) {
+		if (find->asks[find->source]) {
+			rv = next_candidate(find, ret_handle);
+			if (rv != CKR_OK)
+				return rv;
+			if (*ret_handle != CK_INVALID_HANDLE) {
+				rv = find_try(find, *ret_handle, &matches);
+				if (rv != CKR_OK || matches)
+					return rv;
+				continue;
+			}
+		}
+		find->source++;
+		find->page.count = find->page.next = 0;
+	}
+	*ret_handle = CK_INVALID_HANDLE;
+	return CKR_OK;
 }
 
 CK_RV
@@ -221,28 +300,18 @@ find_next(struct find *find, CK_OBJECT_HANDLE *ret_handles, CK_ULONG max, CK_ULO
 {
 	CK_OBJECT_HANDLE handle = CK_INVALID_HANDLE;
 	CK_ULONG count = 0;
-	bool matches;
-	CK_RV rv;
+	CK_RV rv = find->failure;
 
-	while (count < max && !find->session_ended) {
-		rv = find_session_object(find, &handle);
-		if (rv != CKR_OK)
-			return rv;
-		if (handle != CK_INVALID_HANDLE)
-			ret_handles[count++] = handle;
-	}
-	while (count < max && !find->ended) {
-		rv = find_candidate(find, &handle);
-		if (rv != CKR_OK)
-			return rv;
-		if (find->ended)
+	find->failure = CKR_OK;
+	while (rv == CKR_OK && count < max) {
+		rv = next_match(find, &handle);
+		if (rv != CKR_OK || handle == CK_INVALID_HANDLE)
 			break;
-		rv = find_try(find, handle, &matches);
-		if (rv != CKR_OK)
-			return rv;
-		if (matches)
-			ret_handles[count++] = handle;
+		ret_handles[count++] = handle;
 	}
+	if (rv != CKR_OK && count == 0)
+		return rv;
+	find->failure = rv;
 	*ret_count = count;
 	return CKR_OK;
 }

@@ -7,6 +7,8 @@
 /* Codes of the classes; 0 is left out, so that no handle is CK_INVALID_HANDLE. */
 #define CODE_PUBLIC_KEY 1UL
 #define CODE_PRIVATE_KEY 2UL
+#define CODE_STORED 3UL
+#define CODE_PROFILE 4UL
 #define CODE_SESSION 7UL
 
 bool
@@ -41,4 +43,30 @@ bool
 handle_is_session(CK_OBJECT_HANDLE handle)
 {
 	return (handle & CLASS_MASK) == CODE_SESSION && (handle >> CLASS_BITS) != 0;
+}
+
+CK_OBJECT_HANDLE
+handle_of_stored(int64_t object)
+{
+	return (CK_OBJECT_HANDLE)object << CLASS_BITS | CODE_STORED;
+}
+
+bool
+handle_is_stored(CK_OBJECT_HANDLE handle, int64_t *ret_object)
+{
+	*ret_object = (int64_t)(handle >> CLASS_BITS);
+	return (handle & CLASS_MASK) == CODE_STORED && *ret_object != 0;
+}
+
+CK_OBJECT_HANDLE
+handle_of_profile(CK_ULONG profile)
+{
+	return profile << CLASS_BITS | CODE_PROFILE;
+}
+
+bool
+handle_is_profile(CK_OBJECT_HANDLE handle, CK_ULONG *ret_profile)
+{
+	*ret_profile = handle >> CLASS_BITS;
+	return (handle & CLASS_MASK) == CODE_PROFILE && *ret_profile != 0;
 }

@@ -23,4 +23,11 @@ CK_OBJECT_HANDLE handle_join(int64_t object, CK_OBJECT_CLASS class);
 CK_OBJECT_HANDLE handle_of_session(int64_t number);
 bool handle_is_session(CK_OBJECT_HANDLE handle);
 
+/* Certificates and data objects of the registry: object as above. */
+CK_OBJECT_HANDLE handle_of_stored(int64_t object);
+bool handle_is_stored(CK_OBJECT_HANDLE handle, int64_t *ret_object);
+/* Profile objects: see profile.h. */
+CK_OBJECT_HANDLE handle_of_profile(CK_ULONG profile);
+bool handle_is_profile(CK_OBJECT_HANDLE handle, CK_ULONG *ret_profile);
+
 #endif

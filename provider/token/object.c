@@ -2,6 +2,8 @@
 #include "token/object.h"
 
 #include "token/handle.h"
+#include "token/profile.h"
+#include "token/stored-object.h"
 #include "token/version-object.h"
 
 #include <string.h>
@@ -22,18 +24,33 @@ version_get(struct token *token, CK_OBJECT_HANDLE handle, struct object *object)
 	return token_key(token, number, &object->key);
 }
 
+static CK_RV
+plain_get(struct token *token, CK_OBJECT_HANDLE handle, struct plain_object **ret_object)
+{
+	CK_ULONG profile;
+	int64_t stored;
+
+	if (handle_is_stored(handle, &stored))
+		return stored_object_get(token, stored, ret_object);
+	if (handle_is_profile(handle, &profile))
+		return profile_get(profile, ret_object);
+	return object_table_get(token->objects, handle, ret_object);
+}
+
 CK_RV
 object_get(struct token *token, CK_OBJECT_HANDLE handle, struct object *ret_object)
 {
 	struct object object = { .token = token };
+	CK_OBJECT_CLASS class;
+	int64_t number;
 	CK_RV rv;
 
-	if (handle_is_session(handle)) {
-		rv = object_table_get(token->objects, handle, &object.plain);
+	if (handle_split(handle, &number, &class)) {
+		rv = version_get(token, handle, &object);
+	} else {
+		rv = plain_get(token, handle, &object.plain);
 		if (rv == CKR_OK)
 			object.class = plain_object_class(object.plain);
-	} else {
-		rv = version_get(token, handle, &object);
 	}
 	if (rv == CKR_OK)
 		*ret_object = object;

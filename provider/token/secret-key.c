@@ -138,6 +138,11 @@ request_settle(struct session *session, struct secret_request *request, CK_KEY_T
 		rv = rules_defaults(CKO_SECRET_KEY, request->key_type, &request->attributes);
 	if (rv == CKR_OK)
 		rv = create_allowed(session, &request->attributes);
+	if (rv == CKR_OK && attributes_bool(&request->attributes, CKA_TOKEN, false)) {
+		log_info("token %s: secret keys live in sessions only; set CKA_TOKEN to false",
+		         session->token->config->name);
+		rv = CKR_ATTRIBUTE_VALUE_INVALID;
+	}
 	if (rv == CKR_OK && roles_conflict(roles_wrap(&request->attributes),
 	                                   roles_crypt(&request->attributes)))
 		rv = CKR_TEMPLATE_INCONSISTENT;
@@ -269,7 +274,7 @@ secret_request_finish(struct session *session, struct secret_request *request,
 	else
 		secret_free(value);
 	if (rv == CKR_OK)
-		rv = create_session_object(session, &request->attributes, &material, ret_handle);
+		rv = create_finished(session, &request->attributes, &material, ret_handle);
 	return rv;
 }
 

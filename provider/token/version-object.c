@@ -47,13 +47,30 @@ set_date(struct buffer *ret_value, int64_t seconds)
 	return buffer_set(ret_value, &date, sizeof date);
 }
 
+/* What the half is for, now or when its version protects. */
+static CK_FLAGS
+usage_flags(const struct object *object)
+{
+	const struct version *version = object->key->version;
+	bool public = object->class == CKO_PUBLIC_KEY;
+	CK_FLAGS flags = 0;
+
+	if ((version->usage & USAGE_DECRYPT) != 0)
+		flags |= public ? CKF_ENCRYPT : CKF_DECRYPT;
+	else if ((version->usage & USAGE_UNWRAP) != 0) /* not both: version_object_permits */
+		flags |= public ? CKF_WRAP : CKF_UNWRAP;
+	if ((version->usage & USAGE_SIGN) != 0)
+		flags |= public ? CKF_VERIFY : CKF_SIGN;
+	if ((version->usage & USAGE_DERIVE) != 0 && !public)
+		flags |= CKF_DERIVE;
+	return flags;
+}
+
 /* Mechanisms that work with this half: a list of CK_MECHANISM_TYPE. */
 static CK_RV
 set_allowed_mechanisms(const struct object *object, struct buffer *ret_value)
 {
-	const CK_FLAGS public_flags = CKF_ENCRYPT | CKF_VERIFY | CKF_WRAP;
-	const CK_FLAGS private_flags = CKF_DECRYPT | CKF_SIGN | CKF_UNWRAP | CKF_DERIVE;
-	CK_FLAGS wanted = object->class == CKO_PUBLIC_KEY ? public_flags : private_flags;
+	CK_FLAGS wanted = usage_flags(object);
 	const struct mechanism *mechanism;
 	CK_RV rv = buffer_set(ret_value, NULL, 0);
 
