@@ -92,7 +92,7 @@ for hash in sha1 sha256 sha384 sha512; do
 done
 
 step "a changed ciphertext is refused"
-printf '\001' | dd of=ciphertext bs=1 seek=100 conv=notrunc 2>dd.log
+printf '12345678' | dd of=ciphertext bs=1 seek=100 conv=notrunc 2>dd.log
 expect_fail user --decrypt --mechanism RSA-PKCS-OAEP --id 01 --hash-algorithm SHA512 \
 	--mgf MGF1-SHA512 --input-file ciphertext --output-file refused
 
