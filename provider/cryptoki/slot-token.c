@@ -157,7 +157,7 @@ C_GetMechanismInfo(CK_SLOT_ID slot, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO *i
 		rv = CKR_MECHANISM_INVALID;
 	if (rv != CKR_OK)
 		goto out;
-	if ((flags & mechanism->remote) != 0)
+	if ((flags & (mechanism->remote | mechanism->legacy)) != 0)
 		flags |= CKF_HW; /* the private half works in the KMS */
 	*info = (CK_MECHANISM_INFO) {
 		.ulMinKeySize = mechanism->min_bits,

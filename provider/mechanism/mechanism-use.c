@@ -136,7 +136,8 @@ mechanism_use_init(const CK_MECHANISM *mechanism, CK_FLAGS flag, const struct pu
 	struct mechanism_use use = { .mechanism = mechanism_find(mechanism->mechanism) };
 	CK_RV rv;
 
-	if (use.mechanism == NULL || ((use.mechanism->local | use.mechanism->remote) & flag) == 0)
+	if (use.mechanism == NULL ||
+	    ((use.mechanism->local | use.mechanism->remote | use.mechanism->legacy) & flag) == 0)
 		return CKR_MECHANISM_INVALID;
 	rv = key_fits(use.mechanism, flag, key);
 	if (rv != CKR_OK)
@@ -217,7 +218,7 @@ mechanism_plan_sign(const struct mechanism_use *use, const struct public_key *ke
 {
 	CK_RV rv;
 
-	if ((use->mechanism->remote & CKF_SIGN) == 0)
+	if (((use->mechanism->remote | use->mechanism->legacy) & CKF_SIGN) == 0)
 		return CKR_MECHANISM_INVALID;
 	rv = data_fits(use, data_size);
 	if (rv != CKR_OK)
@@ -260,7 +261,7 @@ mechanism_plan_message(const struct mechanism_use *use, const struct public_key 
 	unsigned char digest[DIGEST_SIZE_MAX];
 	CK_RV rv;
 
-	if ((use->mechanism->remote & CKF_SIGN) == 0)
+	if (((use->mechanism->remote | use->mechanism->legacy) & CKF_SIGN) == 0)
 		return CKR_MECHANISM_INVALID;
 	if (mechanism_kms_hashes(use->mechanism, offered, context))
 		return plan_whole(use, message, message_size, ret_plan, ret_block);
@@ -279,7 +280,7 @@ mechanism_plan_decrypt(const struct mechanism_use *use, const struct public_key 
                        struct mechanism_plan *ret_plan)
 {
 	(void)key;
-	if ((use->mechanism->remote & CKF_DECRYPT) == 0)
+	if (((use->mechanism->remote | use->mechanism->legacy) & CKF_DECRYPT) == 0)
 		return CKR_MECHANISM_INVALID;
 	return rsa_plan_decrypt(use, offered, context, ret_plan);
 }

@@ -6,12 +6,9 @@
  * what is old, and serves OAEP, where collisions do no harm. What a caller hashes himself
  * for CKM_RSA_PKCS or CKM_ECDSA is not seen here.
  *
- * CKM_RSA_PKCS and CKM_RSA_X_509 don't decrypt: they are padding oracles. Safe would be an
- * implicit rejection (draft-irtf-cfrg-rsa-guidance) that is the same for one ciphertext in
- * every process, which takes a secret for each key that only the KMS has. Until there is
- * one, they don't decrypt with the token's legacy-decrypt either.
- *
- * CKM_RSA_PKCS wraps but does not unwrap, for the same reason.
+ * CKM_RSA_PKCS and CKM_RSA_X_509 decrypt and unwrap only with the token's legacy-decrypt: who
+ * uses them may become a padding oracle. CKM_RSA_PKCS then does not say whether the padding
+ * was good (rejection.h); the callers of CKM_RSA_X_509 take it off themselves.
  *
  * CKM_RSA_X_509 signs, for callers that pad themselves, only with legacy-decrypt: the
  * operation is the one that decrypts.
@@ -68,9 +65,9 @@ static const struct mechanism table[] = {
 
 	{ .type = CKM_RSA_PKCS, .name = "RSA-PKCS", RSA_BITS, .local = CKF_ENCRYPT | CKF_VERIFY | CKF_WRAP,
 	  .remote = CKF_SIGN, .primitives = ONE_PRIMITIVE(CKM_RSA_PKCS),
-	  .padding = PADDING_RSA_PKCS },
+	  .legacy = CKF_DECRYPT | CKF_UNWRAP, .padding = PADDING_RSA_PKCS },
 	{ .type = CKM_RSA_X_509, .name = "RSA-X-509", RSA_BITS, .local = CKF_ENCRYPT | CKF_VERIFY,
-	  .remote = CKF_SIGN, .primitives = ONE_PRIMITIVE(CKM_RSA_X_509),
+	  .legacy = CKF_SIGN | CKF_DECRYPT, .primitives = ONE_PRIMITIVE(CKM_RSA_X_509),
 	  .padding = PADDING_RSA_RAW },
 	{ .type = CKM_RSA_PKCS_OAEP, .name = "RSA-PKCS-OAEP", RSA_BITS, .local = CKF_ENCRYPT | CKF_WRAP,
 	  .remote = CKF_DECRYPT | CKF_UNWRAP, .primitives = { CKM_RSA_PKCS_OAEP, CKM_RSA_X_509 },
@@ -228,8 +225,8 @@ mechanism_flags(const struct mechanism *mechanism, bool legacy, primitive_offere
 	CK_FLAGS flags = mechanism->local;
 	const size_t count = sizeof mechanism->primitives / sizeof *mechanism->primitives;
 
-	if (mechanism->padding == PADDING_RSA_RAW && !legacy)
-		return with_messages(mechanism, flags); /* raw signing is raw decryption by another name */
+	if (mechanism->legacy != 0 && legacy && offered(context, CKM_RSA_X_509))
+		flags |= mechanism->legacy;
 	for (size_t i = 0; i < count; i++) {
 		if (mechanism->primitives[i] == CK_UNAVAILABLE_INFORMATION)
 			break;

@@ -40,6 +40,7 @@ struct mechanism {
 	CK_FLAGS local;              /* CKF_ENCRYPT, CKF_VERIFY, CKF_DIGEST: done here */
 	CK_FLAGS remote;             /* CKF_DECRYPT, CKF_SIGN, CKF_GENERATE_KEY_PAIR: done by the KMS … */
 	CK_MECHANISM_TYPE primitives[2]; /* … when it has one of these, best first; CK_UNAVAILABLE_INFORMATION ends */
+	CK_FLAGS legacy;             /* … by CKM_RSA_X_509, with the token's legacy-decrypt only */
 	CK_FLAGS ec;                 /* CKF_EC_* for CK_MECHANISM_INFO */
 	CK_MECHANISM_TYPE digest;    /* hash of the message (0: none; the data is the digest, or all of the message) */
 	enum padding padding;
@@ -60,7 +61,7 @@ bool mechanism_takes(const struct mechanism *mechanism, CK_KEY_TYPE key_type);
 typedef bool (*primitive_offered)(const void *context, CK_MECHANISM_TYPE primitive);
 
 /*
- * local | (remote if a primitive is offered): the verbs of CK_MECHANISM_INFO.flags, to which
+ * local | (remote if a primitive is offered) | (legacy if that is asked for, and offered): the verbs of CK_MECHANISM_INFO.flags, to which
  * belong the table's ec flags; 0: not offered at all. legacy: the token's legacy-decrypt
  * (see mechanism.c).
  */
@@ -117,7 +118,8 @@ struct mechanism_plan {
 		CK_RSA_PKCS_PSS_PARAMS pss;
 		CK_RSA_PKCS_OAEP_PARAMS oaep;
 	} parameter;
-	bool unpad; /* decrypt: the answer is a raw block for mechanism_unpad */
+	bool unpad; /* decrypt: the answer is a raw block for mechanism_unpad … */
+	bool reject; /* … or, PKCS#1 v1.5, for rejection_unpad of rejection.h */
 };
 
 /* What the KMS is to sign: data as for mechanism_verify; ret_block is what goes to kms_sign. CKR_DATA_LEN_RANGE, CKR_DATA_INVALID (raw). */
@@ -145,7 +147,7 @@ MUST_USE CK_RV mechanism_plan_decrypt(const struct mechanism_use *use, const str
 /* What is encrypted so, the KMS can't decrypt: see CKM_P11_KMS_OAEP_SHA1_ONLY. */
 bool mechanism_loses(const struct mechanism_use *use, primitive_offered offered,
                      const void *context);
-/* Takes the padding off a raw block, in constant time. CKR_ENCRYPTED_DATA_INVALID for every cause. */
+/* Takes OAEP off a raw block, in constant time; without padding the block is made as long as the modulus. CKR_ENCRYPTED_DATA_INVALID for every cause. */
 MUST_USE CK_RV mechanism_unpad(const struct mechanism_use *use, const struct public_key *key,
                                const struct secret *block, struct secret **ret_plaintext);
 

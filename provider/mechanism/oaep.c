@@ -2,7 +2,7 @@
 /*
  * Takes OAEP off a raw block. OpenSSL 3 has no function of its EVP family for it, for there
  * only a private key decrypts; what it has, in constant time, is deprecated but not
- * replaced. This file alone asks for it.
+ * replaced. This file and rejection.c alone ask for it.
  */
 #define OPENSSL_SUPPRESS_DEPRECATED
 
@@ -12,6 +12,22 @@
 
 #include <openssl/err.h>
 #include <openssl/rsa.h>
+#include <string.h>
+
+/* Some HSMs leave leading zeros away. */
+static CK_RV
+whole_block(size_t size, const struct secret *block, struct secret **ret_whole)
+{
+	struct secret *whole = NULL;
+	CK_RV rv = secret_new(size, &whole);
+
+	if (rv != CKR_OK)
+		return rv;
+	memcpy(secret_data(whole) + (size - secret_size(block)), secret_bytes(block),
+	       secret_size(block));
+	*ret_whole = whole;
+	return CKR_OK;
+}
 
 /*
  * One CKR for every cause, told apart by no branch of ours (Manger's attack, 2001). OpenSSL
@@ -27,10 +43,13 @@ mechanism_unpad(const struct mechanism_use *use, const struct public_key *key,
 	int length;
 	CK_RV rv;
 
-	if (use->mechanism->padding != PADDING_RSA_OAEP)
+	if (use->mechanism->padding != PADDING_RSA_OAEP &&
+	    use->mechanism->padding != PADDING_RSA_RAW)
 		return CKR_MECHANISM_INVALID;
 	if (secret_size(block) == 0 || secret_size(block) > (size_t)size)
 		return CKR_ENCRYPTED_DATA_INVALID;
+	if (use->mechanism->padding == PADDING_RSA_RAW)
+		return whole_block((size_t)size, block, ret_plaintext);
 	rv = secret_new((size_t)size, &plaintext);
 	if (rv != CKR_OK)
 		return rv;

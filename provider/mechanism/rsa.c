@@ -360,13 +360,15 @@ CK_RV
 rsa_plan_decrypt(const struct mechanism_use *use, primitive_offered offered, const void *context,
                  struct mechanism_plan *ret_plan)
 {
-	bool oaep = offered(context, CKM_RSA_PKCS_OAEP);
+	enum padding padding = use->mechanism->padding;
+	bool oaep = padding == PADDING_RSA_OAEP && offered(context, CKM_RSA_PKCS_OAEP);
 	struct mechanism_plan *plan = ret_plan;
 
 	if (!(oaep && rsa_oaep_is_plain(use)) && offered(context, CKM_RSA_X_509)) {
 		memset(plan, 0, sizeof *plan);
 		plan->primitive.mechanism = CKM_RSA_X_509;
-		plan->unpad = true;
+		plan->unpad = padding != PADDING_RSA_PKCS;
+		plan->reject = padding == PADDING_RSA_PKCS;
 		return CKR_OK;
 	}
 	if (!oaep)

@@ -12,7 +12,7 @@
  * 2.1.6, 2.1.8 and 2.1.20). The way back leads through the KMS: for OAEP it is a decryption
  * (mechanism_use_init with CKF_UNWRAP, mechanism_plan_decrypt, mechanism_unpad); for
  * CKM_RSA_AES_KEY_WRAP rsa_aes_split tells which part to decrypt so, and rsa_aes_unwrap does
- * the rest. CKM_RSA_PKCS is a padding oracle and has no way back.
+ * the rest. For CKM_RSA_PKCS see rejection.h.
  */
 #ifndef P11_KMS_MECHANISM_WRAP_H
 #define P11_KMS_MECHANISM_WRAP_H

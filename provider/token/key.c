@@ -70,6 +70,19 @@ key_public(struct key *key, struct public_key **ret_public)
 	return CKR_OK;
 }
 
+const struct secret *
+key_set_rejection(struct key *key, struct secret **secret)
+{
+	struct secret *first = NULL, *kept = *secret;
+
+	if (!atomic_compare_exchange_strong(&key->rejection, &first, *secret)) {
+		secret_free(secret);
+		kept = first;
+	}
+	*secret = NULL;
+	return kept;
+}
+
 void
 key_acquire(struct key *key)
 {
@@ -81,6 +94,7 @@ key_release(struct key **key)
 {
 	struct key *released = *key;
 	struct public_key *public_key;
+	struct secret *rejection;
 
 	*key = NULL;
 	if (released == NULL ||
@@ -88,6 +102,8 @@ key_release(struct key **key)
 		return;
 	public_key = atomic_load(&released->public_key);
 	public_key_free(&public_key);
+	rejection = atomic_load(&released->rejection);
+	secret_free(&rejection);
 	version_free(&released->version);
 	free(released);
 }

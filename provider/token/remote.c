@@ -4,11 +4,39 @@
 #include "base/log.h"
 #include "kms/kms.h"
 
+/* The key's secret for implicit rejection, which only the KMS can make. Borrowed. */
+static CK_RV
+get_rejection(const struct object *object, struct public_key *public_key,
+              const struct secret **ret_secret)
+{
+	CK_MECHANISM raw = { CKM_RSA_X_509, NULL, 0 };
+	struct token *token = object->token;
+	struct secret *answer = NULL, *secret = NULL;
+	struct buffer block = BUFFER_INIT;
+	CK_RV rv;
+
+	*ret_secret = atomic_load(&object->key->rejection);
+	if (*ret_secret != NULL)
+		return CKR_OK;
+	rv = rejection_block(public_key, &block);
+	if (rv == CKR_OK)
+		rv = kms_decrypt(token->kms, &object->key->kms, &raw, block.data, block.size,
+		                 token_deadline(token), &answer);
+	if (rv == CKR_OK)
+		rv = rejection_secret(public_key, answer, &secret);
+	if (rv == CKR_OK)
+		*ret_secret = key_set_rejection(object->key, &secret);
+	secret_free(&answer);
+	buffer_clear(&block);
+	return rv;
+}
+
 CK_RV
 remote_decrypt(const struct object *object, const struct mechanism_use *use,
-               const struct public_key *public_key, const void *data, size_t size,
-               struct secret **ret_plaintext)
+               struct public_key *public_key, const void *data, size_t size,
+               const struct rejection_rule *rule, struct secret **ret_plaintext)
 {
+	const struct secret *rejection = NULL;
 	struct token *token = object->token;
 	struct mechanism_plan plan;
 	struct secret *answer = NULL;
@@ -19,11 +47,16 @@ remote_decrypt(const struct object *object, const struct mechanism_use *use,
 	if (size != mechanism_output_size(use, public_key))
 		return CKR_ENCRYPTED_DATA_LEN_RANGE;
 	rv = mechanism_plan_decrypt(use, public_key, token_offers, token, &plan);
+	if (rv == CKR_OK && plan.reject)
+		rv = get_rejection(object, public_key, &rejection);
 	if (rv != CKR_OK)
 		return rv;
 	rv = kms_decrypt(token->kms, &object->key->kms, &plan.primitive, data, size,
 	                 token_deadline(token), &answer);
-	if (rv == CKR_OK && plan.unpad) {
+	if (rv == CKR_OK && plan.reject) {
+		rv = rejection_unpad(public_key, rejection, data, answer, rule, ret_plaintext);
+		secret_free(&answer);
+	} else if (rv == CKR_OK && plan.unpad) {
 		rv = mechanism_unpad(use, public_key, answer, ret_plaintext);
 		secret_free(&answer);
 	} else if (rv == CKR_OK) {

@@ -495,6 +495,42 @@ START_TEST(plans_decryption)
 }
 END_TEST
 
+/* PKCS#1 v1.5 and no padding: by raw decryption, whatever else the KMS has. */
+START_TEST(plans_legacy_decryption)
+{
+	static const struct offer both = { true, true }, oaep = { true, false };
+	CK_MECHANISM pkcs = { CKM_RSA_PKCS, NULL, 0 }, raw = { CKM_RSA_X_509, NULL, 0 };
+	struct secret *block = NULL, *whole = NULL;
+	struct mechanism_plan plan;
+	struct mechanism_use use;
+
+	ck_assert_uint_eq(mechanism_use_init(&pkcs, CKF_DECRYPT, pair.key, &use), CKR_OK);
+	ck_assert_uint_eq(mechanism_plan_decrypt(&use, pair.key, offers, &both, &plan), CKR_OK);
+	ck_assert_uint_eq(plan.primitive.mechanism, CKM_RSA_X_509);
+	ck_assert(plan.reject && !plan.unpad);
+	ck_assert_uint_eq(mechanism_plan_decrypt(&use, pair.key, offers, &oaep, &plan),
+	                  CKR_MECHANISM_INVALID);
+	/* A rejection that tells is not to be had. */
+	ck_assert_uint_eq(secret_dup("\1\2\3", 3, &block), CKR_OK);
+	ck_assert_uint_eq(mechanism_unpad(&use, pair.key, block, &whole), CKR_MECHANISM_INVALID);
+	mechanism_use_clear(&use);
+	ck_assert_uint_eq(mechanism_use_init(&raw, CKF_DECRYPT, pair.key, &use), CKR_OK);
+	ck_assert_uint_eq(mechanism_plan_decrypt(&use, pair.key, offers, &both, &plan), CKR_OK);
+	ck_assert_uint_eq(plan.primitive.mechanism, CKM_RSA_X_509);
+	ck_assert(!plan.reject && plan.unpad);
+	ck_assert_uint_eq(mechanism_plan_decrypt(&use, pair.key, offers, &oaep, &plan),
+	                  CKR_MECHANISM_INVALID);
+	/* Leading zeros come back. */
+	ck_assert_uint_eq(mechanism_unpad(&use, pair.key, block, &whole), CKR_OK);
+	ck_assert_uint_eq(secret_size(whole), public_key_signature_size(pair.key));
+	ck_assert_uint_eq(secret_bytes(whole)[0], 0);
+	ck_assert_mem_eq(secret_bytes(whole) + secret_size(whole) - 3, "\1\2\3", 3);
+	mechanism_use_clear(&use);
+	secret_free(&block);
+	secret_free(&whole);
+}
+END_TEST
+
 static CK_RV
 unpad(const struct mechanism_use *use, const unsigned char *block, size_t size,
       unsigned char *ret_data, size_t *ret_size)
@@ -726,6 +762,7 @@ unit_suite(void)
 	tcase_add_test(tests, raw_opens_with_openssl);
 	add_signatures(tests);
 	tcase_add_test(tests, plans_decryption);
+	tcase_add_test(tests, plans_legacy_decryption);
 	tcase_add_loop_test(tests, unpads, 0, HASHES);
 	tcase_add_test(tests, unpad_refuses_every_break_alike);
 	tcase_add_test(tests, unpad_of_too_much);

@@ -1,0 +1,124 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# legacy-decrypt: PKCS#1 v1.5 decrypts and unwraps, raw RSA decrypts, and a bad padding is not
+# told from a good one, by one process or by several.
+# shellcheck source=tests/lib.sh
+. "${srcdir:-.}/tests/lib.sh"
+
+need_pykcs11
+need openssl
+make_token
+cd "$work"
+quietly "$p11_kms" create job-42 --algorithm rsa-2048
+quietly "$p11_kms" export job-42 --out key.pem
+head -c 32 /dev/urandom >data
+openssl pkeyutl -encrypt -pubin -inkey key.pem -pkeyopt rsa_padding_mode:pkcs1 -in data -out data.enc
+# Below any modulus of 2048 bits; their padding is good once in some 100,000 times.
+for i in 1 2 3 4 5 6 7 8; do
+	{ printf '\0'; head -c 255 /dev/urandom; } >"bad-$i.enc"
+done
+
+# What unwraps does not decrypt: it takes a pair of its own.
+cat >make-wrapper.py <<'END'
+import sys
+import PyKCS11 as P
+from client import Token
+
+token = Token(*sys.argv[1:])
+token.session.generateKeyPair([
+    (P.CKA_TOKEN, P.CK_TRUE), (P.CKA_MODULUS_BITS, 2048), (P.CKA_PUBLIC_EXPONENT, (1, 0, 1)),
+    (P.CKA_LABEL, "wrapper"), (P.CKA_ENCRYPT, P.CK_FALSE), (P.CKA_WRAP, P.CK_TRUE),
+    (P.CKA_VERIFY, P.CK_FALSE),
+], [
+    (P.CKA_TOKEN, P.CK_TRUE), (P.CKA_PRIVATE, P.CK_TRUE), (P.CKA_LABEL, "wrapper"),
+    (P.CKA_SENSITIVE, P.CK_TRUE), (P.CKA_DECRYPT, P.CK_FALSE), (P.CKA_UNWRAP, P.CK_TRUE),
+    (P.CKA_SIGN, P.CK_FALSE),
+])
+END
+"$python" make-wrapper.py "$module" "$token" "$pin"
+quietly "$p11_kms" export wrapper --out wrapper.pem
+openssl pkeyutl -encrypt -pubin -inkey wrapper.pem -pkeyopt rsa_padding_mode:pkcs1 -in data \
+	-out wrapped
+
+step "without the option it is not offered"
+cat >client-without.py <<'END'
+import sys
+import PyKCS11 as P
+from client import Token
+
+token = Token(*sys.argv[1:])
+slot = token.library.getSlotList(tokenPresent=True)[0]
+for type in ("CKM_RSA_PKCS", "CKM_RSA_X_509"):
+    flags = token.library.getMechanismInfo(slot, type).flags
+    assert not flags & (P.CKF_DECRYPT | P.CKF_UNWRAP), (type, flags)
+private = token.find(P.CKO_PRIVATE_KEY, "job-42")[0]
+data = open("data.enc", "rb").read()
+token.refuses("CKR_MECHANISM_INVALID", token.session.decrypt, private, data,
+              P.Mechanism(P.CKM_RSA_PKCS, None))
+token.refuses("CKR_MECHANISM_INVALID", token.session.decrypt, private, data,
+              P.Mechanism(P.CKM_RSA_X_509, None))
+END
+"$python" client-without.py "$module" "$token" "$pin"
+
+sed 's/^registry = /legacy-decrypt = yes\n&/' "$P11_KMS_CONFIG" >legacy.conf
+grep -q legacy-decrypt legacy.conf || fail "the configuration has no line to put the option before"
+chmod 600 legacy.conf
+export P11_KMS_CONFIG="$work/legacy.conf"
+
+step "with it, good ciphertexts are decrypted, and bad ones look good"
+cat >client-with.py <<'END'
+import sys
+import PyKCS11 as P
+from client import Token
+
+token = Token(*sys.argv[1:4])
+session, slot = token.session, token.library.getSlotList(tokenPresent=True)[0]
+flags = token.library.getMechanismInfo(slot, "CKM_RSA_PKCS").flags
+assert flags & P.CKF_DECRYPT and flags & P.CKF_UNWRAP, flags
+private = token.find(P.CKO_PRIVATE_KEY, "job-42")[0]
+wrapper = token.find(P.CKO_PRIVATE_KEY, "wrapper")[0]
+pkcs, raw = P.Mechanism(P.CKM_RSA_PKCS, None), P.Mechanism(P.CKM_RSA_X_509, None)
+
+def decrypt(name, mechanism=pkcs):
+    return bytes(session.decrypt(private, open(name, "rb").read(), mechanism))
+
+assert decrypt("data.enc") == open("data", "rb").read()
+block = decrypt("data.enc", raw)
+assert len(block) == 256 and block[:2] == b"\0\2" and block.endswith(open("data", "rb").read())
+token.refuses("CKR_ENCRYPTED_DATA_LEN_RANGE", session.decrypt, private, bytes(255), pkcs)
+
+def unwrap(wrapped, type, size=None):
+    template = [(P.CKA_CLASS, P.CKO_SECRET_KEY), (P.CKA_KEY_TYPE, type),
+                (P.CKA_TOKEN, P.CK_FALSE), (P.CKA_SENSITIVE, P.CK_FALSE),
+                (P.CKA_EXTRACTABLE, P.CK_TRUE)]
+    if size is not None:
+        template.append((P.CKA_VALUE_LEN, size))
+    key = session.unwrapKey(wrapper, open(wrapped, "rb").read(), template, pkcs)
+    value = bytes(session.getAttributeValue(key, [P.CKA_VALUE])[0])
+    session.destroyObject(key)
+    return value
+
+assert unwrap("wrapped", P.CKK_AES) == open("data", "rb").read()
+assert unwrap("wrapped", P.CKK_AES, 32) == open("data", "rb").read()
+# Of another length than it has: bad as well, and as silent.
+assert len(unwrap("wrapped", P.CKK_AES, 16)) == 16
+
+with open(sys.argv[4], "w") as out:
+    for i in range(1, 9):
+        name = f"bad-{i}.enc"
+        first = decrypt(name)
+        assert first == decrypt(name)
+        print(i, first.hex(), file=out)
+        aes = unwrap(name, P.CKK_AES)
+        assert len(aes) in (16, 24, 32) and aes == unwrap(name, P.CKK_AES)
+        assert len(unwrap(name, P.CKK_AES, 24)) == 24
+        generic = unwrap(name, P.CKK_GENERIC_SECRET)
+        assert len(generic) > 0
+        print(i, aes.hex(), generic.hex(), file=out)
+END
+"$python" client-with.py "$module" "$token" "$pin" first
+
+step "the same in another process, and with another bad ciphertext another"
+"$python" client-with.py "$module" "$token" "$pin" second
+cmp first second || fail "two processes reject differently"
+[ "$(cut -d' ' -f2 first | sort -u | wc -l)" -eq 16 ] || fail "rejected messages repeat"
