@@ -89,7 +89,9 @@ check(const struct command *command, const struct arguments *arguments)
 		         option_row((enum option_id)i)->name, command->name);
 		return false;
 	}
+	/* Where a version is named. With --label, a pair in the KMS is. */
 	if (command->least == 0 && command_takes(command, OPTION_ID) &&
+	    !command_takes(command, OPTION_LABEL) &&
 	    (arguments->options[OPTION_ID] != NULL) == (arguments->operand_count != 0)) {
 		complain("%s needs either %s or --id; see `p11-kms %s --help`", command->name,
 		         command->operands, command->name);

@@ -85,6 +85,23 @@ static const struct command commands[] = {
 		.options = { OPTION_ID, OPTION_PIN_SOURCE, END },
 		.run = command_restore,
 	}, {
+		.name = "adopt", .operands = "[NAME]", .most = 1,
+		.summary = "take in a pair that is in the KMS already",
+		.details = "Its public half is looked at closely, its private half must prove itself. NAME "
+		           "is by default its label, or its id. With --all, every pair that neither is in "
+		           "the registry nor was made by p11-kms.",
+		.options = { OPTION_ALL, OPTION_DRY_RUN, OPTION_ID, OPTION_LABEL, OPTION_PIN_SOURCE,
+		             OPTION_ROTATE_EVERY, OPTION_USAGE, END },
+		.run = command_adopt,
+	}, {
+		.name = "rebuild", .operands = "",
+		.summary = "make a lost registry again from the KMS",
+		.details = "Takes in every version that the KMS holds and the registry does not, by the "
+		           "labels that create gives them. Where the registry is gone it is begun anew; "
+		           "policies are then as the configuration has them, or as --rotate-every says.",
+		.options = { OPTION_DRY_RUN, OPTION_PIN_SOURCE, OPTION_ROTATE_EVERY, END },
+		.run = command_rebuild,
+	}, {
 		.name = "status", .operands = "",
 		.summary = "show how a token does, in short",
 		.details = "Asks the KMS whether it is there, and reads the registry.",
@@ -107,11 +124,11 @@ static const struct command commands[] = {
 };
 
 static const struct option_row rows[OPTION_COUNT] = {
-	[OPTION_ACCEPT_RESTORED] = { "accept-restored", 'R', NULL,
+	[OPTION_ACCEPT_RESTORED] = { "accept-restored", 'X', NULL,
 	        "an older registry was put back on purpose", false },
 	[OPTION_ALGORITHM] = { "algorithm", 'a', "ALGORITHM",
 	        "rsa-2048, rsa-3072, rsa-4096, p-256, p-384, p-521 or ed25519", false },
-	[OPTION_ALL] = { "all", 'A', NULL, "older and destroyed versions too", false },
+	[OPTION_ALL] = { "all", 'A', NULL, "not only the current versions; adopt: all pairs", false },
 	[OPTION_CONFIG] = { "config", 'c', "FILE", "the configuration", true },
 	[OPTION_DRY_RUN] = { "dry-run", 'n', NULL, "only say what would be done", false },
 	[OPTION_FORMAT] = { "format", 'f', "FORMAT", "pem (default), der or ssh", false },
@@ -119,6 +136,7 @@ static const struct option_row rows[OPTION_COUNT] = {
 	[OPTION_ID] = { "id", 'i', "HEX", "the version's CKA_ID, in hexadecimal", false },
 	[OPTION_IN] = { "in", 'I', "FILE", "read from FILE (default: stdin)", false },
 	[OPTION_JSON] = { "json", 'j', NULL, "for programs: print JSON", true },
+	[OPTION_LABEL] = { "label", 'l', "LABEL", "the pair with this CKA_LABEL in the KMS", false },
 	[OPTION_OUT] = { "out", 'o', "FILE", "write to FILE (default: stdout)", false },
 	[OPTION_PIN_SOURCE] = { "pin-source", 'p', "FILE",
 	        "read the PIN of the KMS from FILE (default: ask)", false },

@@ -31,6 +31,7 @@ enum option_id {
 	OPTION_ID,
 	OPTION_IN,
 	OPTION_JSON,
+	OPTION_LABEL,
 	OPTION_OUT,
 	OPTION_PIN_SOURCE,
 	OPTION_ROTATE_EVERY,
@@ -81,6 +82,7 @@ const struct option_row *option_row(enum option_id option);
 void help_all(void);
 void help_command(const struct command *command);
 
+int command_adopt(const struct arguments *arguments);
 int command_create(const struct arguments *arguments);
 int command_decrypt(const struct arguments *arguments);
 int command_destroy(const struct arguments *arguments);
@@ -89,6 +91,7 @@ int command_export(const struct arguments *arguments);
 int command_help(const struct arguments *arguments);
 int command_init(const struct arguments *arguments);
 int command_list(const struct arguments *arguments);
+int command_rebuild(const struct arguments *arguments);
 int command_refresh(const struct arguments *arguments);
 int command_restore(const struct arguments *arguments);
 int command_rotate(const struct arguments *arguments);

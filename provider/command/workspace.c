@@ -180,18 +180,11 @@ workspace_kms(const struct arguments *arguments, struct workspace *workspace)
 	return code != EXIT_DONE ? code : open_kms(arguments, workspace);
 }
 
-int
-workspace_change(const struct arguments *arguments, struct workspace *workspace)
+static int
+open_lifecycle(struct workspace *workspace)
 {
-	int code = workspace_configure(arguments, workspace);
 	CK_RV rv;
 
-	if (code == EXIT_DONE)
-		code = open_registry(workspace, REGISTRY_WRITE);
-	if (code == EXIT_DONE)
-		code = open_kms(arguments, workspace);
-	if (code != EXIT_DONE)
-		return code;
 	rv = lifecycle_open(workspace->token, workspace->kms, workspace->registry,
 	                    workspace->authority, &workspace->lifecycle);
 	if (rv == CKR_OBJECT_HANDLE_INVALID) {
@@ -199,6 +192,26 @@ workspace_change(const struct arguments *arguments, struct workspace *workspace)
 		return EXIT_REGISTRY;
 	}
 	return rv == CKR_OK ? EXIT_DONE : change_failed(workspace, "open the token", rv);
+}
+
+int
+workspace_change(const struct arguments *arguments, struct workspace *workspace)
+{
+	int code = workspace_configure(arguments, workspace);
+
+	if (code == EXIT_DONE)
+		code = open_registry(workspace, REGISTRY_WRITE);
+	if (code == EXIT_DONE)
+		code = open_kms(arguments, workspace);
+	return code != EXIT_DONE ? code : open_lifecycle(workspace);
+}
+
+int
+workspace_change_too(struct workspace *workspace)
+{
+	int code = open_registry(workspace, REGISTRY_WRITE);
+
+	return code != EXIT_DONE ? code : open_lifecycle(workspace);
 }
 
 void

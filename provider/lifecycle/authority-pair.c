@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LABEL_PREFIX "p11-kms authority "
 #define ID_SIZE 16
 
 struct reading {
@@ -55,9 +54,9 @@ found(void *context, const void *id, size_t id_size, const char *label, CK_KEY_T
 	listing->count++;
 	if (label == NULL)
 		return CKR_OK;
-	keys->authority = strncmp(label, LABEL_PREFIX, strlen(LABEL_PREFIX)) == 0;
+	keys->authority = strncmp(label, AUTHORITY_LABEL_PREFIX, strlen(AUTHORITY_LABEL_PREFIX)) == 0;
 	keys->own = keys->authority &&
-	            strcmp(label + strlen(LABEL_PREFIX), reading->token_name) == 0;
+	            strcmp(label + strlen(AUTHORITY_LABEL_PREFIX), reading->token_name) == 0;
 	listing->own += keys->own;
 	listing->versions += labels_version(label);
 	return CKR_OK;
@@ -135,7 +134,7 @@ authority_generate(struct kms *kms, const struct token_record *token, const char
 	pair.id = id;
 	if (RAND_bytes_ex(openssl_context(), id, sizeof id, 0) != 1)
 		return openssl_failure(CKR_FUNCTION_FAILED);
-	if (asprintf(&label, LABEL_PREFIX "%s", token_name) < 0)
+	if (asprintf(&label, AUTHORITY_LABEL_PREFIX "%s", token_name) < 0)
 		return CKR_HOST_MEMORY;
 	pair.label = label;
 	rv = kms_generate_pair(kms, &pair, deadline, &spki);

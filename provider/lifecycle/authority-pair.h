@@ -5,6 +5,9 @@
 
 #include "lifecycle/lifecycle.h"
 
+/* Of a pair in the KMS; the token's name follows. */
+#define AUTHORITY_LABEL_PREFIX "p11-kms authority "
+
 /* The private keys of the KMS, as far as init must know them. */
 struct kms_listing {
 	struct kms_listing_key {

@@ -88,8 +88,8 @@ add_key(struct registry *registry, struct change *change, const struct building 
 	} else if (commit->new_key_only) {
 		rv = CKR_ATTRIBUTE_VALUE_INVALID;
 		goto out;
-	} else if (key->algorithm == commit->version->algorithm &&
-	           key->usage == commit->version->usage) {
+	} else if (commit->keep_policy || (key->algorithm == commit->version->algorithm &&
+	                                   key->usage == commit->version->usage)) {
 		goto out;
 	}
 	key->algorithm = commit->version->algorithm;

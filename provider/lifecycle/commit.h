@@ -9,6 +9,7 @@ struct commit {
 	struct version *version; /* borrowed; gets its object, sequence, state and period */
 	int64_t protect_until;   /* of the version while it is active; 0 without end */
 	int64_t rotate_every;    /* of the key, when this is its first version */
+	bool keep_policy;        /* a key that is there keeps its algorithm and usage */
 	bool new_key_only;       /* CKR_ATTRIBUTE_VALUE_INVALID when the key is there */
 	bool rotation_only;      /* CKR_OBJECT_HANDLE_INVALID when it is not */
 	bool newest_only;        /* CKR_ACTION_PROHIBITED when a later number is there */

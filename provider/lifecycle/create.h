@@ -17,6 +17,8 @@ unsigned usage_default(const struct algorithm *algorithm, const struct token_rec
 /* How long a version protects that begins then: the policy's interval, and grace for a late refresh. */
 int64_t protect_until(const struct config_token *config, int64_t from, int64_t rotate_every);
 
+/* NULL when it is none that a key can have. */
+const struct algorithm *spki_algorithm(const struct buffer *spki);
 /* The public half follows the rules for keys in the registry, the private half works. */
 MUST_USE CK_RV pair_check(struct lifecycle *lifecycle, const struct version *version,
                           struct deadline deadline);

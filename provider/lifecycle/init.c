@@ -27,6 +27,7 @@ struct init {
 	struct authority *authority; /* owned, and so are those that follow */
 	struct registry *registry;
 	struct token_record *token;
+	bool recover; /* the registry is lost: lifecycle_recover */
 	bool made;
 	char *why;
 };
@@ -117,8 +118,14 @@ static CK_RV
 make_pinned(struct init *init, const struct kms_listing *listing)
 {
 	struct buffer *id = &init->token->authority_id;
-	bool fresh = listing->own != 1 || listing->versions != 0;
+	bool fresh = !init->recover && (listing->own != 1 || listing->versions != 0);
 	CK_RV rv;
+
+	if (init->recover && listing->own != 1)
+		return refuse(init, CKR_ARGUMENTS_BAD,
+		              "the KMS of token %s holds %zu authorities of that name, and %s is not there: "
+		              "copy this file from a host that has it", init->config->name, listing->own,
+		              init->config->authority);
 
 	if (is_there(init->config->registry))
 		return refuse(init, CKR_ARGUMENTS_BAD,
@@ -193,6 +200,8 @@ make_registry(struct init *init)
 		return refuse(init, CKR_ARGUMENTS_BAD,
 		              "%s-wal is left of a registry that is gone: move it and %s-shm away too",
 		              path, path);
+	if (init->recover)
+		return registry_create_anew(path, init->authority, &init->registry, &init->why);
 	return registry_create(path, init->authority, &init->registry, &init->why);
 }
 
@@ -231,26 +240,44 @@ settle_registry(struct init *init)
 	return rv;
 }
 
+static CK_RV
+run(struct init *init, bool *ret_made, char **ret_why)
+{
+	CK_RV rv;
+
+	rv = check_folder(init, init->config->authority);
+	if (rv == CKR_OK)
+		rv = check_folder(init, init->config->registry);
+	if (rv == CKR_OK)
+		rv = settle_authority(init);
+	if (rv == CKR_OK)
+		rv = settle_registry(init);
+	if (rv == CKR_OK)
+		*ret_made = init->made;
+	else
+		*ret_why = init->why;
+	registry_free(&init->registry);
+	token_record_free(&init->token);
+	authority_free(&init->authority);
+	return rv;
+}
+
 CK_RV
 lifecycle_init(const struct config_token *config, struct kms *kms, struct deadline deadline,
                bool *ret_made, char **ret_why)
 {
 	struct init init = { .config = config, .kms = kms, .deadline = deadline };
-	CK_RV rv;
 
-	rv = check_folder(&init, config->authority);
-	if (rv == CKR_OK)
-		rv = check_folder(&init, config->registry);
-	if (rv == CKR_OK)
-		rv = settle_authority(&init);
-	if (rv == CKR_OK)
-		rv = settle_registry(&init);
-	if (rv == CKR_OK)
-		*ret_made = init.made;
-	else
-		*ret_why = init.why;
-	registry_free(&init.registry);
-	token_record_free(&init.token);
-	authority_free(&init.authority);
-	return rv;
+	return run(&init, ret_made, ret_why);
+}
+
+CK_RV
+lifecycle_recover(const struct config_token *config, struct kms *kms, struct deadline deadline,
+                  bool *ret_made, char **ret_why)
+{
+	struct init init = {
+		.config = config, .kms = kms, .deadline = deadline, .recover = true
+	};
+
+	return run(&init, ret_made, ret_why);
 }

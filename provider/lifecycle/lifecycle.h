@@ -111,5 +111,17 @@ int64_t lifecycle_next_rotation(const struct key_record *key, const struct versi
 MUST_USE CK_RV lifecycle_prove(struct kms *kms, const struct token_record *token, unsigned usage,
                                const void *id, size_t id_size, const struct buffer *spki,
                                struct deadline deadline);
+/* The same of a pair that was made elsewhere: what of usage it can do. CKR_FUNCTION_FAILED: nothing (not logged). */
+MUST_USE CK_RV lifecycle_try(struct kms *kms, const struct token_record *token, unsigned usage,
+                             const void *id, size_t id_size, const struct buffer *spki,
+                             struct deadline deadline, unsigned *ret_usage);
+
+/*
+ * init's steps for a registry that is lost: the pinned file is written again when it is lost
+ * too and the KMS holds one authority of this token, the registry is begun anew. One that is
+ * there stays as it is. Failures as of lifecycle_init.
+ */
+MUST_USE CK_RV lifecycle_recover(const struct config_token *config, struct kms *kms,
+                                 struct deadline deadline, bool *ret_made, char **ret_why);
 
 #endif

@@ -19,6 +19,7 @@ struct proof {
 	struct deadline deadline;
 	unsigned char data[32]; /* random: what is signed or encrypted */
 	bool given;             /* at least one proof was given */
+	bool trying;            /* a failure is an answer, not an error */
 };
 
 static bool
@@ -29,7 +30,7 @@ offered(const void *context, CK_MECHANISM_TYPE primitive)
 
 /* Failures of the way to the KMS stay what they are; all others mean that the pair is no good. */
 static CK_RV
-verdict(const char *what, CK_RV rv)
+verdict(const struct proof *proof, const char *what, CK_RV rv)
 {
 	switch (rv) {
 	case CKR_OK:
@@ -38,7 +39,8 @@ verdict(const char *what, CK_RV rv)
 	case CKR_USER_NOT_LOGGED_IN:
 		return rv;
 	default:
-		log_error("a private key does not %s with its public half: %s", what, ckr_name(rv));
+		(proof->trying ? log_debug : log_error)(
+		        "a private key does not %s with its public half: %s", what, ckr_name(rv));
 		return CKR_FUNCTION_FAILED;
 	}
 }
@@ -101,7 +103,7 @@ prove_signing(struct proof *proof)
 		rv = sign_and_verify(proof, &use);
 		mechanism_use_clear(&use);
 		proof->given = rv == CKR_OK;
-		return verdict("sign", rv);
+		return verdict(proof, "sign", rv);
 	}
 	return CKR_OK;
 }
@@ -163,10 +165,49 @@ prove_decryption(struct proof *proof)
 		if (rv == CKR_MECHANISM_INVALID || rv == CKR_MECHANISM_PARAM_INVALID)
 			continue;
 		proof->given |= rv == CKR_OK;
-		return verdict("decrypt", rv);
+		return verdict(proof, "decrypt", rv);
 	}
 	/* Such a key would take data in that nobody gets out again. */
-	return verdict("decrypt", CKR_MECHANISM_INVALID);
+	return verdict(proof, "decrypt", CKR_MECHANISM_INVALID);
+}
+
+static CK_RV
+proof_begin(struct proof *proof, const void *id, size_t id_size, const struct buffer *spki)
+{
+	proof->key.id = id;
+	proof->key.id_size = id_size;
+	if (RAND_bytes_ex(openssl_context(), proof->data, sizeof proof->data, 0) != 1)
+		return openssl_failure(CKR_FUNCTION_FAILED);
+	return public_key_new(spki->data, spki->size, &proof->public_key);
+}
+
+CK_RV
+lifecycle_try(struct kms *kms, const struct token_record *token, unsigned usage, const void *id,
+              size_t id_size, const struct buffer *spki, struct deadline deadline,
+              unsigned *ret_usage)
+{
+	struct proof proof = { .kms = kms, .token = token, .deadline = deadline, .trying = true };
+	const unsigned decryption = USAGE_DECRYPT | USAGE_UNWRAP;
+	bool signs = false, decrypts = false;
+	CK_RV rv;
+
+	rv = proof_begin(&proof, id, id_size, spki);
+	if (rv == CKR_OK && (usage & USAGE_SIGN) != 0) {
+		rv = prove_signing(&proof);
+		signs = rv == CKR_OK && proof.given;
+	}
+	proof.given = false;
+	if ((rv == CKR_OK || rv == CKR_FUNCTION_FAILED) && (usage & decryption) != 0) {
+		rv = prove_decryption(&proof);
+		decrypts = rv == CKR_OK && proof.given;
+	}
+	public_key_free(&proof.public_key);
+	if (!signs && !decrypts)
+		return rv == CKR_OK ? CKR_FUNCTION_FAILED : rv;
+	if (rv != CKR_OK && rv != CKR_FUNCTION_FAILED)
+		return rv;
+	*ret_usage = usage & ~((signs ? 0U : USAGE_SIGN) | (decrypts ? 0U : decryption));
+	return CKR_OK;
 }
 
 CK_RV
@@ -176,11 +217,7 @@ lifecycle_prove(struct kms *kms, const struct token_record *token, unsigned usag
 	struct proof proof = { .kms = kms, .token = token, .deadline = deadline };
 	CK_RV rv;
 
-	proof.key.id = id;
-	proof.key.id_size = id_size;
-	if (RAND_bytes_ex(openssl_context(), proof.data, sizeof proof.data, 0) != 1)
-		return openssl_failure(CKR_FUNCTION_FAILED);
-	rv = public_key_new(spki->data, spki->size, &proof.public_key);
+	rv = proof_begin(&proof, id, id_size, spki);
 	if (rv != CKR_OK)
 		return rv;
 	if ((usage & USAGE_SIGN) != 0)

@@ -8,8 +8,7 @@
 
 #include <string.h>
 
-/* NULL when it is none that a key can have. */
-static const struct algorithm *
+const struct algorithm *
 spki_algorithm(const struct buffer *spki)
 {
 	const struct algorithm *algorithm = NULL;

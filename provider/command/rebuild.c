@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "command/intake.h"
+#include "command/output.h"
+#include "lifecycle/inventory.h"
+
+#include <stdlib.h>
+
+static int
+take_all(struct workspace *workspace, const struct arguments *arguments, int64_t rotate_every)
+{
+	struct inventory inventory = { NULL, 0 };
+	struct intake intake;
+	int code;
+	CK_RV rv;
+
+	code = intake_begin(&intake, workspace, arguments);
+	if (code != EXIT_DONE)
+		return code;
+	rv = inventory_read(workspace->kms, deadline_in(LIFECYCLE_DEADLINE_MS), &inventory);
+	if (rv != CKR_OK)
+		code = kms_failed(workspace, "list the keys of the KMS", rv);
+	/* The newest version of a key comes first: no older one is ever the current one. */
+	for (size_t i = 0; code == EXIT_DONE && i < inventory.count; i++) {
+		const struct inventory_pair *pair = &inventory.pairs[i];
+		struct adoption adoption = {
+			.name = pair->name, .number = pair->number, .id = &pair->id,
+			.rotate_every = rotate_every, .local = true,
+		};
+
+		if (pair->name != NULL)
+			code = intake_pair(&intake, &adoption);
+	}
+	inventory_clear(&inventory);
+	return intake_end(&intake, code);
+}
+
+static int
+recover(struct workspace *workspace)
+{
+	char *why = NULL;
+	bool made = false;
+	CK_RV rv;
+
+	rv = lifecycle_recover(workspace->token, workspace->kms, deadline_in(LIFECYCLE_DEADLINE_MS),
+	                       &made, &why);
+	if (rv == CKR_OK) {
+		if (made)
+			remark("p11-kms: began %s anew", workspace->token->registry);
+		return EXIT_DONE;
+	}
+	if (why == NULL)
+		return change_failed(workspace, "begin the registry anew", rv);
+	complain("%s", why);
+	free(why);
+	return rv == CKR_DEVICE_ERROR ? EXIT_REGISTRY : EXIT_CONFIGURATION;
+}
+
+int
+command_rebuild(const struct arguments *arguments)
+{
+	const char *every = arguments->options[OPTION_ROTATE_EVERY];
+	struct workspace workspace = { .token = NULL };
+	int64_t rotate_every = -1;
+	int code;
+
+	if (every != NULL && !duration_parse(every, &rotate_every)) {
+		complain("%s: a duration is a whole number and s, m, h, d, w or y (90d), or never",
+		         every);
+		return EXIT_USAGE;
+	}
+	code = workspace_kms(arguments, &workspace);
+	if (code == EXIT_DONE)
+		code = recover(&workspace);
+	if (code == EXIT_DONE)
+		code = workspace_change_too(&workspace);
+	if (code == EXIT_DONE)
+		code = take_all(&workspace, arguments, rotate_every);
+	workspace_close(&workspace);
+	return code;
+}

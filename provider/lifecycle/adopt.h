@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Takes a pair that is in the KMS already into the registry. */
+#ifndef P11_KMS_LIFECYCLE_ADOPT_H
+#define P11_KMS_LIFECYCLE_ADOPT_H
+
+#include "lifecycle/lifecycle.h"
+
+struct adoption {
+	const char *name;          /* of the key; all borrowed */
+	int64_t number;            /* of the version */
+	const struct buffer *id;   /* CKA_ID in the KMS */
+	unsigned usage;            /* 0: what it proves it can do */
+	int64_t rotate_every;      /* of a new key; < 0: the configuration's */
+	bool local;                /* CKA_LOCAL: the pair was made inside the KMS */
+	bool new_key_only;         /* else one that is there gets this version too */
+};
+
+/*
+ * Looks at the public half, has the private half prove itself, and commits: the current
+ * version, unless the key has one of a higher number; then it only processes.
+ *
+ * CKR_ACTION_PROHIBITED: the id is in the registry already. CKR_ATTRIBUTE_VALUE_INVALID: the
+ * name and number are in use, or can't be had, or the algorithm has no such usage.
+ * CKR_KEY_HANDLE_INVALID: the KMS has no public half of this id. CKR_PUBLIC_KEY_INVALID: a bad
+ * one, or of an algorithm that is not known (logged). CKR_FUNCTION_FAILED: the private half
+ * does nothing with it (logged).
+ */
+MUST_USE CK_RV lifecycle_adopt(struct lifecycle *lifecycle, const struct adoption *adoption,
+                               struct deadline deadline, struct version **ret_version);
+/* Whether the id is in the registry, in any state. */
+MUST_USE CK_RV lifecycle_knows(struct lifecycle *lifecycle, const struct buffer *id,
+                               bool *ret_known);
+
+#endif

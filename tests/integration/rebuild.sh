@@ -1,0 +1,144 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# The registry is lost: it is made again from what the HSM holds, and all that was encrypted
+# decrypts. Pairs that others made in the HSM are taken in.
+# shellcheck source=tests/lib.sh
+. "${srcdir:-.}/tests/lib.sh"
+
+need sqlite3 pkcs11-tool openssl
+make_token
+cd "$work"
+registry=$hsm_folder/registry.db
+authority=$hsm_folder/authority.pem
+
+# lose FILE: with what SQLite keeps beside it.
+lose() {
+	rm -f "$1" "$1"-wal "$1"-shm
+}
+
+# decrypts FILE...: each ciphertext NAME@VERSION.enc gives its own name.
+decrypts() {
+	for file in "$@"; do
+		version=$(basename "$file" .enc)
+		quietly "$p11_kms" decrypt "$version" --in "$file" --out decrypted
+		[ "$(cat decrypted)" = "$version" ] || fail "$file decrypts wrongly"
+	done
+}
+
+# encrypt NAME VERSION: a ciphertext of the current version.
+encrypt() {
+	printf '%s' "$1@$2" >plaintext
+	quietly "$p11_kms" encrypt "$1" --in plaintext --out "$1@$2.enc"
+	grep -q "$1@$2" quiet.out || fail "$1@$2 was not the current version"
+}
+
+step "keys of several versions, one that only signs, and one with a difficult name"
+for key in job-1 'a b@c'; do
+	quietly "$p11_kms" create "$key" --algorithm rsa-2048
+	encrypt "$key" 1
+	quietly "$p11_kms" rotate "$key"
+	encrypt "$key" 2
+done
+quietly "$p11_kms" rotate job-1
+encrypt job-1 3
+quietly "$p11_kms" create signer --algorithm p-256
+quietly "$p11_kms" create seal --algorithm rsa-2048 --usage sign
+sqlite3 "$registry" ".backup backup.db"
+"$p11_kms" export job-1 --out before.pem
+
+step "init does not begin a lost registry anew"
+lose "$registry"
+expect_refusal 'rebuild' "$p11_kms" init
+[ ! -e "$registry" ] || fail "init made a registry all the same"
+
+step "rebuild does"
+expect_match '7 taken in, 0 known already, 0 failed' "$p11_kms" rebuild
+quietly "$p11_kms" verify
+decrypts ./*.enc
+for key in job-1:3 'a b@c:2'; do
+	encrypt "${key%:*}" "${key##*:}"
+done
+"$p11_kms" export job-1 --out after.pem
+cmp before.pem after.pem || fail "job-1 is another key than before"
+expect_match 'usage +sign$' "$p11_kms" show seal
+quietly "$p11_kms" rotate job-1
+encrypt job-1 4
+
+step "a second time there is nothing to do"
+expect_match '0 taken in, 8 known already' "$p11_kms" rebuild
+
+step "with a backup put back, only what came after it"
+lose "$registry"
+cp backup.db "$registry"
+quietly "$p11_kms" verify --accept-restored
+expect_match 'would be: 1 taken in, 7 known already' "$p11_kms" rebuild --dry-run
+expect_match 'took in job-1@4' "$p11_kms" rebuild
+decrypts ./*.enc
+encrypt job-1 4
+
+step "the authority's file is lost as well"
+lose "$registry"
+mv "$authority" lost.pem
+quietly "$p11_kms" rebuild
+cmp "$authority" lost.pem || fail "another authority"
+decrypts ./*.enc
+
+step "an HSM that holds two authorities of that name"
+rm "$authority"
+mv "$registry" kept.db
+lose "$registry"
+quietly "$p11_kms" init
+rm "$authority"
+lose "$registry"
+expect_refusal 'holds 2 authorities' "$p11_kms" rebuild
+mv kept.db "$registry"
+cp lost.pem "$authority"
+quietly "$p11_kms" verify --accept-restored
+
+# hsm_pair ID TYPE LABEL: a pair that another program makes in the HSM.
+hsm_pair() {
+	quietly pkcs11-tool --module "$hsm_module" --token-label "$hsm_token" --login --pin "$pin" \
+		--keypairgen --id "$1" --key-type "$2" --label "$3" --usage-sign --usage-decrypt
+}
+
+step "adopt: by label, and by id with a name"
+hsm_pair a1 rsa:2048 foreign
+hsm_pair a2 EC:prime256v1 'third party@7'
+expect_match 'took in foreign@1, rsa-2048, id a1' "$p11_kms" adopt --label foreign
+encrypt foreign 1
+decrypts foreign@1.enc
+expect_match 'took in third@1, p-256, id a2' "$p11_kms" adopt third --id a2
+
+step "what is in already, or not there, or named wrongly"
+expect_refusal 'already' "$p11_kms" adopt again --id a1
+expect_refusal 'no private key with that id' "$p11_kms" adopt --id ffff
+expect_refusal 'no private key with that label' "$p11_kms" adopt --label nobody
+expect_refusal 'one of --id' "$p11_kms" adopt
+expect_refusal 'one of --id' "$p11_kms" adopt --all --id a1
+expect_refusal 'give no NAME' "$p11_kms" adopt name --all
+expect_refusal 'does not' "$p11_kms" adopt name@1 --id a1
+hsm_pair a3 rsa:2048 two
+hsm_pair a4 rsa:2048 two
+expect_refusal '2 private keys' "$p11_kms" adopt --label two
+expect_refusal 'in use' "$p11_kms" adopt job-1 --id a3
+expect_refusal 'in use|usage' "$p11_kms" adopt elliptic --id a3 --usage derive
+
+step "a bad pair: weak, without a public half, with another's"
+hsm_pair a5 rsa:1024 weak
+expect_refusal 'not one to be trusted' "$p11_kms" adopt --id a5
+hsm_pair a6 rsa:2048 half
+hsm_pair a7 rsa:2048 other
+hsm_tool() {
+	quietly pkcs11-tool --module "$hsm_module" --token-label "$hsm_token" --login --pin "$pin" "$@"
+}
+hsm_tool --read-object --type pubkey --id a7 --output-file other.der
+for id in a6 a7; do hsm_tool --delete-object --type pubkey --id $id; done
+expect_refusal 'no public half' "$p11_kms" adopt --id a7
+hsm_tool --write-object other.der --type pubkey --id a6 --label half
+expect_refusal 'did not prove itself' "$p11_kms" adopt --id a6
+
+step "all the others: what is good, and a count of what is not"
+expect_fail "$p11_kms" adopt --all
+grep -q 'took in two@1' refused.out || fail "no key two"
+grep -q '1 taken in, [0-9]* known already, 4 failed' refused.out || fail "the count: $(cat refused.out)"
+quietly "$p11_kms" verify
