@@ -28,6 +28,7 @@ C_Digest(CK_SESSION_HANDLE handle, unsigned char *data, CK_ULONG data_size, unsi
 	size = operation_output_size(operation);
 	if (!entry_room(size, digest, digest_size, &rv))
 		goto out;
+	operation->unsaveable = true; /* it is over at once: nothing need be kept of it */
 	rv = operation_update(operation, data, data_size);
 	if (rv == CKR_OK)
 		rv = operation_digest_final(operation, digest);

@@ -4,6 +4,9 @@
 
 #include "base/log.h"
 #include "token/find.h"
+#include "token/operation-state.h"
+
+#include <string.h>
 
 CK_RV
 C_OpenSession(CK_SLOT_ID slot, CK_FLAGS flags, void *application, CK_NOTIFY notify,
@@ -109,21 +112,39 @@ out:
 CK_RV
 C_GetOperationState(CK_SESSION_HANDLE handle, unsigned char *state, CK_ULONG *state_size)
 {
-	(void)state;
+	struct buffer saved = BUFFER_INIT;
+	struct session *session = NULL;
+	CK_RV rv;
+
 	if (state_size == NULL)
 		return CKR_ARGUMENTS_BAD;
-	return entry_unsupported("C_GetOperationState", handle);
+	rv = entry_begin(handle, &session);
+	if (rv != CKR_OK)
+		goto out;
+	rv = operation_state_save(session, &saved);
+	if (rv == CKR_OK && entry_room(saved.size, state, state_size, &rv)) {
+		memcpy(state, saved.data, saved.size);
+		*state_size = saved.size;
+	}
+	buffer_clear(&saved);
+out:
+	return entry_end("C_GetOperationState", session, rv);
 }
 
 CK_RV
 C_SetOperationState(CK_SESSION_HANDLE handle, unsigned char *state, CK_ULONG state_size,
                     CK_OBJECT_HANDLE encryption_key, CK_OBJECT_HANDLE authentication_key)
 {
-	(void)encryption_key;
-	(void)authentication_key;
-	if (state == NULL || state_size == 0)
+	struct session *session = NULL;
+	CK_RV rv;
+
+	if (state == NULL)
 		return CKR_ARGUMENTS_BAD;
-	return entry_unsupported("C_SetOperationState", handle);
+	rv = entry_begin(handle, &session);
+	if (rv == CKR_OK)
+		rv = operation_state_restore(session, state, state_size, encryption_key,
+		                             authentication_key);
+	return entry_end("C_SetOperationState", session, rv);
 }
 
 /*

@@ -213,6 +213,18 @@ take_message(struct operation *operation, const void *data, size_t size)
 	return rv == CKR_OK ? digest_update(operation->digest, data, size) : rv;
 }
 
+/* Keeps what is digested for as long as it is short (operation-state.h). */
+static void
+remember(struct operation *operation, const void *data, size_t size)
+{
+	if (!operation->unsaveable &&
+	    size <= OPERATION_STATE_MESSAGE_MAX - operation->message.size &&
+	    buffer_append(&operation->message, data, size) == CKR_OK)
+		return;
+	operation->unsaveable = true;
+	buffer_clear(&operation->message);
+}
+
 CK_RV
 operation_update(struct operation *operation, const void *data, size_t size)
 {
@@ -223,6 +235,8 @@ operation_update(struct operation *operation, const void *data, size_t size)
 		operation->multipart = false;
 		return CKR_FUNCTION_NOT_SUPPORTED;
 	}
+	if (operation->kind == OPERATION_DIGEST)
+		remember(operation, data, size);
 	return take_message(operation, data, size);
 }
 
@@ -236,10 +250,12 @@ operation_digest_key(struct operation *operation, CK_OBJECT_HANDLE key)
 	if (rv != CKR_OK)
 		return rv == CKR_OBJECT_HANDLE_INVALID ? CKR_KEY_HANDLE_INVALID : rv;
 	secret = object_secret(&object);
-	if (secret == NULL)
+	if (secret == NULL) {
 		rv = CKR_KEY_INDIGESTIBLE;
-	else
+	} else {
+		operation->unsaveable = true; /* keys don't leave the token */
 		rv = operation_update(operation, secret_bytes(secret), secret_size(secret));
+	}
 	object_release(&object);
 	return rv;
 }

@@ -27,6 +27,9 @@ enum operation_kind {
 	OPERATION_KINDS
 };
 
+/* How much of what is digested is kept, for operation-state.h. */
+#define OPERATION_STATE_MESSAGE_MAX ((size_t)64 * 1024)
+
 struct operation {
 	enum operation_kind kind;
 	struct token *token;           /* borrowed */
@@ -41,7 +44,8 @@ struct operation {
 
 	bool multipart;                /* an update has been made */
 	bool kms_hashes;               /* signing: the KMS gets the message, kept until then */
-	struct buffer message;         /* owned */
+	bool unsaveable;               /* a digest that is not in message as a whole */
+	struct buffer message;         /* owned; of digests: all that has come (operation-state.h) */
 };
 
 /*

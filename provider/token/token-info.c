@@ -36,7 +36,8 @@ token_info(struct token *token, CK_TOKEN_INFO *ret_info)
 	text_pad(info.manufacturerID, sizeof info.manufacturerID, "p11-kms");
 	text_pad(info.model, sizeof info.model, "p11-kms");
 	serial_number(token, &info);
-	info.flags = CKF_RNG;
+	/* Of operations only digests can be saved (operation-state.h). */
+	info.flags = CKF_RNG | CKF_RESTORE_KEY_NOT_NEEDED;
 	if (initialized)
 		info.flags |= CKF_TOKEN_INITIALIZED;
 	if (token->kms != NULL)

@@ -206,16 +206,151 @@ START_TEST(search_beside_digest)
 }
 END_TEST
 
-START_TEST(operation_state)
+static const unsigned char abc_sha256[32] = {
+	0xba, 0x78, 0x16, 0xbf, 0x8f, 0x01, 0xcf, 0xea, 0x41, 0x41, 0x40, 0xde, 0x5d, 0xae, 0x22, 0x23,
+	0xb0, 0x03, 0x61, 0xa3, 0x96, 0x17, 0x7a, 0x9c, 0xb4, 0x10, 0xff, 0x61, 0xf2, 0x00, 0x15, 0xad,
+};
+
+static unsigned char state[100000];
+
+/* Begins a digest in the session; 0: the module saves none. */
+static CK_ULONG
+save_digest(CK_SESSION_HANDLE session, const char *text)
 {
-	CK_SESSION_HANDLE session = session_public(0);
-	unsigned char state[4096];
+	CK_MECHANISM sha256 = { CKM_SHA256, NULL, 0 };
 	CK_ULONG size = sizeof(state);
 
-	expect_any(p11->C_GetOperationState(session, state, &size), CKR_OPERATION_NOT_INITIALIZED,
-	           CKR_STATE_UNSAVEABLE, CKR_FUNCTION_NOT_SUPPORTED);
-	expect_any(p11->C_SetOperationState(session, state, 16, 0, 0), CKR_SAVED_STATE_INVALID,
-	           CKR_FUNCTION_NOT_SUPPORTED);
+	expect(CKR_OK, p11->C_DigestInit(session, &sha256));
+	expect(CKR_OK, p11->C_DigestUpdate(session, (CK_BYTE_PTR)text, strlen(text)));
+	return p11->C_GetOperationState(session, state, &size) == CKR_OK ? size : 0;
+}
+
+/* Saved, and gone on with in the same session, in another, and more than once. */
+START_TEST(operation_state)
+{
+	CK_SESSION_HANDLE session = session_public(0), other = session_public(0);
+	unsigned char value[32];
+	CK_ULONG size, saved = save_digest(session, "ab");
+
+	if (saved == 0)
+		return;
+	expect(CKR_OK, p11->C_GetOperationState(session, NULL, &size));
+	ck_assert_uint_eq(size, saved);
+	size--;
+	expect(CKR_BUFFER_TOO_SMALL, p11->C_GetOperationState(session, state, &size));
+	ck_assert_uint_eq(size, saved);
+	expect(CKR_OK, p11->C_DigestUpdate(session, (CK_BYTE_PTR) "and on", 6));
+	for (int i = 0; i < 2; i++) {
+		CK_SESSION_HANDLE here = i ? other : session;
+
+		expect(CKR_OK, p11->C_SetOperationState(here, state, saved, 0, 0));
+		expect(CKR_OK, p11->C_DigestUpdate(here, (CK_BYTE_PTR) "c", 1));
+		size = sizeof(value);
+		expect(CKR_OK, p11->C_DigestFinal(here, value, &size));
+		ck_assert_mem_eq(value, abc_sha256, sizeof(value));
+	}
+}
+END_TEST
+
+/* What is going on when a state is restored is cancelled; what is refused cancels nothing. */
+START_TEST(operation_state_cancels)
+{
+	CK_SESSION_HANDLE session = session_public(0);
+	CK_MECHANISM sha1 = { CKM_SHA_1, NULL, 0 };
+	CK_OBJECT_HANDLE object;
+	unsigned char value[32];
+	CK_ULONG size = sizeof(value), count, saved = save_digest(session, "abc");
+
+	if (saved == 0)
+		return;
+	expect(CKR_OK, p11->C_DigestFinal(session, value, &size));
+	expect(CKR_OK, p11->C_FindObjectsInit(session, NULL, 0));
+	expect(CKR_OK, p11->C_DigestInit(session, &sha1));
+	expect(CKR_SAVED_STATE_INVALID, p11->C_SetOperationState(session, state, saved - 1, 0, 0));
+	expect(CKR_OK, p11->C_FindObjects(session, &object, 1, &count));
+	expect(CKR_OK, p11->C_SetOperationState(session, state, saved, 0, 0));
+	expect(CKR_OPERATION_NOT_INITIALIZED, p11->C_FindObjects(session, &object, 1, &count));
+	size = sizeof(value);
+	expect(CKR_OK, p11->C_DigestFinal(session, value, &size));
+	ck_assert_mem_eq(value, abc_sha256, sizeof(value));
+}
+END_TEST
+
+START_TEST(operation_state_damaged)
+{
+	CK_SESSION_HANDLE session = session_public(0), writing = session_public(CKF_RW_SESSION);
+	CK_ULONG saved = save_digest(session, "abc");
+
+	if (saved == 0)
+		return;
+	for (CK_ULONG i = 0; i < saved; i++) {
+		state[i] ^= 0x10;
+		expect(CKR_SAVED_STATE_INVALID, p11->C_SetOperationState(session, state, saved, 0, 0));
+		state[i] ^= 0x10;
+	}
+	for (CK_ULONG size = 0; size < saved; size++)
+		expect(CKR_SAVED_STATE_INVALID, p11->C_SetOperationState(session, state, size, 0, 0));
+	expect(CKR_SAVED_STATE_INVALID, p11->C_SetOperationState(session, state, saved + 1, 0, 0));
+	/* Of a session in another state. */
+	expect(CKR_SAVED_STATE_INVALID, p11->C_SetOperationState(writing, state, saved, 0, 0));
+	/* A digest has no key. */
+	expect(CKR_KEY_NOT_NEEDED, p11->C_SetOperationState(session, state, saved, 1, 0));
+	expect(CKR_KEY_NOT_NEEDED, p11->C_SetOperationState(session, state, saved, 0, 1));
+	expect(CKR_OK, p11->C_SetOperationState(session, state, saved, 0, 0));
+}
+END_TEST
+
+START_TEST(operation_state_refused)
+{
+	CK_SESSION_HANDLE session = session_public(0);
+	CK_MECHANISM sha256 = { CKM_SHA256, NULL, 0 };
+	CK_ULONG size = sizeof(state);
+
+	if (save_digest(session_public(0), "abc") == 0) {
+		expect_any(p11->C_GetOperationState(session, state, &size),
+		           CKR_OPERATION_NOT_INITIALIZED, CKR_STATE_UNSAVEABLE,
+		           CKR_FUNCTION_NOT_SUPPORTED);
+		return;
+	}
+	expect(CKR_ARGUMENTS_BAD, p11->C_GetOperationState(session, state, NULL));
+	expect(CKR_ARGUMENTS_BAD, p11->C_SetOperationState(session, NULL, 16, 0, 0));
+	expect(CKR_SESSION_HANDLE_INVALID, p11->C_GetOperationState(session + 1000, state, &size));
+	expect(CKR_SESSION_HANDLE_INVALID,
+	       p11->C_SetOperationState(session + 1000, state, size, 0, 0));
+	expect(CKR_OPERATION_NOT_INITIALIZED, p11->C_GetOperationState(session, state, &size));
+	/* A search is no cryptographic operation. */
+	expect(CKR_OK, p11->C_FindObjectsInit(session, NULL, 0));
+	expect(CKR_OPERATION_NOT_INITIALIZED, p11->C_GetOperationState(session, state, &size));
+	/* Longer than what is kept. */
+	expect(CKR_OK, p11->C_DigestInit(session, &sha256));
+	for (int i = 0; i < 8; i++)
+		expect(CKR_OK, p11->C_DigestUpdate(session, state, sizeof(state)));
+	expect(CKR_STATE_UNSAVEABLE, p11->C_GetOperationState(session, state, &size));
+}
+END_TEST
+
+/* A digest of a key can't be saved: keys stay where they are. */
+START_TEST(operation_state_of_a_key)
+{
+	CK_SESSION_HANDLE session = session_public(0);
+	CK_MECHANISM generate = { CKM_GENERIC_SECRET_KEY_GEN, NULL, 0 };
+	CK_BBOOL no = CK_FALSE;
+	CK_ULONG length = 32, size = sizeof(state);
+	CK_ATTRIBUTE template[] = {
+		ATTRIBUTE(CKA_VALUE_LEN, &length, sizeof(length)),
+		ATTRIBUTE(CKA_TOKEN, &no, sizeof(no)),
+		ATTRIBUTE(CKA_PRIVATE, &no, sizeof(no)),
+	};
+	CK_OBJECT_HANDLE key;
+
+	if (save_digest(session, "abc") == 0 ||
+	    !mechanism_offers(CKM_GENERIC_SECRET_KEY_GEN, CKF_GENERATE))
+		return;
+	expect(CKR_OK, p11->C_GenerateKey(session, &generate, template, COUNT(template), &key));
+	expect(CKR_OK, p11->C_DigestKey(session, key));
+	expect(CKR_STATE_UNSAVEABLE, p11->C_GetOperationState(session, state, &size));
+	expect(CKR_OK, p11->C_DigestUpdate(session, (CK_BYTE_PTR) "c", 1));
+	expect(CKR_STATE_UNSAVEABLE, p11->C_GetOperationState(session, state, &size));
 }
 END_TEST
 
@@ -236,5 +371,9 @@ session_suite(void)
 	tcase_add_test(tcase, operations_are_apart);
 	tcase_add_test(tcase, search_beside_digest);
 	tcase_add_test(tcase, operation_state);
+	tcase_add_test(tcase, operation_state_cancels);
+	tcase_add_test(tcase, operation_state_damaged);
+	tcase_add_test(tcase, operation_state_refused);
+	tcase_add_test(tcase, operation_state_of_a_key);
 	return suite;
 }
