@@ -274,6 +274,8 @@ main(void)
 	srunner_add_suite(runner, sign_verify_suite());
 	srunner_add_suite(runner, digest_suite());
 	srunner_add_suite(runner, random_suite());
+	srunner_add_suite(runner, secret_key_suite());
+	srunner_add_suite(runner, crypt_parts_suite());
 	srunner_add_suite(runner, message_suite());
 	srunner_add_suite(runner, message_sign_suite());
 	srunner_add_suite(runner, not_supported_suite());

@@ -75,6 +75,7 @@ CK_ULONG attribute_ulong(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object,
                          CK_ATTRIBUTE_TYPE type);
 
 Suite *concurrency_suite(void);
+Suite *crypt_parts_suite(void);
 Suite *digest_suite(void);
 Suite *encrypt_decrypt_suite(void);
 Suite *find_suite(void);
@@ -89,6 +90,7 @@ Suite *not_supported_suite(void);
 Suite *object_suite(void);
 Suite *operation_suite(void);
 Suite *random_suite(void);
+Suite *secret_key_suite(void);
 Suite *session_suite(void);
 Suite *sign_verify_suite(void);
 Suite *slot_token_suite(void);
