@@ -52,7 +52,7 @@ derive_value(const struct object *base, const CK_MECHANISM *mechanism,
 	struct ecdh_use use = { 0 };
 	struct secret *shared = NULL;
 	size_t size = 0;
-	CK_RV rv = ecdh_use_init(mechanism, base->key->version->algorithm, &use);
+	CK_RV rv = ecdh_use_init(mechanism, object_algorithm(base), &use);
 
 	if (rv != CKR_OK)
 		return rv;

@@ -4,9 +4,11 @@
 #include "base/log.h"
 #include "mechanism/mechanism.h"
 #include "token/handle.h"
+#include "token/session-pair.h"
 #include "token/template.h"
 #include "token/text.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -96,7 +98,8 @@ rules_obey(struct template template, const struct attribute_rule *rules, size_t 
 
 /* CKA_CLASS, CKA_KEY_TYPE, CKA_TOKEN of one of the templates. */
 static CK_RV
-template_fits(struct template template, CK_OBJECT_CLASS class, CK_KEY_TYPE key_type)
+template_fits(struct template template, CK_OBJECT_CLASS class, CK_KEY_TYPE key_type,
+              bool *ret_token)
 {
 	CK_ULONG given_class = class;
 	CK_ULONG given_type = key_type;
@@ -112,11 +115,7 @@ template_fits(struct template template, CK_OBJECT_CLASS class, CK_KEY_TYPE key_t
 		return rv;
 	if (given_class != class || given_type != key_type)
 		return CKR_TEMPLATE_INCONSISTENT;
-	if (!token) {
-		log_warning("a key pair with CKA_TOKEN false (the standard's default) can't be "
-		            "made by this version; set it to true in both templates");
-		return CKR_TEMPLATE_INCONSISTENT;
-	}
+	*ret_token = token;
 	return CKR_OK;
 }
 
@@ -135,9 +134,10 @@ exponent_is_f4(const CK_ATTRIBUTE *exponent)
 	return size == sizeof f4 && memcmp(value, f4, sizeof f4) == 0;
 }
 
+/* *ret_bits: of a pair of the session, which may have a size that keys on the token don't have; else 0. */
 static CK_RV
-template_algorithm(struct template template, const struct mechanism *mechanism,
-                   const struct algorithm **ret_algorithm)
+template_algorithm(struct template template, const struct mechanism *mechanism, bool on_token,
+                   const struct algorithm **ret_algorithm, unsigned *ret_bits)
 {
 	const CK_ATTRIBUTE *attribute;
 	CK_ULONG bits = 0;
@@ -153,6 +153,10 @@ template_algorithm(struct template template, const struct mechanism *mechanism,
 		if (rv != CKR_OK)
 			return rv;
 		*ret_algorithm = algorithm_rsa(bits);
+		if (!on_token && bits >= KMS_SESSION_RSA_MIN && bits <= UINT_MAX) {
+			*ret_algorithm = algorithm_rsa(mechanism->min_bits);
+			*ret_bits = (unsigned)bits;
+		}
 		return *ret_algorithm != NULL ? CKR_OK : CKR_KEY_SIZE_RANGE;
 	}
 	attribute = template_find(template.attributes, template.count, CKA_EC_PARAMS);
@@ -288,22 +292,30 @@ templates_request(struct template public_template, struct template private_templ
 
 static CK_RV
 templates_read(const struct mechanism *mechanism, struct template public_template,
-               struct template private_template, struct create_request *request, char **ret_name)
+               struct template private_template, struct create_request *request, char **ret_name,
+               bool *ret_on_token, unsigned *ret_bits)
 {
+	bool public_token = false, private_token = false;
 	CK_RV rv = rules_obey(public_template, public_rules, COUNT(public_rules));
 
 	if (rv == CKR_OK)
 		rv = rules_obey(private_template, private_rules, COUNT(private_rules));
 	if (rv == CKR_OK)
-		rv = template_fits(public_template, CKO_PUBLIC_KEY, mechanism->key_type);
+		rv = template_fits(public_template, CKO_PUBLIC_KEY, mechanism->key_type,
+		                   &public_token);
 	if (rv == CKR_OK)
-		rv = template_fits(private_template, CKO_PRIVATE_KEY, mechanism->key_type);
+		rv = template_fits(private_template, CKO_PRIVATE_KEY, mechanism->key_type,
+		                   &private_token);
+	if (rv == CKR_OK && public_token != private_token)
+		rv = CKR_TEMPLATE_INCONSISTENT; /* the halves live together */
+	*ret_on_token = public_token;
 	if (rv == CKR_OK)
-		rv = template_algorithm(public_template, mechanism, &request->algorithm);
+		rv = template_algorithm(public_template, mechanism, public_token,
+		                        &request->algorithm, ret_bits);
 	if (rv == CKR_OK)
 		rv = templates_usage(public_template, private_template, mechanism->key_type,
 		                     &request->usage);
-	if (rv == CKR_OK)
+	if (rv == CKR_OK && public_token)
 		rv = templates_request(public_template, private_template, request, ret_name);
 	return rv;
 }
@@ -319,6 +331,8 @@ generate_pair(struct session *session, const CK_MECHANISM *mechanism,
 	struct lifecycle *lifecycle;
 	struct version *version = NULL;
 	char *name = NULL;
+	bool on_token = true;
+	unsigned bits = 0;
 	CK_RV rv;
 
 	if (row == NULL || (mechanism_flags(row, token->config->legacy_decrypt, token_offers,
@@ -326,9 +340,26 @@ generate_pair(struct session *session, const CK_MECHANISM *mechanism,
 		return CKR_MECHANISM_INVALID;
 	if (mechanism->pParameter != NULL || mechanism->ulParameterLen != 0)
 		return CKR_MECHANISM_PARAM_INVALID;
-	rv = templates_read(row, public_template, private_template, &request, &name);
+	rv = templates_read(row, public_template, private_template, &request, &name, &on_token,
+	                    &bits);
 	if (rv != CKR_OK)
 		goto out;
+	if (!on_token) {
+		const struct kms_pair pair = {
+			.algorithm = request.algorithm,
+			.bits = bits,
+			/* Where the templates name no verb: what the type of key is made for. */
+			.decrypt = (request.usage & (USAGE_DECRYPT | USAGE_UNWRAP)) != 0 ||
+			           (request.usage == 0 && row->key_type == CKK_RSA),
+			.sign = (request.usage & USAGE_SIGN) != 0 || request.usage == 0,
+			.unwrap = (request.usage & USAGE_UNWRAP) != 0,
+			.derive = (request.usage & USAGE_DERIVE) != 0,
+		};
+
+		rv = session_pair_generate(session, &pair, public_template, private_template,
+		                           ret_public, ret_private);
+		goto out;
+	}
 	rv = CKR_SESSION_READ_ONLY;
 	if (!session->read_write)
 		goto out;

@@ -6,19 +6,15 @@
 #include "base/compiler.h"
 #include "base/pkcs11.h"
 #include "token/session.h"
-
-/* A template and how many attributes it has; borrowed. */
-struct template {
-	const CK_ATTRIBUTE *attributes;
-	CK_ULONG count;
-};
+#include "token/template.h"
 
 /*
  * The next version of the key that CKA_LABEL names, or a new key. As C_GenerateKeyPair:
  * CKR_MECHANISM_INVALID, CKR_TEMPLATE_INCOMPLETE, CKR_TEMPLATE_INCONSISTENT,
  * CKR_ATTRIBUTE_TYPE_INVALID, CKR_ATTRIBUTE_VALUE_INVALID, CKR_ATTRIBUTE_READ_ONLY,
  * CKR_CURVE_NOT_SUPPORTED, CKR_SESSION_READ_ONLY, CKR_USER_NOT_LOGGED_IN,
- * CKR_TOKEN_WRITE_PROTECTED, CKR_DEVICE_ERROR …
+ * CKR_TOKEN_WRITE_PROTECTED, CKR_DEVICE_ERROR … With CKA_TOKEN false in both templates the
+ * pair lives in the KMS for as long as the session: session-pair.h.
  */
 MUST_USE CK_RV generate_pair(struct session *session, const CK_MECHANISM *mechanism,
                              struct template public_template, struct template private_template,

@@ -174,19 +174,27 @@ object_table_remove(struct object_table *table, CK_OBJECT_HANDLE handle)
 static void
 table_sweep(struct object_table *table, CK_SESSION_HANDLE owner)
 {
-	struct plain_object *object;
+	struct plain_object *object, *gone = NULL;
 	size_t kept = 0;
 
 	pthread_rwlock_wrlock(&table->lock);
 	for (size_t i = 0; i < table->count; i++) {
 		object = table->list[i];
-		if (owner != 0 ? object->owner == owner : plain_object_private(object))
-			plain_object_release(&object);
-		else
+		if (owner != 0 ? object->owner == owner : plain_object_private(object)) {
+			object->next_gone = gone;
+			gone = object;
+		} else {
 			table->list[kept++] = object;
+		}
 	}
 	table->count = kept;
 	pthread_rwlock_unlock(&table->lock);
+	/* A pair is let go of in the KMS: no lock is held meanwhile. */
+	while (gone != NULL) {
+		object = gone;
+		gone = object->next_gone;
+		plain_object_release(&object);
+	}
 }
 
 void

@@ -301,3 +301,19 @@ object_secret(const struct object *object)
 		return NULL;
 	return object->plain->material->value;
 }
+
+struct kms_key *
+object_kms_key(const struct object *object)
+{
+	if (object->key != NULL)
+		return &object->key->kms;
+	return kms_session_key_use(object->plain->material->pair);
+}
+
+const struct algorithm *
+object_algorithm(const struct object *object)
+{
+	if (object->key != NULL)
+		return object->key->version->algorithm;
+	return object->plain->material->algorithm;
+}

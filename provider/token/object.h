@@ -54,6 +54,9 @@ bool object_permits(const struct object *object, CK_ATTRIBUTE_TYPE verb);
 bool object_allows(const struct object *object, CK_MECHANISM_TYPE mechanism);
 /* The public half, or the public key itself; borrowed. CKR_KEY_TYPE_INCONSISTENT: none; CKR_DEVICE_ERROR. */
 MUST_USE CK_RV object_public_key(const struct object *object, struct public_key **ret_public);
+/* Of a private key: what names it in the KMS, and what it is; borrowed. */
+struct kms_key *object_kms_key(const struct object *object);
+const struct algorithm *object_algorithm(const struct object *object);
 /* Of a secret key, borrowed; else NULL. */
 const struct secret *object_secret(const struct object *object);
 

@@ -43,6 +43,7 @@ material_release(struct material **material)
 	if (last == NULL ||
 	    atomic_fetch_sub_explicit(&last->references, 1, memory_order_acq_rel) != 1)
 		return;
+	kms_session_key_free(&last->pair);
 	cipher_store_free(&last->store);
 	secret_free(&last->value);
 	public_key_free(&last->public_key);
@@ -118,6 +119,27 @@ unique_id(const struct plain_object *object, struct buffer *ret_value)
 	return buffer_set(ret_value, text, (size_t)size);
 }
 
+/* The private half of a pair is in the KMS. */
+static bool
+never_told(const struct plain_object *object, CK_ATTRIBUTE_TYPE type)
+{
+	bool rsa = attributes_ulong(&object->attributes, CKA_KEY_TYPE, 0) == CKK_RSA;
+
+	switch (type) {
+	case CKA_PRIVATE_EXPONENT:
+	case CKA_PRIME_1:
+	case CKA_PRIME_2:
+	case CKA_EXPONENT_1:
+	case CKA_EXPONENT_2:
+	case CKA_COEFFICIENT:
+		return rsa;
+	case CKA_VALUE:
+		return !rsa;
+	default:
+		return false;
+	}
+}
+
 CK_RV
 plain_object_attribute(const struct plain_object *object, CK_ATTRIBUTE_TYPE type,
                        struct buffer *ret_value)
@@ -129,6 +151,8 @@ plain_object_attribute(const struct plain_object *object, CK_ATTRIBUTE_TYPE type
 		return buffer_set(ret_value, attribute->value.data, attribute->value.size);
 	if (type == CKA_UNIQUE_ID)
 		return unique_id(object, ret_value);
+	if (plain_object_class(object) == CKO_PRIVATE_KEY && never_told(object, type))
+		return CKR_ATTRIBUTE_SENSITIVE;
 	if (material != NULL && material->public_key != NULL)
 		return public_key_attribute(material->public_key, type, ret_value);
 	if (material == NULL || material->value == NULL)

@@ -8,9 +8,11 @@
 #ifndef P11_KMS_TOKEN_PLAIN_OBJECT_H
 #define P11_KMS_TOKEN_PLAIN_OBJECT_H
 
+#include "base/algorithm.h"
 #include "base/compiler.h"
 #include "base/pkcs11.h"
 #include "base/secret.h"
+#include "kms/kms.h"
 #include "mechanism/cipher.h"
 #include "mechanism/public-key.h"
 #include "base/attributes.h"
@@ -24,7 +26,9 @@
 struct material {
 	struct secret *value;          /* owned; of secret keys */
 	struct cipher_store *store;    /* owned; of AES keys */
-	struct public_key *public_key; /* owned; of public keys */
+	struct public_key *public_key; /* owned; of public keys and of pairs */
+	struct kms_session_key *pair;  /* owned; of pairs: the private half, in the KMS */
+	const struct algorithm *algorithm; /* of pairs */
 	_Atomic unsigned references;
 };
 
@@ -39,6 +43,7 @@ struct plain_object {
 	CK_SESSION_HANDLE owner;     /* the session it dies with */
 	struct attributes attributes;
 	struct material *material;   /* a reference; NULL where there is nothing to work with */
+	struct plain_object *next_gone; /* while the table lets go of several */
 	_Atomic unsigned references;
 };
 

@@ -4,6 +4,13 @@
 #include "base/log.h"
 #include "kms/kms.h"
 
+/* A pair of a session that the KMS has lost (kms.h) is no handle that the caller gave wrongly. */
+static CK_RV
+lost(const struct object *object, CK_RV rv)
+{
+	return object->key == NULL && rv == CKR_KEY_HANDLE_INVALID ? CKR_DEVICE_ERROR : rv;
+}
+
 /* The key's secret for implicit rejection, which only the KMS can make. Borrowed. */
 static CK_RV
 get_rejection(const struct object *object, struct public_key *public_key,
@@ -15,12 +22,15 @@ get_rejection(const struct object *object, struct public_key *public_key,
 	struct buffer block = BUFFER_INIT;
 	CK_RV rv;
 
+	/* What a pair that dies with its session decrypts wrongly is nobody's secret for long. */
+	if (object->key == NULL)
+		return CKR_MECHANISM_INVALID;
 	*ret_secret = atomic_load(&object->key->rejection);
 	if (*ret_secret != NULL)
 		return CKR_OK;
 	rv = rejection_block(public_key, &block);
 	if (rv == CKR_OK)
-		rv = kms_decrypt(token->kms, &object->key->kms, &raw, block.data, block.size,
+		rv = kms_decrypt(token->kms, object_kms_key(object), &raw, block.data, block.size,
 		                 token_deadline(token), &answer);
 	if (rv == CKR_OK)
 		rv = rejection_secret(public_key, answer, &secret);
@@ -51,7 +61,7 @@ remote_decrypt(const struct object *object, const struct mechanism_use *use,
 		rv = get_rejection(object, public_key, &rejection);
 	if (rv != CKR_OK)
 		return rv;
-	rv = kms_decrypt(token->kms, &object->key->kms, &plan.primitive, data, size,
+	rv = kms_decrypt(token->kms, object_kms_key(object), &plan.primitive, data, size,
 	                 token_deadline(token), &answer);
 	if (rv == CKR_OK && plan.reject) {
 		rv = rejection_unpad(public_key, rejection, data, answer, rule, ret_plaintext);
@@ -62,7 +72,7 @@ remote_decrypt(const struct object *object, const struct mechanism_use *use,
 	} else if (rv == CKR_OK) {
 		*ret_plaintext = answer;
 	}
-	return rv;
+	return lost(object, rv);
 }
 
 /* A wrong RSA signature can give the key away; verifying costs little beside signing. */
@@ -71,7 +81,6 @@ check_signature(const struct object *object, const struct mechanism_use *use,
                 struct public_key *public_key, const void *value, size_t size,
                 const unsigned char *signature, size_t signature_size)
 {
-	const struct version *version = object->key->version;
 	CK_RV rv;
 
 	if (public_key_type(public_key) != CKK_RSA)
@@ -79,8 +88,12 @@ check_signature(const struct object *object, const struct mechanism_use *use,
 	rv = mechanism_verify(use, public_key, value, size, signature, signature_size);
 	if (rv == CKR_OK || rv == CKR_HOST_MEMORY)
 		return rv;
-	log_error("%s@%lld: the KMS returned a signature that does not verify", version->name,
-	          (long long)version->number);
+	if (object->key != NULL)
+		log_error("%s@%lld: the KMS returned a signature that does not verify",
+		          object->key->version->name, (long long)object->key->version->number);
+	else
+		log_error("session object %lu: the KMS returned a signature that does not verify",
+		          object->plain->handle);
 	return CKR_DEVICE_ERROR;
 }
 
@@ -105,7 +118,7 @@ remote_sign(const struct object *object, const struct mechanism_use *use,
 	if (rv != CKR_OK)
 		return rv;
 	/* An empty message (Ed25519) is one all the same: it has an address. */
-	rv = kms_sign(token->kms, &object->key->kms, &plan.primitive,
+	rv = kms_sign(token->kms, object_kms_key(object), &plan.primitive,
 	              block.data != NULL ? block.data : (const void *)"", block.size,
 	              token_deadline(token), ret_signature, &signature_size);
 	buffer_clear(&block);
@@ -114,7 +127,7 @@ remote_sign(const struct object *object, const struct mechanism_use *use,
 		                     signature_size);
 	if (rv == CKR_OK)
 		*ret_size = signature_size;
-	return rv;
+	return lost(object, rv);
 }
 
 CK_RV
@@ -127,6 +140,6 @@ remote_derive(const struct object *object, const struct buffer *peer, struct sec
 
 	if (!token_unlocked(token))
 		return CKR_USER_NOT_LOGGED_IN;
-	return kms_derive(token->kms, &object->key->kms, &primitive, token_deadline(token),
-	                  ret_shared);
+	return lost(object, kms_derive(token->kms, object_kms_key(object), &primitive,
+	                               token_deadline(token), ret_shared));
 }

@@ -8,6 +8,12 @@
 
 #include <stdbool.h>
 
+/* A template and how many attributes it has; borrowed. */
+struct template {
+	const CK_ATTRIBUTE *attributes;
+	CK_ULONG count;
+};
+
 /*
  * Is it one at all? CKR_ARGUMENTS_BAD: NULL with a count; CKR_ATTRIBUTE_VALUE_INVALID: an
  * attribute without the bytes it claims; CKR_TEMPLATE_INCONSISTENT: an attribute twice with
