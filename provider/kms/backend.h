@@ -69,6 +69,7 @@ struct kms_generate_session_request {
 struct kms_id_request {
 	const void *id;
 	size_t id_size;
+	const char *label;       /* find_pair and destroy only; NULL: any */
 	struct buffer *ret_spki; /* public_key only */
 };
 
@@ -139,6 +140,7 @@ struct kms_backend {
 	kms_operation generate_session; /* kms_generate_session_request; NULL: no such pairs */
 	void (*release)(void *state, struct kms_session_key *key);
 	kms_operation public_key;   /* kms_id_request */
+	kms_operation find_pair;    /* kms_id_request */
 	kms_operation destroy;      /* kms_id_request */
 	kms_operation list;         /* kms_list_request */
 	kms_operation sign;         /* kms_sign_request */

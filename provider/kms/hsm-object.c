@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kms/hsm-object.h"
 
+#include "base/log.h"
 #include "kms/hsm-spki.h"
 
 #include <stdlib.h>
@@ -11,10 +12,9 @@
 /* No attribute read here is longer; what an HSM says is not believed without a limit. */
 #define ATTRIBUTE_SIZE_MAX 65536
 
-/* Ends with all of them, or after the first when only that is wanted. */
+/* Ends with all of them, or when there are as many as are wanted (0: all). */
 static CK_RV
-collect(const struct hsm_session *session, bool first_only, CK_OBJECT_HANDLE **objects,
-        size_t *count)
+collect(const struct hsm_session *session, size_t max, CK_OBJECT_HANDLE **objects, size_t *count)
 {
 	CK_OBJECT_HANDLE page[PAGE], *grown;
 	CK_ULONG found;
@@ -24,8 +24,8 @@ collect(const struct hsm_session *session, bool first_only, CK_OBJECT_HANDLE **o
 		if (deadline_passed(session->attempt->deadline))
 			return CKR_DEVICE_ERROR;
 		found = 0;
-		rv = session->functions->C_FindObjects(session->handle, page, first_only ? 1 : PAGE,
-		                                       &found);
+		rv = session->functions->C_FindObjects(session->handle, page,
+		                                       max == 0 ? PAGE : max - *count, &found);
 		if (rv != CKR_OK)
 			return rv;
 		if (found == 0)
@@ -38,14 +38,14 @@ collect(const struct hsm_session *session, bool first_only, CK_OBJECT_HANDLE **o
 		memcpy(grown + *count, page, found * sizeof *page);
 		*objects = grown;
 		*count += found;
-		if (first_only)
+		if (*count == max)
 			return CKR_OK;
 	}
 }
 
 static CK_RV
 search(const struct hsm_session *session, CK_ATTRIBUTE *template, CK_ULONG template_count,
-       bool first_only, CK_OBJECT_HANDLE **ret_objects, size_t *ret_count)
+       size_t max, CK_OBJECT_HANDLE **ret_objects, size_t *ret_count)
 {
 	CK_OBJECT_HANDLE *objects = NULL;
 	size_t count = 0;
@@ -54,7 +54,7 @@ search(const struct hsm_session *session, CK_ATTRIBUTE *template, CK_ULONG templ
 	rv = session->functions->C_FindObjectsInit(session->handle, template, template_count);
 	if (rv != CKR_OK)
 		return rv;
-	rv = collect(session, first_only, &objects, &count);
+	rv = collect(session, max, &objects, &count);
 	/* The search must end, however it went, or the session is of no use any more. */
 	(void)session->functions->C_FindObjectsFinal(session->handle);
 	if (rv != CKR_OK) {
@@ -66,11 +66,13 @@ search(const struct hsm_session *session, CK_ATTRIBUTE *template, CK_ULONG templ
 	return CKR_OK;
 }
 
+/* The first with this CKA_ID; more than one private key: none that could be meant. */
 CK_RV
 hsm_object_find(const struct hsm_session *session, CK_OBJECT_CLASS class, bool on_token,
                 const void *id, size_t id_size, CK_OBJECT_HANDLE *ret_object)
 {
 	CK_BBOOL token = on_token ? CK_TRUE : CK_FALSE;
+	bool private_key = class == CKO_PRIVATE_KEY;
 	CK_ATTRIBUTE template[] = {
 		{ CKA_CLASS, &class, sizeof class },
 		{ CKA_TOKEN, &token, sizeof token },
@@ -80,14 +82,52 @@ hsm_object_find(const struct hsm_session *session, CK_OBJECT_CLASS class, bool o
 	size_t count = 0;
 	CK_RV rv;
 
-	rv = search(session, template, sizeof template / sizeof *template, true, &objects, &count);
+	rv = search(session, template, sizeof template / sizeof *template, private_key ? 2 : 1,
+	            &objects, &count);
 	if (rv != CKR_OK)
 		return rv;
-	if (count == 0)
-		return CKR_KEY_HANDLE_INVALID;
-	*ret_object = objects[0];
+	if (count == 1)
+		*ret_object = objects[0];
 	free(objects);
-	return CKR_OK;
+	if (count > 1)
+		log_error("token %s: the HSM has several private keys with one CKA_ID: none of them is "
+		          "used; remove, or rename, those of others", session->hsm->config->name);
+	return count == 1 ? CKR_OK : CKR_KEY_HANDLE_INVALID;
+}
+
+CK_RV
+hsm_object_find_lone(const struct hsm_session *session, CK_OBJECT_CLASS class,
+                     const struct kms_id_request *request, CK_OBJECT_HANDLE *ret_object)
+{
+	CK_BBOOL token = CK_TRUE;
+	CK_ATTRIBUTE template[] = {
+		{ CKA_CLASS, &class, sizeof class },
+		{ CKA_TOKEN, &token, sizeof token },
+		{ CKA_ID, (void *)request->id, request->id_size },
+	};
+	struct buffer label = BUFFER_INIT;
+	CK_OBJECT_HANDLE *objects = NULL;
+	size_t count = 0;
+	CK_RV rv;
+
+	rv = search(session, template, sizeof template / sizeof *template, 2, &objects, &count);
+	if (rv != CKR_OK)
+		return rv;
+	if (count != 1) {
+		rv = count == 0 ? CKR_KEY_HANDLE_INVALID : CKR_ACTION_PROHIBITED;
+		goto out;
+	}
+	if (request->label != NULL) {
+		rv = hsm_object_attribute(session, objects[0], CKA_LABEL, &label);
+		if (rv == CKR_OK && !buffer_equal(&label, request->label, strlen(request->label)))
+			rv = CKR_ACTION_PROHIBITED;
+	}
+	if (rv == CKR_OK)
+		*ret_object = objects[0];
+out:
+	buffer_clear(&label);
+	free(objects);
+	return rv;
 }
 
 CK_RV
@@ -100,8 +140,7 @@ hsm_object_find_all(const struct hsm_session *session, CK_OBJECT_CLASS class,
 		{ CKA_TOKEN, &token, sizeof token },
 	};
 
-	return search(session, template, sizeof template / sizeof *template, false, ret_objects,
-	              ret_count);
+	return search(session, template, sizeof template / sizeof *template, 0, ret_objects, ret_count);
 }
 
 CK_RV

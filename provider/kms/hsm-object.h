@@ -9,10 +9,14 @@
 #include "kms/backend.h"
 #include "kms/hsm-session.h"
 
-/* The object of a class with this CKA_ID, on the token or in a session; the first when there are several. CKR_KEY_HANDLE_INVALID: none. */
+/* The object of a class with this CKA_ID, on the token or in a session; of several public keys the first. CKR_KEY_HANDLE_INVALID: none, or several private keys (logged). */
 MUST_USE CK_RV hsm_object_find(const struct hsm_session *session, CK_OBJECT_CLASS class,
                                bool on_token, const void *id, size_t id_size,
                                CK_OBJECT_HANDLE *ret_object);
+/* The only one on the token, with the label that is asked for. CKR_ACTION_PROHIBITED: there are several, or it has another label. */
+MUST_USE CK_RV hsm_object_find_lone(const struct hsm_session *session, CK_OBJECT_CLASS class,
+                                    const struct kms_id_request *request,
+                                    CK_OBJECT_HANDLE *ret_object);
 /* All token objects of a class; the caller frees. */
 MUST_USE CK_RV hsm_object_find_all(const struct hsm_session *session, CK_OBJECT_CLASS class,
                                    CK_OBJECT_HANDLE **ret_objects, size_t *ret_count);

@@ -8,8 +8,6 @@
 
 /* The most attributes of a half below. */
 #define TEMPLATE_MAX 12
-/* Objects with one CKA_ID that are removed before we ask ourselves what is going on. */
-#define HALVES_MAX 16
 
 struct template {
 	CK_ATTRIBUTE attributes[TEMPLATE_MAX];
@@ -140,41 +138,60 @@ hsm_pair_generate(const struct hsm_session *session, const struct kms_pair *pair
 	return rv;
 }
 
-/* All of one class; how many there were. */
+/* *ret_object: 0 when that half is not there. */
 static CK_RV
-destroy_class(const struct hsm_session *session, CK_OBJECT_CLASS class, const void *id,
-              size_t id_size, unsigned *ret_destroyed)
+find_half(const struct hsm_session *session, CK_OBJECT_CLASS class,
+          const struct kms_id_request *request, CK_OBJECT_HANDLE *ret_object)
 {
-	CK_OBJECT_HANDLE object = 0;
-	unsigned destroyed;
 	CK_RV rv;
 
-	for (destroyed = 0; destroyed < HALVES_MAX; destroyed++) {
-		rv = hsm_object_find(session, class, true, id, id_size, &object);
-		if (rv == CKR_KEY_HANDLE_INVALID)
-			break;
-		if (rv != CKR_OK)
-			return rv;
-		session->attempt->final = true;
-		rv = session->functions->C_DestroyObject(session->handle, object);
-		if (rv != CKR_OK)
-			return rv;
-	}
-	*ret_destroyed = destroyed;
-	return CKR_OK;
+	rv = hsm_object_find_lone(session, class, request, ret_object);
+	return rv == CKR_KEY_HANDLE_INVALID ? CKR_OK : rv;
+}
+
+/* Both halves, or the one that is there. CKR_KEY_HANDLE_INVALID: neither is. */
+static CK_RV
+find_halves(const struct hsm_session *session, const struct kms_id_request *request,
+            CK_OBJECT_HANDLE *ret_private, CK_OBJECT_HANDLE *ret_public)
+{
+	CK_RV rv;
+
+	*ret_private = *ret_public = CK_INVALID_HANDLE;
+	rv = find_half(session, CKO_PRIVATE_KEY, request, ret_private);
+	if (rv == CKR_OK)
+		rv = find_half(session, CKO_PUBLIC_KEY, request, ret_public);
+	if (rv == CKR_OK && *ret_private == CK_INVALID_HANDLE && *ret_public == CK_INVALID_HANDLE)
+		rv = CKR_KEY_HANDLE_INVALID;
+	return rv;
 }
 
 CK_RV
-hsm_pair_destroy(const struct hsm_session *session, const void *id, size_t id_size)
+hsm_pair_find(const struct hsm_session *session, const struct kms_id_request *request)
 {
-	unsigned private_count = 0, public_count = 0;
+	CK_OBJECT_HANDLE private_key, public_key;
+
+	return find_halves(session, request, &private_key, &public_key);
+}
+
+CK_RV
+hsm_pair_destroy(const struct hsm_session *session, const struct kms_id_request *request)
+{
+	CK_OBJECT_HANDLE private_key, public_key;
 	CK_RV rv;
 
-	/* The private half first: what a crash leaves is of no use to anybody. */
-	rv = destroy_class(session, CKO_PRIVATE_KEY, id, id_size, &private_count);
-	if (rv == CKR_OK)
-		rv = destroy_class(session, CKO_PUBLIC_KEY, id, id_size, &public_count);
+	/* Both are looked at before anything is destroyed: another's key must not go with ours. */
+	rv = find_halves(session, request, &private_key, &public_key);
+	if (rv == CKR_ACTION_PROHIBITED)
+		log_error("token %s: a pair%s%s is not destroyed: the HSM has something else with its "
+		          "CKA_ID", session->hsm->config->name, request->label != NULL ? " " : "",
+		          request->label != NULL ? request->label : "");
 	if (rv != CKR_OK)
 		return rv;
-	return private_count + public_count > 0 ? CKR_OK : CKR_KEY_HANDLE_INVALID;
+	session->attempt->final = true;
+	/* The private half first: what a crash leaves is of no use to anybody. */
+	if (private_key != CK_INVALID_HANDLE)
+		rv = session->functions->C_DestroyObject(session->handle, private_key);
+	if (rv == CKR_OK && public_key != CK_INVALID_HANDLE)
+		rv = session->functions->C_DestroyObject(session->handle, public_key);
+	return rv;
 }

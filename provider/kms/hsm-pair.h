@@ -3,6 +3,7 @@
 #ifndef P11_KMS_KMS_HSM_PAIR_H
 #define P11_KMS_KMS_HSM_PAIR_H
 
+#include "kms/backend.h"
 #include "kms/hsm-session.h"
 
 /*
@@ -14,8 +15,11 @@
 MUST_USE CK_RV hsm_pair_generate(const struct hsm_session *session, const struct kms_pair *pair,
                                  bool on_token, struct buffer *ret_spki,
                                  CK_OBJECT_HANDLE *ret_private);
-/* Destroys all token objects that are a half of it. CKR_KEY_HANDLE_INVALID: none there. */
-MUST_USE CK_RV hsm_pair_destroy(const struct hsm_session *session, const void *id,
-                                size_t id_size);
+/* Destroys the two token objects. CKR_KEY_HANDLE_INVALID: none there; CKR_ACTION_PROHIBITED: see kms_destroy_pair. */
+MUST_USE CK_RV hsm_pair_destroy(const struct hsm_session *session,
+                                const struct kms_id_request *request);
+/* As kms_find_pair. */
+MUST_USE CK_RV hsm_pair_find(const struct hsm_session *session,
+                             const struct kms_id_request *request);
 
 #endif

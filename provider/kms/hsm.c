@@ -230,6 +230,19 @@ public_key(void *state, void *argument, struct kms_attempt *attempt)
 }
 
 static CK_RV
+find_pair(void *state, void *argument, struct kms_attempt *attempt)
+{
+	struct hsm_session session;
+	CK_RV rv;
+
+	rv = hsm_session_borrow(state, HSM_USER, attempt, &session);
+	if (rv != CKR_OK)
+		return rv;
+	rv = hsm_pair_find(&session, argument);
+	return hsm_session_return(&session, rv);
+}
+
+static CK_RV
 destroy(void *state, void *argument, struct kms_attempt *attempt)
 {
 	struct kms_id_request *request = argument;
@@ -239,7 +252,7 @@ destroy(void *state, void *argument, struct kms_attempt *attempt)
 	rv = hsm_session_borrow(state, HSM_USER, attempt, &session);
 	if (rv != CKR_OK)
 		return rv;
-	rv = hsm_pair_destroy(&session, request->id, request->id_size);
+	rv = hsm_pair_destroy(&session, request);
 	/* That none is there counts only when the token is, and we are logged in to it. */
 	rv = hsm_session_return(&session, rv);
 	return rv == CKR_KEY_HANDLE_INVALID ? CKR_OK : rv;
@@ -432,6 +445,7 @@ const struct kms_backend hsm_backend = {
 	.generate_session = generate_session,
 	.release = release,
 	.public_key = public_key,
+	.find_pair = find_pair,
 	.destroy = destroy,
 	.list = list,
 	.sign = sign,

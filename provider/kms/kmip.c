@@ -338,6 +338,62 @@ destroy_half(struct kmip_session *session, enum kmip_object_type type, const voi
 	return rv == CKR_KEY_HANDLE_INVALID ? CKR_OK : rv;
 }
 
+/* A server that keeps no label has kept the Name, which is ours and has the CKA_ID. */
+static bool
+bears(const struct kmip_object *object, const char *label)
+{
+	return object->label != NULL ? strcmp(object->label, label) == 0 : object->name != NULL;
+}
+
+/* *ret_there is left alone when that half is not there. */
+static CK_RV
+check_half(struct kmip_session *session, enum kmip_object_type type,
+           const struct kms_id_request *request, bool *ret_there)
+{
+	char identifier[KMIP_IDENTIFIER_MAX + 1];
+	struct kmip_object object;
+	CK_RV rv;
+
+	(void)kmip_forget(session, type, request->id, request->id_size);
+	rv = kmip_find(session, type, request->id, request->id_size, identifier);
+	if (rv == CKR_OK)
+		rv = kmip_object_read(session, identifier, &object);
+	if (rv != CKR_OK)
+		return rv == CKR_KEY_HANDLE_INVALID ? CKR_OK : rv;
+	*ret_there = true;
+	if (request->label != NULL && !bears(&object, request->label))
+		rv = CKR_ACTION_PROHIBITED;
+	kmip_object_clear(&object);
+	return rv;
+}
+
+/* The public half of a key that others made is found by the private one, so both are looked for first. */
+static CK_RV
+check_pair(struct kmip_session *session, const struct kms_id_request *request)
+{
+	bool there = false;
+	CK_RV rv;
+
+	rv = check_half(session, KMIP_OBJECT_PUBLIC_KEY, request, &there);
+	if (rv == CKR_OK)
+		rv = check_half(session, KMIP_OBJECT_PRIVATE_KEY, request, &there);
+	return rv == CKR_OK && !there ? CKR_KEY_HANDLE_INVALID : rv;
+}
+
+static CK_RV
+find_pair(void *state, void *argument, struct kms_attempt *attempt)
+{
+	struct kmip_session session;
+	CK_RV rv;
+
+	rv = kmip_session_open(state, attempt, &session);
+	if (rv != CKR_OK)
+		return rv;
+	rv = check_pair(&session, argument);
+	kmip_session_close(&session);
+	return rv;
+}
+
 static CK_RV
 destroy(void *state, void *argument, struct kms_attempt *attempt)
 {
@@ -348,15 +404,17 @@ destroy(void *state, void *argument, struct kms_attempt *attempt)
 	rv = kmip_session_open(state, attempt, &session);
 	if (rv != CKR_OK)
 		return rv;
-	/* The public half of a key that others made is found by the private one, so it is found first. */
-	rv = kmip_find(&session, KMIP_OBJECT_PUBLIC_KEY, request->id, request->id_size,
-	               (char[KMIP_IDENTIFIER_MAX + 1]){ 0 });
-	if (rv == CKR_OK || rv == CKR_KEY_HANDLE_INVALID)
+	rv = check_pair(&session, request);
+	if (rv == CKR_ACTION_PROHIBITED)
+		log_error("token %s: a pair %s is not destroyed: KMIP server %s has another one with its "
+		          "CKA_ID", session.kmip->config->name,
+		          request->label != NULL ? request->label : "", session.server->name);
+	if (rv == CKR_OK)
 		rv = destroy_half(&session, KMIP_OBJECT_PRIVATE_KEY, request->id, request->id_size);
 	if (rv == CKR_OK)
 		rv = destroy_half(&session, KMIP_OBJECT_PUBLIC_KEY, request->id, request->id_size);
 	kmip_session_close(&session);
-	return rv;
+	return rv == CKR_KEY_HANDLE_INVALID ? CKR_OK : rv;
 }
 
 /* CKK_…, CK_UNAVAILABLE_INFORMATION: none that is used here. */
@@ -527,6 +585,7 @@ const struct kms_backend kmip_backend = {
 	.report = report,
 	.generate = generate,
 	.public_key = public_key,
+	.find_pair = find_pair,
 	.destroy = destroy,
 	.list = list,
 	.sign = sign,

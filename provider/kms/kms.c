@@ -301,15 +301,31 @@ CK_RV
 kms_public_key(struct kms *kms, const void *id, size_t id_size, struct deadline deadline,
                struct buffer *ret_spki)
 {
-	struct kms_id_request request = { id, id_size, ret_spki };
+	struct kms_id_request request = { id, id_size, NULL, ret_spki };
 
 	return call(kms, kms->backend->public_key, &request, deadline);
 }
 
 CK_RV
+kms_find_pair(struct kms *kms, const void *id, size_t id_size, const char *label,
+              struct deadline deadline)
+{
+	struct kms_id_request request = { id, id_size, label, NULL };
+
+	return call(kms, kms->backend->find_pair, &request, deadline);
+}
+
+CK_RV
 kms_destroy_pair(struct kms *kms, const void *id, size_t id_size, struct deadline deadline)
 {
-	struct kms_id_request request = { id, id_size, NULL };
+	return kms_destroy_labelled(kms, id, id_size, NULL, deadline);
+}
+
+CK_RV
+kms_destroy_labelled(struct kms *kms, const void *id, size_t id_size, const char *label,
+                     struct deadline deadline)
+{
+	struct kms_id_request request = { id, id_size, label, NULL };
 
 	return call(kms, kms->backend->destroy, &request, deadline);
 }

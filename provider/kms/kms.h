@@ -133,9 +133,22 @@ void kms_session_key_free(struct kms_session_key **key);
 /* Reads the public half from the KMS. CKR_KEY_HANDLE_INVALID: none there. */
 MUST_USE CK_RV kms_public_key(struct kms *kms, const void *id, size_t id_size,
                               struct deadline deadline, struct buffer *ret_spki);
-/* Removes both halves; none there is success. */
+/*
+ * Is there one pair, or one half of it, with this CKA_ID and label (NULL: any)?
+ * CKR_KEY_HANDLE_INVALID: nothing has that CKA_ID. CKR_ACTION_PROHIBITED: several keys have
+ * it, or one with another label.
+ */
+MUST_USE CK_RV kms_find_pair(struct kms *kms, const void *id, size_t id_size, const char *label,
+                             struct deadline deadline);
+/*
+ * Removes both halves; none there is success. CKR_ACTION_PROHIBITED, and nothing removed: what
+ * has this CKA_ID is more than one pair.
+ */
 MUST_USE CK_RV kms_destroy_pair(struct kms *kms, const void *id, size_t id_size,
                                 struct deadline deadline);
+/* The same for a pair that must also bear this label, so that nothing goes that others have made. CKR_ACTION_PROHIBITED: it doesn't. */
+MUST_USE CK_RV kms_destroy_labelled(struct kms *kms, const void *id, size_t id_size,
+                                    const char *label, struct deadline deadline);
 
 /* Called for each private key in the KMS; all borrowed; anything but CKR_OK ends the walk and is returned. */
 typedef CK_RV (*kms_found)(void *context, const void *id, size_t id_size, const char *label,

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/openssl.h"
+#include "base/text.h"
 #include "lifecycle/commit.h"
 #include "mechanism/public-key.h"
 
@@ -52,7 +53,6 @@ static CK_RV
 settle_id(struct lifecycle *lifecycle, const struct create_request *request,
           struct deadline deadline, struct buffer *ret_id)
 {
-	struct buffer spki = BUFFER_INIT;
 	unsigned char random[ID_SIZE];
 	CK_RV rv;
 
@@ -63,9 +63,8 @@ settle_id(struct lifecycle *lifecycle, const struct create_request *request,
 	}
 	if (request->id_size == 0 || request->id_size > RECORD_ID_MAX)
 		return CKR_ATTRIBUTE_VALUE_INVALID;
-	rv = kms_public_key(lifecycle->kms, request->id, request->id_size, deadline, &spki);
-	buffer_clear(&spki);
-	if (rv == CKR_OK) {
+	rv = kms_find_pair(lifecycle->kms, request->id, request->id_size, NULL, deadline);
+	if (rv == CKR_OK || rv == CKR_ACTION_PROHIBITED) {
 		log_info("an id that was asked for is in use in the KMS of token %s",
 		            lifecycle->config->name);
 		return CKR_ATTRIBUTE_VALUE_INVALID;
@@ -185,6 +184,12 @@ pair_check(struct lifecycle *lifecycle, const struct version *version, struct de
 	                       version->id.size, &version->spki, deadline);
 }
 
+char *
+pair_label(const char *name, int64_t number)
+{
+	return text_format("%s@%lld", name, (long long)number);
+}
+
 static CK_RV
 generate(struct lifecycle *lifecycle, struct version *version, struct deadline deadline)
 {
@@ -199,10 +204,10 @@ generate(struct lifecycle *lifecycle, struct version *version, struct deadline d
 		.derive = (version->usage & USAGE_DERIVE) != 0,
 	};
 	struct buffer stored = BUFFER_INIT;
-	char *label;
+	char *label = pair_label(version->name, version->number);
 	CK_RV rv;
 
-	if (asprintf(&label, "%s@%lld", version->name, (long long)version->number) < 0)
+	if (label == NULL)
 		return CKR_HOST_MEMORY;
 	pair.label = label;
 	rv = kms_generate_pair(lifecycle->kms, &pair, deadline, &version->spki);
@@ -232,17 +237,19 @@ undo(struct lifecycle *lifecycle, const struct version *version, bool asked,
 	struct registry_search search = {
 		.id = version->id.data, .id_size = version->id.size, .destroyed = true
 	};
+	char *label = pair_label(version->name, version->number);
 	int64_t object;
 	size_t count;
 
-	if (deadline_passed(deadline) ||
+	if (label == NULL || deadline_passed(deadline) ||
 	    registry_search(lifecycle->registry, &search, &object, 1, &count) != CKR_OK || count != 0 ||
-	    (asked && kms_destroy_pair(lifecycle->kms, version->id.data, version->id.size, deadline) !=
-	                      CKR_OK) ||
+	    (asked && kms_destroy_labelled(lifecycle->kms, version->id.data, version->id.size, label,
+	                                   deadline) != CKR_OK) ||
 	    registry_intent_remove(lifecycle->registry, version->id.data, version->id.size) != CKR_OK)
 		log_warning("the creation of %s@%lld failed and is not undone yet: `p11-kms refresh` does "
 		            "it, from a minute after its beginning on", version->name,
 		            (long long)version->number);
+	free(label);
 }
 
 CK_RV

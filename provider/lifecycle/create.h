@@ -10,6 +10,9 @@ MUST_USE CK_RV version_create(struct lifecycle *lifecycle, const struct create_r
                               int64_t replaces, struct deadline deadline,
                               struct version **ret_version);
 
+/* What the pair of a version is labelled in the KMS; caller frees, NULL when memory is short. */
+char *pair_label(const char *name, int64_t number);
+
 /* What a key of this algorithm can be used for; of that, what the KMS can do. */
 unsigned usage_possible(const struct algorithm *algorithm);
 unsigned usage_default(const struct algorithm *algorithm, const struct token_record *token);

@@ -6,6 +6,7 @@
 #include "lifecycle/create.h"
 #include "mechanism/public-key.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 const struct algorithm *
@@ -102,9 +103,53 @@ out:
 	return rv;
 }
 
-/* The pair goes, unless a version has it: then only the intent was left. */
+/*
+ * May the pair be touched? An intent is not signed: it is believed only of a pair that the
+ * KMS itself labels as the intent says, and that no entry of the log knows. Else anyone who
+ * can write the file could have the authority, a version, or another program's key destroyed,
+ * or made a version (and then have it sign what he likes).
+ * CKR_ATTRIBUTE_VALUE_INVALID: no; CKR_KEY_HANDLE_INVALID: there is no pair.
+ */
+static CK_RV
+check_claim(struct lifecycle *lifecycle, const struct intent *intent, struct deadline deadline)
+{
+	const struct buffer *authority = &lifecycle->token->authority_id;
+	char *label = NULL;
+	bool known = buffer_equal(authority, intent->id.data, intent->id.size);
+	CK_RV rv = CKR_OK;
+
+	if (!known)
+		rv = registry_log_has_id(lifecycle->registry, intent->id.data, intent->id.size, &known);
+	if (rv != CKR_OK)
+		return rv;
+	if (known)
+		return CKR_ATTRIBUTE_VALUE_INVALID;
+	label = pair_label(intent->name, intent->number);
+	if (label == NULL)
+		return CKR_HOST_MEMORY;
+	rv = kms_find_pair(lifecycle->kms, intent->id.data, intent->id.size, label, deadline);
+	free(label);
+	return rv == CKR_ACTION_PROHIBITED ? CKR_ATTRIBUTE_VALUE_INVALID : rv;
+}
+
 static CK_RV
 undo(struct lifecycle *lifecycle, const struct intent *intent, struct deadline deadline)
+{
+	char *label = pair_label(intent->name, intent->number);
+	CK_RV rv;
+
+	if (label == NULL)
+		return CKR_HOST_MEMORY;
+	rv = kms_destroy_labelled(lifecycle->kms, intent->id.data, intent->id.size, label, deadline);
+	free(label);
+	if (rv != CKR_OK)
+		return rv;
+	return registry_intent_remove(lifecycle->registry, intent->id.data, intent->id.size);
+}
+
+/* An intent that is not for a pair that may be touched goes alone. */
+static CK_RV
+drop(struct lifecycle *lifecycle, const struct intent *intent)
 {
 	struct registry_search search = {
 		.id = intent->id.data, .id_size = intent->id.size, .destroyed = true
@@ -116,11 +161,12 @@ undo(struct lifecycle *lifecycle, const struct intent *intent, struct deadline d
 	rv = registry_search(lifecycle->registry, &search, &object, 1, &count);
 	if (rv != CKR_OK)
 		return rv;
-	if (count == 0) {
-		rv = kms_destroy_pair(lifecycle->kms, intent->id.data, intent->id.size, deadline);
-		if (rv != CKR_OK)
-			return rv;
-	}
+	/* With a version in the index it is nothing but late: the commit came through after all. */
+	if (count == 0)
+		log_warning("token %s: what the registry says of an interrupted creation of %s@%lld is not "
+		            "true of the key with that CKA_ID, which stays as it is; run p11-kms verify, "
+		            "and find out who has changed the registry's file", lifecycle->config->name,
+		            intent->name, (long long)intent->number);
 	return registry_intent_remove(lifecycle->registry, intent->id.data, intent->id.size);
 }
 
@@ -132,7 +178,9 @@ intent_reconcile(struct lifecycle *lifecycle, const struct intent *intent, bool 
 	struct buffer spki = BUFFER_INIT;
 	CK_RV rv;
 
-	rv = kms_public_key(lifecycle->kms, intent->id.data, intent->id.size, deadline, &spki);
+	rv = check_claim(lifecycle, intent, deadline);
+	if (rv == CKR_OK)
+		rv = kms_public_key(lifecycle->kms, intent->id.data, intent->id.size, deadline, &spki);
 	if (rv == CKR_OK)
 		rv = finish(lifecycle, intent, &spki, dry_run, deadline);
 	buffer_clear(&spki);
@@ -140,6 +188,11 @@ intent_reconcile(struct lifecycle *lifecycle, const struct intent *intent, bool 
 	case CKR_OK:
 		*ret_result = RECONCILED_FINISHED;
 		break;
+	case CKR_ATTRIBUTE_VALUE_INVALID: /* not a pair that the intent may speak for */
+		rv = dry_run ? CKR_OK : drop(lifecycle, intent);
+		if (rv == CKR_OK)
+			*ret_result = RECONCILED_DROPPED;
+		return rv;
 	case CKR_KEY_HANDLE_INVALID:    /* no pair in the KMS */
 	case CKR_OBJECT_HANDLE_INVALID: /* no such key */
 	case CKR_ACTION_PROHIBITED:     /* a later version is there */

@@ -11,7 +11,11 @@
 
 #define INTENT_AGE 60 /* seconds: a creation that is still going on is younger */
 
-enum reconciled { RECONCILED_FINISHED, RECONCILED_UNDONE };
+enum reconciled {
+	RECONCILED_FINISHED,
+	RECONCILED_UNDONE,
+	RECONCILED_DROPPED, /* only the intent went: it was late, or not true */
+};
 
 /* dry_run: tells, without proof, what would be done. Failures as of kms.h and registry.h: nothing was done. */
 MUST_USE CK_RV intent_reconcile(struct lifecycle *lifecycle, const struct intent *intent,

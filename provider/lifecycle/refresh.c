@@ -116,7 +116,7 @@ reconcile(struct refresh *refresh)
 		rv = intent_reconcile(refresh->lifecycle, intent, refresh->dry_run, &result);
 		if (rv == CKR_OK && result == RECONCILED_FINISHED)
 			refresh->summary.finished++;
-		else if (rv == CKR_OK)
+		else if (rv == CKR_OK && result == RECONCILED_UNDONE)
 			refresh->summary.undone++;
 		rv = weigh(refresh, "finishing the interrupted creation of", intent->name, rv);
 		if (rv != CKR_OK)

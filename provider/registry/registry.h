@@ -138,7 +138,8 @@ MUST_USE CK_RV change_add_object(struct change *change, struct object_record *re
 
 /*
  * Intents: pairs about to be made in the KMS, so that a crash can be reconciled. Unsigned:
- * they only ever lead to a pair being proven or removed.
+ * whoever can write the file can make one up. Nothing may be done with a pair on an intent's
+ * word alone: see lifecycle/reconcile.c.
  */
 struct intent {
 	char *name; /* owned */
@@ -154,6 +155,14 @@ MUST_USE CK_RV registry_intents(struct registry *registry, struct intent **ret_i
                                 size_t *ret_count);
 void intents_free(struct intent *intents, size_t count);
 MUST_USE CK_RV registry_intent_remove(struct registry *registry, const void *id, size_t id_size);
+
+/*
+ * Whether any entry of the log has this CKA_ID, be it a version's or the authority's, and
+ * whatever the index says. Walks the whole log; CKR_DEVICE_ERROR when its chain does not
+ * reach from the first entry to the signed head (logged): then nothing can be known.
+ */
+MUST_USE CK_RV registry_log_has_id(struct registry *registry, const void *id, size_t id_size,
+                                   bool *ret_has);
 
 /* What registry_verify found, one call a finding. object 0: not about one version. */
 typedef void (*registry_finding)(void *context, int64_t sequence, int64_t object, const char *what);

@@ -44,13 +44,15 @@ leave_intent(const char *name, const void *id, size_t id_size, const char *algor
 {
 	struct kms_pair pair = {
 		.algorithm = algorithm_by_name(algorithm), .id = id, .id_size = id_size, .sign = true,
-		.label = "left@1",
 	};
 	struct buffer spki = BUFFER_INIT;
 	int64_t number;
+	char label[64];
 
 	pair.derive = pair.algorithm->key_type == CKK_EC;
 	ck_assert_uint_eq(registry_intend(registry, name, id, id_size, &number), CKR_OK);
+	snprintf(label, sizeof label, "%s@%d", name, (int)number);
+	pair.label = label;
 	if (with_pair)
 		ck_assert_uint_eq(kms_generate_pair(kms, &pair, patiently(), &spki), CKR_OK);
 	buffer_clear(&spki);
@@ -234,6 +236,105 @@ START_TEST(keeps_the_pair_of_a_version)
 	ck_assert_int_eq(state_of(version), STATE_ACTIVE);
 	buffer_clear(&spki);
 	free(hex);
+	version_free(&version);
+}
+END_TEST
+
+/* Writes what anybody who can write the file could: an intent for the pair with this CKA_ID. */
+static void
+forge_intent(const struct buffer *id, const char *name, int number)
+{
+	char *hex = hex_dup(id->data, id->size), sql[512];
+
+	snprintf(sql, sizeof sql, "INSERT INTO intents (id, name, number, since) "
+	         "VALUES (x'%s', '%s', %d, 1)", hex, name, number);
+	meddle(sql);
+	free(hex);
+}
+
+static bool
+private_key_is_there(const struct buffer *id)
+{
+	CK_RV rv = kms_find_pair(kms, id->data, id->size, NULL, soon());
+
+	ck_assert(rv == CKR_OK || rv == CKR_KEY_HANDLE_INVALID);
+	return rv == CKR_OK;
+}
+
+START_TEST(keeps_the_authority_from_a_forged_intent)
+{
+	const struct buffer *id = &lifecycle->token->authority_id;
+	struct version *version = make("job", "p-256", USAGE_SIGN);
+
+	forge_intent(id, "zzz", 1);
+	ck_assert_uint_eq(refresh(true), CKR_OK);
+	ASSERT_SUMMARY(0, 0, 0, 0, 0);
+	ck_assert_uint_eq(intent_count(), 1);
+	ck_assert_uint_eq(refresh(false), CKR_OK);
+	ASSERT_SUMMARY(0, 0, 0, 0, 0);
+	ck_assert(private_key_is_there(id));
+	ck_assert_uint_eq(intent_count(), 0);
+	/* Nor does it become a version, which an application could sign with. */
+	forge_intent(id, "job", 2);
+	ck_assert_uint_eq(refresh(false), CKR_OK);
+	ASSERT_SUMMARY(0, 0, 0, 0, 0);
+	ck_assert_int_eq(current_number("job"), 1);
+	version_free(&version);
+}
+END_TEST
+
+/* Of a version whose row was taken out of the index, the log still tells. */
+START_TEST(keeps_what_the_log_knows)
+{
+	struct version *version = make("job", "p-256", 0);
+
+	meddle("DELETE FROM versions");
+	forge_intent(&version->id, "job", 1);
+	ck_assert_uint_eq(refresh(false), CKR_OK);
+	ASSERT_SUMMARY(0, 0, 0, 0, 0);
+	ck_assert(private_key_is_there(&version->id));
+	ck_assert_uint_eq(intent_count(), 0);
+	version_free(&version);
+}
+END_TEST
+
+/* A log that entries are missing from tells nothing: then nothing is touched. */
+START_TEST(keeps_all_when_the_log_is_not_whole)
+{
+	struct version *version = make("job", "p-256", 0), *other = make("other", "p-256", 0);
+	char sql[128];
+
+	snprintf(sql, sizeof sql, "DELETE FROM entries WHERE sequence = %d; DELETE FROM versions",
+	         (int)version->object);
+	meddle(sql);
+	forge_intent(&version->id, "job", 1);
+	ck_assert_uint_eq(refresh(false), CKR_OK);
+	ASSERT_SUMMARY(0, 0, 0, 0, 1);
+	ck_assert(private_key_is_there(&version->id));
+	ck_assert_uint_eq(intent_count(), 1);
+	version_free(&version);
+	version_free(&other);
+}
+END_TEST
+
+/* Keys of others are not labelled NAME@NUMBER of the intent. */
+START_TEST(keeps_the_keys_of_others)
+{
+	struct version *version = make("job", "p-256", 0);
+	struct kms_pair pair = {
+		.algorithm = algorithm_by_name("p-256"), .id = (const unsigned char *)"id-1", .id_size = 4,
+		.sign = true, .derive = true, .label = "theirs",
+	};
+	struct buffer spki = BUFFER_INIT, id = { (unsigned char *)"id-1", 4, 4 };
+
+	ck_assert_uint_eq(kms_generate_pair(kms, &pair, soon(), &spki), CKR_OK);
+	forge_intent(&id, "job", 2);
+	ck_assert_uint_eq(refresh(false), CKR_OK);
+	ASSERT_SUMMARY(0, 0, 0, 0, 0);
+	ck_assert(private_key_is_there(&id));
+	ck_assert_uint_eq(intent_count(), 0);
+	ck_assert_int_eq(current_number("job"), 1);
+	buffer_clear(&spki);
 	version_free(&version);
 }
 END_TEST
@@ -458,6 +559,10 @@ unit_suite(void)
 	tcase_add_test(tests, undoes_what_can_not_be_finished);
 	tcase_add_test(tests, undoes_what_does_not_prove_itself);
 	tcase_add_test(tests, keeps_the_pair_of_a_version);
+	tcase_add_test(tests, keeps_the_authority_from_a_forged_intent);
+	tcase_add_test(tests, keeps_what_the_log_knows);
+	tcase_add_test(tests, keeps_all_when_the_log_is_not_whole);
+	tcase_add_test(tests, keeps_the_keys_of_others);
 	tcase_add_test(tests, destroys_and_restores);
 	tcase_add_test(tests, purges_past_the_grace);
 	tcase_add_test(tests, purges_among_many);
