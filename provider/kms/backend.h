@@ -46,6 +46,7 @@ struct kms_attempt {
 struct kms_login_request {
 	const void *pin;
 	size_t pin_size;
+	bool ret_unproven; /* the program itself is logged in, so that the KMS has not looked at the PIN */
 };
 
 struct kms_set_pin_request {

@@ -21,8 +21,9 @@ rejects_pin(CK_RV rv)
 	}
 }
 
+/* *ret_unproven: someone was logged in already, and the HSM has not looked at the PIN. */
 static CK_RV
-call_login(struct hsm_session *session, const void *pin, size_t pin_size)
+call_login(struct hsm_session *session, const void *pin, size_t pin_size, bool *ret_unproven)
 {
 	struct hsm *hsm = session->hsm;
 	CK_RV rv;
@@ -40,12 +41,14 @@ call_login(struct hsm_session *session, const void *pin, size_t pin_size)
 		hsm->login_ours = hsm->login_ours || rv == CKR_OK;
 	}
 	monitor_unlock(&hsm->monitor);
+	*ret_unproven = rv == CKR_USER_ALREADY_LOGGED_IN;
 	return CKR_OK;
 }
 
 /* The preparing thread only. */
 static CK_RV
-log_in(struct hsm *hsm, const void *pin, size_t pin_size, struct kms_attempt *attempt)
+log_in(struct hsm *hsm, const void *pin, size_t pin_size, struct kms_attempt *attempt,
+       bool *ret_unproven)
 {
 	struct hsm_session session;
 	uint32_t epoch;
@@ -64,7 +67,7 @@ log_in(struct hsm *hsm, const void *pin, size_t pin_size, struct kms_attempt *at
 	rv = hsm_session_take(hsm, false, epoch, attempt, &session);
 	if (rv != CKR_OK)
 		return rv;
-	rv = call_login(&session, pin, pin_size);
+	rv = call_login(&session, pin, pin_size, ret_unproven);
 	return hsm_session_return(&session, rv);
 }
 
@@ -72,6 +75,7 @@ static CK_RV
 log_in_by_itself(struct hsm *hsm, struct kms_attempt *attempt)
 {
 	struct secret *pin = NULL;
+	bool unproven;
 	CK_RV rv;
 
 	rv = pin_get(hsm->pin, &pin);
@@ -80,7 +84,7 @@ log_in_by_itself(struct hsm *hsm, struct kms_attempt *attempt)
 		attempt->unasked = true;
 		return rv;
 	}
-	rv = log_in(hsm, secret_bytes(pin), secret_size(pin), attempt);
+	rv = log_in(hsm, secret_bytes(pin), secret_size(pin), attempt, &unproven);
 	secret_free(&pin);
 	if (!rejects_pin(rv))
 		return rv;
@@ -165,7 +169,8 @@ hsm_prepare(struct hsm *hsm, bool login, struct kms_attempt *attempt)
 }
 
 CK_RV
-hsm_login(struct hsm *hsm, const void *pin, size_t pin_size, struct kms_attempt *attempt)
+hsm_login(struct hsm *hsm, const void *pin, size_t pin_size, struct kms_attempt *attempt,
+          bool *ret_unproven)
 {
 	CK_RV rv;
 
@@ -183,7 +188,7 @@ hsm_login(struct hsm *hsm, const void *pin, size_t pin_size, struct kms_attempt 
 		end_prepare(hsm, rv);
 		return rv;
 	}
-	rv = log_in(hsm, pin, pin_size, attempt);
+	rv = log_in(hsm, pin, pin_size, attempt, ret_unproven);
 	end_prepare(hsm, CKR_OK);
 	attempt->final = rejects_pin(rv);
 	return rv;

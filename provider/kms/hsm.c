@@ -63,7 +63,7 @@ login(void *state, void *argument, struct kms_attempt *attempt)
 {
 	struct kms_login_request *request = argument;
 
-	return hsm_login(state, request->pin, request->pin_size, attempt);
+	return hsm_login(state, request->pin, request->pin_size, attempt, &request->ret_unproven);
 }
 
 static CK_RV

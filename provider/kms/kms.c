@@ -156,7 +156,7 @@ needs_pin(const struct kms *kms)
 CK_RV
 kms_login(struct kms *kms, const void *pin, size_t pin_size, struct deadline deadline)
 {
-	struct kms_login_request request = { pin, pin_size };
+	struct kms_login_request request = { pin, pin_size, false };
 	CK_RV rv;
 
 	if (pin_has_source(kms->pin))
@@ -166,7 +166,8 @@ kms_login(struct kms *kms, const void *pin, size_t pin_size, struct deadline dea
 	rv = call(kms, kms->backend->login, &request, deadline);
 	if (rv != CKR_OK)
 		return rv;
-	return pin_keep(kms->pin, pin, pin_size);
+	/* What was not proven must not be tried later, when it would count as a wrong PIN. */
+	return request.ret_unproven ? CKR_OK : pin_keep(kms->pin, pin, pin_size);
 }
 
 CK_RV

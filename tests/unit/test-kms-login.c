@@ -123,6 +123,32 @@ START_TEST(reports_a_pin_file_that_is_no_good)
 }
 END_TEST
 
+/* The program itself is logged in: no PIN is looked at, and so none is kept. */
+START_TEST(keeps_no_pin_that_nobody_looked_at)
+{
+	CK_FUNCTION_LIST *functions = softhsm_functions();
+	CK_SESSION_HANDLE session;
+
+	kms_reopen(false);
+	ck_assert_uint_eq(kms_ping(kms, soon()), CKR_USER_NOT_LOGGED_IN);
+	ck_assert_uint_eq(functions->C_OpenSession(softhsm_slot(SOFTHSM_LABEL), CKF_SERIAL_SESSION,
+	                                           NULL, NULL, &session),
+	                  CKR_OK);
+	ck_assert_uint_eq(softhsm_original.C_Login(session, CKU_USER, (CK_UTF8CHAR *)SOFTHSM_PIN,
+	                                           strlen(SOFTHSM_PIN)),
+	                  CKR_OK);
+	ck_assert_uint_eq(login(WRONG), CKR_OK);
+	ck_assert_uint_eq(kms_ping(kms, soon()), CKR_OK);
+	ck_assert_uint_eq(logins, 1);
+	ck_assert_uint_eq(functions->C_Logout(session), CKR_OK);
+	ck_assert_uint_eq(kms_ping(kms, soon()), CKR_USER_NOT_LOGGED_IN);
+	ck_assert_uint_eq(logins, 1);
+	ck_assert_uint_eq(login(WRONG), CKR_PIN_INCORRECT);
+	ck_assert_uint_eq(login(SOFTHSM_PIN), CKR_OK);
+	ck_assert_uint_eq(kms_ping(kms, soon()), CKR_OK);
+}
+END_TEST
+
 START_TEST(needs_a_login_without_a_source)
 {
 	struct kms_key key = KMS_KEY;
@@ -354,6 +380,7 @@ unit_suite(void)
 	tcase_add_test(tcase, compares_the_pin_without_asking_the_hsm);
 	tcase_add_test(tcase, never_tries_a_rejected_pin_again);
 	tcase_add_test(tcase, reports_a_pin_file_that_is_no_good);
+	tcase_add_test(tcase, keeps_no_pin_that_nobody_looked_at);
 	tcase_add_test(tcase, needs_a_login_without_a_source);
 	tcase_add_test(tcase, logging_out_ends_the_login_at_the_hsm);
 	tcase_add_test(tcase, passes_on_what_the_hsm_says_of_a_pin);
