@@ -227,13 +227,15 @@ out:
 
 /*
  * After a failure: removes what the KMS made, then the intent. What can't be removed now is
- * left, with its intent, to refresh. So is a pair whose commit may have happened all the same.
- * asked: the KMS may have made something.
+ * left to refresh, with its intent marked: the caller is told that it failed, so that it must
+ * not become the current version behind his back. Left, too, is a pair whose commit may have
+ * happened all the same. asked: the KMS may have made something. The call's own deadline may
+ * have passed: that is often why it failed.
  */
 static void
-undo(struct lifecycle *lifecycle, const struct version *version, bool asked,
-     struct deadline deadline)
+undo(struct lifecycle *lifecycle, const struct version *version, bool asked)
 {
+	struct deadline deadline = deadline_in(lifecycle->config->deadline_ms);
 	struct registry_search search = {
 		.id = version->id.data, .id_size = version->id.size, .destroyed = true
 	};
@@ -241,14 +243,19 @@ undo(struct lifecycle *lifecycle, const struct version *version, bool asked,
 	int64_t object;
 	size_t count;
 
-	if (label == NULL || deadline_passed(deadline) ||
+	if (label == NULL ||
 	    registry_search(lifecycle->registry, &search, &object, 1, &count) != CKR_OK || count != 0 ||
 	    (asked && kms_destroy_labelled(lifecycle->kms, version->id.data, version->id.size, label,
 	                                   deadline) != CKR_OK) ||
-	    registry_intent_remove(lifecycle->registry, version->id.data, version->id.size) != CKR_OK)
+	    registry_intent_remove(lifecycle->registry, version->id.data, version->id.size) !=
+	            CKR_OK) {
 		log_warning("the creation of %s@%lld failed and is not undone yet: `p11-kms refresh` does "
 		            "it, from a minute after its beginning on", version->name,
 		            (long long)version->number);
+		if (registry_intent_give_up(lifecycle->registry, version->id.data, version->id.size) !=
+		    CKR_OK)
+			log_warning("nor could it be marked as failed: the refresh may finish it instead");
+	}
 	free(label);
 }
 
@@ -283,7 +290,7 @@ version_create(struct lifecycle *lifecycle, const struct create_request *request
 	if (rv == CKR_OK)
 		rv = version_commit(lifecycle, &commit);
 	if (rv != CKR_OK) {
-		undo(lifecycle, version, asked, deadline);
+		undo(lifecycle, version, asked);
 		goto out;
 	}
 	log_info("token %s: made %s@%lld, %s", lifecycle->config->name, version->name,

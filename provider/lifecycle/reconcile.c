@@ -179,6 +179,8 @@ intent_reconcile(struct lifecycle *lifecycle, const struct intent *intent, bool 
 	CK_RV rv;
 
 	rv = check_claim(lifecycle, intent, deadline);
+	if (rv == CKR_OK && intent->given_up)
+		rv = CKR_ACTION_PROHIBITED;
 	if (rv == CKR_OK)
 		rv = kms_public_key(lifecycle->kms, intent->id.data, intent->id.size, deadline, &spki);
 	if (rv == CKR_OK)
@@ -195,7 +197,7 @@ intent_reconcile(struct lifecycle *lifecycle, const struct intent *intent, bool 
 		return rv;
 	case CKR_KEY_HANDLE_INVALID:    /* no pair in the KMS */
 	case CKR_OBJECT_HANDLE_INVALID: /* no such key */
-	case CKR_ACTION_PROHIBITED:     /* a later version is there */
+	case CKR_ACTION_PROHIBITED:     /* a later version is there, or its caller was told no */
 	case CKR_PUBLIC_KEY_INVALID:
 	case CKR_FUNCTION_FAILED:
 		rv = dry_run ? CKR_OK : undo(lifecycle, intent, deadline);

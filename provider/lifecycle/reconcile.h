@@ -2,7 +2,8 @@
 /*
  * What a crash left: a pair in the KMS that has an intent but no version. It becomes the next
  * version of its key when it proves itself and no later one is there; else it is removed. The
- * pair of a new key is always removed: its policy is not known, and nobody was told of it.
+ * pair of a new key is always removed: its policy is not known, and nobody was told of it. So is
+ * one whose caller was told that it failed.
  */
 #ifndef P11_KMS_LIFECYCLE_RECONCILE_H
 #define P11_KMS_LIFECYCLE_RECONCILE_H

@@ -93,6 +93,9 @@ intent_columns(sqlite3_stmt *row, struct intent *intent)
 	intent->name = strdup(name == NULL ? "" : name);
 	intent->number = sqlite3_column_int64(row, 2);
 	intent->since = sqlite3_column_int64(row, 3);
+	intent->given_up = intent->since < 0;
+	if (intent->given_up)
+		intent->since = intent->since == INT64_MIN ? 0 : -intent->since;
 	return intent->name == NULL ? CKR_HOST_MEMORY : CKR_OK;
 }
 
@@ -151,8 +154,8 @@ intents_free(struct intent *intents, size_t count)
 	free(intents);
 }
 
-CK_RV
-registry_intent_remove(struct registry *registry, const void *id, size_t id_size)
+static CK_RV
+intent_change(struct registry *registry, enum statement which, const void *id, size_t id_size)
 {
 	sqlite3_stmt *statement = NULL;
 	CK_RV rv;
@@ -162,7 +165,7 @@ registry_intent_remove(struct registry *registry, const void *id, size_t id_size
 	if (id_size > RECORD_ID_MAX)
 		return CKR_OK;
 	(void)pthread_mutex_lock(&registry->lock);
-	rv = store_statement(registry->store, INTENT_DELETE, &statement);
+	rv = store_statement(registry->store, which, &statement);
 	if (rv == CKR_OK) {
 		sqlite3_bind_blob(statement, 1, id, (int)id_size, SQLITE_STATIC);
 		rv = store_run(registry->store, statement);
@@ -170,4 +173,16 @@ registry_intent_remove(struct registry *registry, const void *id, size_t id_size
 	}
 	(void)pthread_mutex_unlock(&registry->lock);
 	return rv;
+}
+
+CK_RV
+registry_intent_give_up(struct registry *registry, const void *id, size_t id_size)
+{
+	return intent_change(registry, INTENT_GIVE_UP, id, id_size);
+}
+
+CK_RV
+registry_intent_remove(struct registry *registry, const void *id, size_t id_size)
+{
+	return intent_change(registry, INTENT_DELETE, id, id_size);
 }

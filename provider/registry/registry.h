@@ -48,6 +48,13 @@ struct registry_head {
 };
 
 /* CKR_DEVICE_ERROR also when the registry was turned back: see below. */
+/* Nothing more is protected at that time: the second in which it expires is the first such. */
+static inline bool
+registry_expired(int64_t expires, int64_t now)
+{
+	return now >= expires;
+}
+
 MUST_USE CK_RV registry_head(struct registry *registry, struct registry_head *ret_head);
 
 /*
@@ -146,6 +153,7 @@ struct intent {
 	int64_t number;
 	struct buffer id;
 	int64_t since;
+	bool given_up; /* its caller was told that it failed: not to be finished */
 };
 
 /* Reserves id and the key's next number. CKR_ATTRIBUTE_VALUE_INVALID: id is in use. */
@@ -154,6 +162,8 @@ MUST_USE CK_RV registry_intend(struct registry *registry, const char *name, cons
 MUST_USE CK_RV registry_intents(struct registry *registry, struct intent **ret_intents,
                                 size_t *ret_count);
 void intents_free(struct intent *intents, size_t count);
+/* The pair of that intent shall not become a version any more, and could not be removed now. */
+MUST_USE CK_RV registry_intent_give_up(struct registry *registry, const void *id, size_t id_size);
 MUST_USE CK_RV registry_intent_remove(struct registry *registry, const void *id, size_t id_size);
 
 /*

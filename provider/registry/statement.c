@@ -101,6 +101,8 @@ const char *const statement_texts[STATEMENT_COUNT] = {
 	                " coalesce((SELECT max(number) FROM intents WHERE name = ?1), 0))",
 	[INTENT_INSERT] = "INSERT INTO intents (id, name, number, since) VALUES (?1, ?2, ?3, ?4)",
 	[INTENT_READ] = "SELECT id, name, number, since FROM intents ORDER BY since, name, number",
+	/* The sign of "since" says it, so that the format stays as it is. */
+	[INTENT_GIVE_UP] = "UPDATE intents SET since = -abs(since) WHERE id = ?1",
 	[INTENT_DELETE] = "DELETE FROM intents WHERE id = ?1",
 	[ENTRIES] = "SELECT sequence, previous, payload, signature FROM entries ORDER BY sequence",
 	[ENTRY_READ] = "SELECT previous, payload, signature FROM entries WHERE sequence = ?1",

@@ -320,6 +320,15 @@ templates_read(const struct mechanism *mechanism, struct template public_templat
 	return rv;
 }
 
+/* An HSM may take long to find the primes of a large RSA key: longer than other calls may take. */
+static struct deadline
+generation_deadline(const struct token *token)
+{
+	int64_t ms = token->config->deadline_ms;
+
+	return deadline_in(ms > LIFECYCLE_DEADLINE_MS ? ms : LIFECYCLE_DEADLINE_MS);
+}
+
 CK_RV
 generate_pair(struct session *session, const CK_MECHANISM *mechanism,
               struct template public_template, struct template private_template,
@@ -369,11 +378,15 @@ generate_pair(struct session *session, const CK_MECHANISM *mechanism,
 	request.new_key_only = token->config->refuse_same_label;
 	rv = token_lifecycle(token, &lifecycle);
 	if (rv == CKR_OK)
-		rv = lifecycle_create(lifecycle, &request, token_deadline(token), &version);
-	if (rv == CKR_OK)
-		rv = token_poll(token, true);
+		rv = lifecycle_create(lifecycle, &request, generation_deadline(token), &version);
 	if (rv != CKR_OK)
 		goto out;
+	/* The pair is there, whatever becomes of this: the next call looks at the registry again. */
+	rv = token_poll(token, true);
+	if (rv != CKR_OK)
+		log_warning("token %s: the registry can't be read after a pair was made: %s",
+		            token->config->name, ckr_name(rv));
+	rv = CKR_OK;
 	*ret_public = handle_join(version->object, CKO_PUBLIC_KEY);
 	*ret_private = handle_join(version->object, CKO_PRIVATE_KEY);
 out:

@@ -294,14 +294,82 @@ START_TEST(does_not_write_what_the_authority_did_not_sign)
 }
 END_TEST
 
-START_TEST(leaves_to_refresh_what_it_has_no_time_for)
+START_TEST(undoes_what_it_has_no_time_for)
 {
 	struct create_request request = { .name = "job", .rotate_every = -1 };
 	struct version *version = NULL;
 
 	ck_assert_uint_eq(lifecycle_create(lifecycle, &request, deadline_in(0), &version),
 	                  CKR_DEVICE_ERROR);
-	ck_assert_uint_eq(intent_count(), 1);
+	ck_assert_uint_eq(intent_count(), 0);
+}
+END_TEST
+
+static CK_RV
+destroy_fails(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object)
+{
+	(void)session;
+	(void)object;
+	return CKR_ACTION_PROHIBITED;
+}
+
+/* What can't be undone now is marked: its caller was told that it failed, and it is never finished. */
+START_TEST(marks_what_it_can_not_undo)
+{
+	struct create_request request = { .name = "job", .rotate_every = -1 };
+	struct version *first = make("job", "p-256", 0);
+	struct intent *intents = NULL;
+	size_t count = 0;
+	CK_RV rv;
+
+	softhsm_functions()->C_GenerateKeyPair = generate_and_fail;
+	softhsm_functions()->C_DestroyObject = destroy_fails;
+	rv = try_create(&request);
+	softhsm_functions()->C_GenerateKeyPair = softhsm_original.C_GenerateKeyPair;
+	softhsm_functions()->C_DestroyObject = softhsm_original.C_DestroyObject;
+	ck_assert_uint_ne(rv, CKR_OK);
+	ck_assert_uint_eq(registry_intents(registry, &intents, &count), CKR_OK);
+	ck_assert_uint_eq(count, 1);
+	ck_assert(intents[0].given_up);
+	ck_assert_int_gt(intents[0].since, 0);
+	intents_free(intents, count);
+	version_free(&first);
+}
+END_TEST
+
+/* An application's private key alone, without its public half, has the id too. */
+START_TEST(refuses_the_id_of_a_lone_private_key)
+{
+	static const unsigned char id[] = { 1, 2, 3, 4 };
+	struct kms_pair pair = {
+		.algorithm = algorithm_by_name("p-256"), .id = id, .id_size = sizeof id, .sign = true,
+		.derive = true, .label = "theirs",
+	};
+	struct create_request request = {
+		.name = "job", .id = id, .id_size = sizeof id, .rotate_every = -1
+	};
+	CK_FUNCTION_LIST *functions = softhsm_functions();
+	CK_OBJECT_CLASS class = CKO_PUBLIC_KEY;
+	CK_ATTRIBUTE template[] = {
+		{ CKA_CLASS, &class, sizeof class }, { CKA_ID, (void *)id, sizeof id }
+	};
+	struct buffer spki = BUFFER_INIT;
+	CK_SESSION_HANDLE session;
+	CK_OBJECT_HANDLE object;
+	CK_ULONG count = 0;
+
+	ck_assert_uint_eq(kms_generate_pair(kms, &pair, soon(), &spki), CKR_OK);
+	ck_assert_uint_eq(functions->C_OpenSession(softhsm_slot(SOFTHSM_LABEL),
+	                                           CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL,
+	                                           &session), CKR_OK);
+	ck_assert_uint_eq(functions->C_FindObjectsInit(session, template, 2), CKR_OK);
+	ck_assert_uint_eq(functions->C_FindObjects(session, &object, 1, &count), CKR_OK);
+	ck_assert_uint_eq(count, 1);
+	ck_assert_uint_eq(functions->C_FindObjectsFinal(session), CKR_OK);
+	ck_assert_uint_eq(functions->C_DestroyObject(session, object), CKR_OK);
+	ck_assert_uint_eq(try_create(&request), CKR_ATTRIBUTE_VALUE_INVALID);
+	ck_assert_uint_eq(kms_find_pair(kms, id, sizeof id, "theirs", soon()), CKR_OK);
+	buffer_clear(&spki);
 }
 END_TEST
 
@@ -380,7 +448,9 @@ unit_suite(void)
 	tcase_add_test(tests, makes_no_key_to_encrypt_for_a_kms_that_does_not_decrypt);
 	tcase_add_test(tests, undoes_what_the_kms_did_not_admit);
 	tcase_add_test(tests, does_not_write_what_the_authority_did_not_sign);
-	tcase_add_test(tests, leaves_to_refresh_what_it_has_no_time_for);
+	tcase_add_test(tests, undoes_what_it_has_no_time_for);
+	tcase_add_test(tests, marks_what_it_can_not_undo);
+	tcase_add_test(tests, refuses_the_id_of_a_lone_private_key);
 	tcase_add_test(tests, creations_may_cross);
 	suite_add_tcase(suite, tests);
 	return suite;

@@ -183,6 +183,24 @@ START_TEST(finishes_an_interrupted_rotation)
 }
 END_TEST
 
+/* The caller was told that it failed: his old key must go on being the current one. */
+START_TEST(undoes_what_was_given_up)
+{
+	struct version *first = make("job", "p-256", 0);
+
+	leave_intent("job", "id-1", 4, "p-256", true);
+	ck_assert_uint_eq(registry_intent_give_up(registry, "id-1", 4), CKR_OK);
+	ck_assert_uint_eq(refresh(false), CKR_OK);
+	ASSERT_SUMMARY(0, 0, 0, 0, 0); /* the KMS may still be at it */
+	meddle("UPDATE intents SET since = since + 3600");
+	ck_assert_uint_eq(refresh(false), CKR_OK);
+	ASSERT_SUMMARY(0, 1, 0, 0, 0);
+	ck_assert_int_eq(current_number("job"), 1);
+	ck_assert_uint_eq(pair_count(), 2); /* the authority, the version */
+	version_free(&first);
+}
+END_TEST
+
 START_TEST(undoes_what_can_not_be_finished)
 {
 	struct version *first = make("job", "p-256", 0), *second = NULL;
@@ -556,6 +574,7 @@ unit_suite(void)
 	tcase_add_test(tests, rotates_what_is_due_once);
 	tcase_add_test(tests, walks_many_keys);
 	tcase_add_test(tests, finishes_an_interrupted_rotation);
+	tcase_add_test(tests, undoes_what_was_given_up);
 	tcase_add_test(tests, undoes_what_can_not_be_finished);
 	tcase_add_test(tests, undoes_what_does_not_prove_itself);
 	tcase_add_test(tests, keeps_the_pair_of_a_version);
