@@ -22,7 +22,7 @@ check_pin(struct verification *verification)
 		finding(verification->findings, RESULT_FAIL, "%s", why != NULL ? why : path);
 	else if (secret_size(pin) == 0)
 		finding(verification->findings, RESULT_FAIL, "%s is empty: write the PIN of the KMS into it", path);
-	findings_ok(verification->findings, "%s, readable by its owner only", path);
+	findings_ok(verification->findings, "%s, not readable by others", path);
 	free(why);
 	secret_free(&pin);
 }
