@@ -5,12 +5,16 @@
 
 #include "registry/registry.h"
 
-/* Anything but CKR_OK ends the walk. */
-typedef CK_RV (*key_visit)(void *context, const struct key_record *key);
+/*
+ * Anything but CKR_OK and CKR_DEVICE_ERROR ends the walk. key NULL: there is a key of that
+ * name, but its entry is not used; so it is when visit has just returned CKR_DEVICE_ERROR.
+ */
+typedef CK_RV (*key_visit)(void *context, const char *name, const struct key_record *key);
 
+/* CKR_DEVICE_ERROR: all was walked, and there are such keys. */
 MUST_USE CK_RV key_walk(struct registry *registry, key_visit visit, void *context);
 
-/* The versions of a key (name NULL: of all), newest first; destroyed: all states. */
+/* The versions of a key (name NULL: of all), newest first; destroyed: all states. CKR_DEVICE_ERROR: some were passed over, since their entries are not used. */
 typedef CK_RV (*version_visit)(void *context, const struct version *version);
 
 MUST_USE CK_RV version_walk(struct registry *registry, const char *name, bool destroyed,

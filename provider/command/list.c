@@ -49,13 +49,30 @@ list_version(void *context, const struct version *version)
 	return done ? CKR_OK : CKR_HOST_MEMORY;
 }
 
+/* A key, or some of its versions, that are not used: the rest is shown all the same. */
 static CK_RV
-list_key(void *context, const struct key_record *key)
+list_refused(const struct list *list, const char *name)
+{
+	const char *cells[TABLE_COLUMNS] = { name, "", "", "refused", "", "", "" };
+	bool done;
+
+	if (list->json != NULL)
+		done = json_array_append_new(list->json, json_pack("{s:o, s:s}", "name", json_text(name),
+		                                                   "state", "refused")) == 0;
+	else
+		done = table_add(list->table, cells);
+	return done ? CKR_OK : CKR_HOST_MEMORY;
+}
+
+static CK_RV
+list_key(void *context, const char *name, const struct key_record *key)
 {
 	struct list *list = context;
 	struct version *version = NULL;
 	CK_RV rv;
 
+	if (key == NULL)
+		return list_refused(list, name);
 	list->key = key;
 	if (list->all)
 		return version_walk(list->workspace->registry, key->name, true, list_version, list);
@@ -101,7 +118,10 @@ command_list(const struct arguments *arguments)
 		list.table = table_new(headings);
 	if (list.json != NULL || list.table != NULL)
 		rv = key_walk(workspace.registry, list_key, &list);
-	code = rv == CKR_OK ? finish(&list) : registry_failed(&workspace, "list the keys", rv);
+	code = rv == CKR_OK || rv == CKR_DEVICE_ERROR ? finish(&list) : EXIT_DONE;
+	if (rv != CKR_OK && code == EXIT_DONE)
+		code = registry_failed(&workspace,
+		                       rv == CKR_DEVICE_ERROR ? "list all keys" : "list the keys", rv);
 out:
 	json_decref(list.json);
 	table_free(&list.table);

@@ -14,18 +14,25 @@ struct status {
 	int64_t next;          /* the earliest rotation; 0: none */
 	int64_t due;           /* keys that should have rotated */
 	int64_t currentless;   /* keys without a current version */
+	int64_t refused;       /* keys whose entries are not used */
 	const char *kms;       /* "reachable" … */
 	bool reachable;
 	char model[64];
 };
 
 static CK_RV
-count_key(void *context, const struct key_record *key)
+count_key(void *context, const char *name, const struct key_record *key)
 {
 	struct status *status = context;
 	struct version *current = NULL;
 	int64_t next;
 	CK_RV rv;
+
+	(void)name;
+	if (key == NULL) {
+		status->refused++;
+		return CKR_OK;
+	}
 
 	rv = version_current(status->workspace->registry, key->name, &current);
 	if (rv != CKR_OK)
@@ -83,14 +90,15 @@ read_registry(struct status *status)
 	rv = registry_count(registry, &status->keys, &status->versions);
 	if (rv != CKR_OK)
 		return rv;
-	return key_walk(registry, count_key, status);
+	rv = key_walk(registry, count_key, status);
+	return rv == CKR_DEVICE_ERROR && status->refused != 0 ? CKR_OK : rv;
 }
 
 static void
 tell(const struct status *status)
 {
 	char issued[CLOCK_RFC3339_SIZE], expires[CLOCK_RFC3339_SIZE], next[CLOCK_RFC3339_SIZE];
-	bool expired = status->head.expires <= status->now;
+	bool expired = registry_expired(status->head.expires, status->now);
 
 	clock_format(status->head.issued, issued);
 	clock_format(status->head.expires, expires);
@@ -105,6 +113,9 @@ tell(const struct status *status)
 	    plural(status->versions, "version", "versions"));
 	if (status->currentless != 0)
 		say("          %lld without a current version", (long long)status->currentless);
+	if (status->refused != 0)
+		say("          %lld REFUSED: damaged, or not signed by the pinned authority; run "
+		    "`p11-kms verify`", (long long)status->refused);
 	say("rotation  %s%s", status->next != 0 ? "next " : "no key rotates",
 	    status->next != 0 ? next : "");
 	if (status->due != 0)
@@ -117,14 +128,15 @@ make_json(const struct status *status)
 	json_t *reachable = status->workspace->token->kms == NULL ? json_null()
 	                                                          : json_boolean(status->reachable);
 
-	return json_pack("{s:o, s:s, s:o, s:I, s:o, s:o, s:b, s:I, s:I, s:I, s:I, s:o}", "token",
+	return json_pack("{s:o, s:s, s:o, s:I, s:o, s:o, s:b, s:I, s:I, s:I, s:I, s:I, s:o}", "token",
 	                 json_text(status->workspace->token->name), "kms", status->kms,
 	                 "kms_reachable", reachable, "sequence", (json_int_t)status->head.sequence,
 	                 "issued", json_time(status->head.issued), "expires",
 	                 json_time(status->head.expires), "expired",
-	                 status->head.expires <= status->now, "keys", (json_int_t)status->keys,
+	                 registry_expired(status->head.expires, status->now), "keys", (json_int_t)status->keys,
 	                 "versions", (json_int_t)status->versions, "keys_without_current",
 	                 (json_int_t)status->currentless, "keys_due", (json_int_t)status->due,
+	                 "keys_refused", (json_int_t)status->refused,
 	                 "next_rotation", json_time(status->next));
 }
 
@@ -132,7 +144,7 @@ make_json(const struct status *status)
 static int
 weigh(const struct status *status)
 {
-	if (status->head.expires <= status->now)
+	if (registry_expired(status->head.expires, status->now) || status->refused != 0)
 		return EXIT_REGISTRY;
 	return status->workspace->token->kms != NULL && !status->reachable ? EXIT_KMS : EXIT_DONE;
 }

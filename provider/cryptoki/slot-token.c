@@ -89,16 +89,13 @@ C_WaitForSlotEvent(CK_FLAGS flags, CK_SLOT_ID *slot, void *reserved)
 	return entry_end("C_WaitForSlotEvent", NULL, rv);
 }
 
-/* What the token offers of a mechanism; the registry tells what its KMS can do. */
+/* The registry tells what the KMS can do. A token that is not initialised offers what is done here. */
 static CK_RV
-token_mechanism_flags(struct token *token, const struct mechanism *mechanism, CK_FLAGS *ret_flags)
+token_open_to_list(struct token *token)
 {
 	CK_RV rv = token_open(token);
 
-	if (rv != CKR_OK && rv != CKR_TOKEN_NOT_RECOGNIZED)
-		return rv;
-	*ret_flags = mechanism_flags(mechanism, token->config->legacy_decrypt, token_offers, token);
-	return CKR_OK;
+	return rv == CKR_TOKEN_NOT_RECOGNIZED ? CKR_OK : rv;
 }
 
 CK_RV
@@ -106,7 +103,6 @@ C_GetMechanismList(CK_SLOT_ID slot, CK_MECHANISM_TYPE *list, CK_ULONG *count)
 {
 	const struct mechanism *mechanism;
 	struct token *token;
-	CK_FLAGS flags = 0;
 	CK_ULONG offered = 0;
 	CK_RV rv;
 
@@ -116,13 +112,12 @@ C_GetMechanismList(CK_SLOT_ID slot, CK_MECHANISM_TYPE *list, CK_ULONG *count)
 	if (rv != CKR_OK)
 		return rv;
 	rv = provider_token(slot, &token);
+	if (rv == CKR_OK)
+		rv = token_open_to_list(token);
 	if (rv != CKR_OK)
 		goto out;
 	for (size_t i = 0; (mechanism = mechanism_at(i)) != NULL; i++) {
-		rv = token_mechanism_flags(token, mechanism, &flags);
-		if (rv != CKR_OK)
-			goto out;
-		if (flags == 0)
+		if (mechanism_flags(mechanism, token->config->legacy_decrypt, token_offers, token) == 0)
 			continue;
 		if (list != NULL && offered < *count)
 			list[offered] = mechanism->type;
@@ -152,7 +147,9 @@ C_GetMechanismInfo(CK_SLOT_ID slot, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO *i
 		goto out;
 	mechanism = mechanism_find(type);
 	if (mechanism != NULL)
-		rv = token_mechanism_flags(token, mechanism, &flags);
+		rv = token_open_to_list(token);
+	if (mechanism != NULL && rv == CKR_OK)
+		flags = mechanism_flags(mechanism, token->config->legacy_decrypt, token_offers, token);
 	if (rv == CKR_OK && flags == 0)
 		rv = CKR_MECHANISM_INVALID;
 	if (rv != CKR_OK)

@@ -2,7 +2,9 @@
 #include "lifecycle/lifecycle.h"
 
 #include "base/log.h"
+#include "lifecycle/authority-pair.h"
 #include "lifecycle/authority-signer.h"
+#include "lifecycle/describe.h"
 
 #include <stdlib.h>
 
@@ -35,6 +37,32 @@ check_authority(struct lifecycle *lifecycle)
 	return rv;
 }
 
+/*
+ * A token record that is broken in the registry is made anew, or nothing could be changed any
+ * more. The authority is found in the KMS by the public half that the host pins; refresh
+ * writes the record.
+ */
+static CK_RV
+describe_again(struct lifecycle *lifecycle)
+{
+	struct deadline deadline = deadline_in(LIFECYCLE_DEADLINE_MS);
+	struct kms_listing listing;
+	struct buffer id = BUFFER_INIT;
+	CK_RV rv;
+
+	rv = kms_listing_read(lifecycle->kms, lifecycle->config->name, deadline, &listing);
+	if (rv != CKR_OK)
+		return rv;
+	rv = authority_find(lifecycle->kms, &listing, lifecycle->authority, deadline, &id);
+	if (rv == CKR_OK)
+		rv = token_describe(lifecycle->kms, deadline, id.data, id.size, &lifecycle->token);
+	else if (rv == CKR_KEY_HANDLE_INVALID)
+		rv = CKR_DEVICE_ERROR;
+	kms_listing_clear(&listing);
+	buffer_clear(&id);
+	return rv;
+}
+
 CK_RV
 lifecycle_open(const struct config_token *config, struct kms *kms, struct registry *registry,
                const struct authority *authority, struct lifecycle **ret_lifecycle)
@@ -50,6 +78,8 @@ lifecycle_open(const struct config_token *config, struct kms *kms, struct regist
 	lifecycle->registry = registry;
 	lifecycle->authority = authority;
 	rv = registry_token(registry, &lifecycle->token);
+	if (rv == CKR_DEVICE_ERROR)
+		rv = describe_again(lifecycle);
 	if (rv != CKR_OK)
 		goto out;
 	rv = check_authority(lifecycle);

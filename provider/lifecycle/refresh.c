@@ -68,6 +68,8 @@ build_token(struct registry *registry, struct change *change, void *context)
 	CK_RV rv;
 
 	rv = registry_token(registry, &token);
+	if (rv == CKR_DEVICE_ERROR) /* a broken one */
+		return change_add_token(change, described);
 	if (rv != CKR_OK)
 		return rv;
 	if (!token_record_equal(token, described)) {

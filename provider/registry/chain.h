@@ -55,7 +55,7 @@ MUST_USE CK_RV head_message(const struct registry_head *head, struct buffer *ret
 MUST_USE CK_RV chain_head(struct store *store, struct head_row *row);
 MUST_USE CK_RV chain_head_write(struct store *store, const struct registry_head *head,
                                 const struct buffer *signature);
-/* NULL when the head is signed and fits the log; else what is wrong, a static text. */
+/* NULL when the head is signed and fits the log (but for a last entry that is not signed, and so not used anyway); else what is wrong, a static text. */
 MUST_USE CK_RV head_row_check(const struct head_row *row, const struct authority *authority,
                               const char **ret_wrong);
 

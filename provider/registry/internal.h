@@ -40,6 +40,7 @@ struct registry {
 	/* Broken entries (and heads) that have been logged: each is told once. */
 	int64_t reported[REPORTED_MAX];
 	size_t reported_count;
+	bool reported_more; /* that there are more of them was logged too */
 };
 
 /* Logs that the entry is broken, once for each sequence. Takes the lock. */

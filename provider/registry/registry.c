@@ -173,17 +173,21 @@ registry_abandon(struct registry **registry)
 bool
 registry_report_once(struct registry *registry, int64_t what)
 {
-	bool first = true;
+	bool first = true, full, more;
 
 	(void)pthread_mutex_lock(&registry->lock);
 	for (size_t i = 0; first && i < registry->reported_count; i++)
 		first = registry->reported[i] != what;
-	if (registry->reported_count == REPORTED_MAX)
-		first = false;
-	if (first)
+	full = first && registry->reported_count == REPORTED_MAX;
+	more = full && !registry->reported_more;
+	registry->reported_more |= full;
+	if (first && !full)
 		registry->reported[registry->reported_count++] = what;
 	(void)pthread_mutex_unlock(&registry->lock);
-	return first;
+	if (more)
+		log_error("%s: more than %d entries are broken; the others are not told one by one; run "
+		          "p11-kms verify", registry->path, REPORTED_MAX);
+	return first && !full;
 }
 
 void

@@ -291,7 +291,7 @@ walk_head(struct walk *walk)
 	rv = head_row_check(&row, walk->registry->authority, &wrong);
 	if (rv == CKR_OK && wrong != NULL)
 		found(walk, row.head.sequence, 0, wrong);
-	else if (rv == CKR_OK && row.head.expires <= clock_now())
+	else if (rv == CKR_OK && registry_expired(row.head.expires, clock_now()))
 		found(walk, row.head.sequence, 0, "the head has expired; run p11-kms refresh");
 	head_row_clear(&row);
 	return rv;

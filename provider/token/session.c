@@ -139,9 +139,11 @@ token_left(struct token *token, bool read_write)
 	last = --token->session_count == 0;
 	if (read_write)
 		token->rw_session_count--;
+	/* Under the lock: a session that is opened from here on logs in for itself. */
+	last = last && atomic_exchange(&token->logged_in, false);
 	pthread_mutex_unlock(&token->lock);
-	if (last && token_logout(token) != CKR_OK)
-		return; /* nobody was logged in */
+	if (last)
+		token_logged_out(token);
 }
 
 CK_RV

@@ -76,6 +76,23 @@ file_failure(const char *path, CK_RV rv)
 	return access(path, F_OK) != 0 && errno == ENOENT ? CKR_TOKEN_NOT_RECOGNIZED : rv;
 }
 
+/* Why it can't be opened: told once, however often an application asks. */
+static void
+token_complain_locked(struct token *token, CK_RV rv, const char *why)
+{
+	bool again = rv == token->told;
+
+	token->told = rv;
+	if (again || (rv != CKR_TOKEN_NOT_RECOGNIZED && why == NULL))
+		return;
+	if (rv == CKR_TOKEN_NOT_RECOGNIZED)
+		log_error("token %s: not initialised%s%s; run: p11-kms init --token %s",
+		          token->config->name, why != NULL ? ": " : "", why != NULL ? why : "",
+		          token->config->name);
+	else
+		log_error("token %s: %s", token->config->name, why);
+}
+
 /* Opens what the first session needs, in the order in which one part needs the other. */
 static CK_RV
 token_open_locked(struct token *token)
@@ -99,6 +116,9 @@ token_open_locked(struct token *token)
 		rv = registry_token(registry, &token->record);
 		if (rv == CKR_OBJECT_HANDLE_INVALID)
 			rv = CKR_TOKEN_NOT_RECOGNIZED;
+		/* A broken one (logged) costs what the KMS does, not what is done here. */
+		if (rv == CKR_DEVICE_ERROR)
+			rv = CKR_OK;
 		if (rv != CKR_OK)
 			goto out;
 	}
@@ -111,12 +131,7 @@ token_open_locked(struct token *token)
 	registry = NULL;
 	rv = token_poll(token, true);
 out:
-	if (rv == CKR_TOKEN_NOT_RECOGNIZED)
-		log_error("token %s: not initialised%s%s; run: p11-kms init --token %s",
-		          token->config->name, why != NULL ? ": " : "", why != NULL ? why : "",
-		          token->config->name);
-	else if (why != NULL)
-		log_error("token %s: %s", token->config->name, why);
+	token_complain_locked(token, rv, why);
 	free(why);
 	registry_free(&registry);
 	return rv;
@@ -161,19 +176,29 @@ token_login(struct token *token, const void *pin, size_t pin_size)
 	return rv;
 }
 
-CK_RV
-token_logout(struct token *token)
+void
+token_logged_out(struct token *token)
 {
-	bool logged_in = true;
 	CK_RV rv;
 
-	if (!atomic_compare_exchange_strong(&token->logged_in, &logged_in, false))
-		return CKR_USER_NOT_LOGGED_IN;
 	object_table_logout(token->objects);
+	/* Someone else has logged in again meanwhile: the KMS's login is his now. */
+	if (token->logged_in)
+		return;
 	/* We are logged out whether or not the KMS can still be told so. */
 	rv = kms_logout(token->kms, token_deadline(token));
 	if (rv != CKR_OK)
 		log_debug("token %s: logout at the KMS: %s", token->config->name, ckr_name(rv));
+}
+
+CK_RV
+token_logout(struct token *token)
+{
+	bool logged_in = true;
+
+	if (!atomic_compare_exchange_strong(&token->logged_in, &logged_in, false))
+		return CKR_USER_NOT_LOGGED_IN;
+	token_logged_out(token);
 	return CKR_OK;
 }
 
@@ -238,7 +263,7 @@ token_fresh(struct token *token)
 {
 	char expired[CLOCK_RFC3339_SIZE];
 
-	if (clock_now() <= token->expires)
+	if (!registry_expired(token->expires, clock_now()))
 		return CKR_OK;
 	if (token->expires == 0) {
 		log_error("token %s: the registry's head is broken, so nothing more is encrypted "
@@ -252,40 +277,60 @@ token_fresh(struct token *token)
 	return CKR_DEVICE_ERROR;
 }
 
+/* Asks the KMS for its authority: without the token's lock, which others need to go on. */
 static CK_RV
-token_lifecycle_open_locked(struct token *token)
+token_lifecycle_make(const struct token *token, struct registry **ret_writer,
+                     struct lifecycle **ret_lifecycle)
 {
+	struct registry *writer = NULL;
 	char *why = NULL;
 	CK_RV rv;
 
-	if (token->writer == NULL) {
-		rv = registry_open(token->config->registry, token->authority, REGISTRY_WRITE,
-		                   &token->writer, &why);
-		if (rv != CKR_OK) {
-			log_error("token %s: %s", token->config->name,
-			          why != NULL ? why : ckr_name(rv));
-			free(why);
-			return rv;
-		}
+	rv = registry_open(token->config->registry, token->authority, REGISTRY_WRITE, &writer, &why);
+	if (rv != CKR_OK) {
+		log_error("token %s: %s", token->config->name, why != NULL ? why : ckr_name(rv));
+		free(why);
+		return rv;
 	}
-	return lifecycle_open(token->config, token->kms, token->writer, token->authority,
-	                      &token->lifecycle);
+	rv = lifecycle_open(token->config, token->kms, writer, token->authority, ret_lifecycle);
+	if (rv == CKR_OK)
+		*ret_writer = writer;
+	else
+		registry_free(&writer);
+	return rv;
 }
 
 CK_RV
 token_lifecycle(struct token *token, struct lifecycle **ret_lifecycle)
 {
-	CK_RV rv = CKR_OK;
+	struct lifecycle *lifecycle = NULL;
+	struct registry *writer = NULL;
+	bool made;
+	CK_RV rv;
 
 	if (token->kms == NULL)
 		return CKR_TOKEN_WRITE_PROTECTED;
 	pthread_mutex_lock(&token->lock);
-	if (token->lifecycle == NULL)
-		rv = token_lifecycle_open_locked(token);
-	if (rv == CKR_OK)
-		*ret_lifecycle = token->lifecycle;
+	made = token->lifecycle != NULL;
 	pthread_mutex_unlock(&token->lock);
-	return rv;
+	if (!made) {
+		rv = token_lifecycle_make(token, &writer, &lifecycle);
+		if (rv != CKR_OK)
+			return rv;
+	}
+	pthread_mutex_lock(&token->lock);
+	/* Of two threads that made one, the first one's is kept. */
+	if (token->lifecycle == NULL) {
+		token->lifecycle = lifecycle;
+		token->writer = writer;
+		lifecycle = NULL;
+		writer = NULL;
+	}
+	*ret_lifecycle = token->lifecycle;
+	pthread_mutex_unlock(&token->lock);
+	lifecycle_free(&lifecycle);
+	registry_free(&writer);
+	return CKR_OK;
 }
 
 bool

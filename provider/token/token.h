@@ -29,12 +29,13 @@ struct token {
 	struct lifecycle *lifecycle; /* owned, NULL until the first change */
 	struct registry *writer;     /* owned, the registry that lifecycle changes */
 	CK_ULONG session_count, rw_session_count;
+	CK_RV told;                  /* why it could not be opened, when that was logged last */
 
 	/* Written once, under the lock, by token_open; sessions exist only after that. */
 	struct authority *authority; /* owned */
 	struct registry *registry;   /* owned, opened to read */
 	struct key_cache *keys;      /* owned */
-	struct token_record *record; /* owned: what the KMS is and offers */
+	struct token_record *record; /* owned: what the KMS is and offers; NULL: broken */
 
 	_Atomic bool logged_in;
 	_Atomic uint64_t generation; /* of the registry, when last looked at */
@@ -60,6 +61,8 @@ bool token_needs_login(const struct token *token);
 MUST_USE CK_RV token_login(struct token *token, const void *pin, size_t pin_size);
 /* CKR_USER_NOT_LOGGED_IN. */
 MUST_USE CK_RV token_logout(struct token *token);
+/* After logged_in was cleared: what else goes with the login, here and at the KMS. */
+void token_logged_out(struct token *token);
 /* As kms_set_pin; CKR_TOKEN_WRITE_PROTECTED: no KMS. */
 MUST_USE CK_RV token_set_pin(struct token *token, const void *old_pin, size_t old_size,
                              const void *new_pin, size_t new_size);

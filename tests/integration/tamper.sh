@@ -5,7 +5,7 @@
 # shellcheck source=tests/lib.sh
 . "${srcdir:-.}/tests/lib.sh"
 
-need sqlite3 openssl
+need sqlite3 openssl python3
 make_token
 cd "$work"
 for key in job-1 job-2 job-3; do quietly "$p11_kms" create $key --algorithm rsa-2048; done
@@ -70,6 +70,55 @@ for column in payload signature; do
 	encrypts job-3
 	again
 done
+
+# status_is STATUS COMMAND...: its exit status; what it prints is in $work/said.out.
+status_is() {
+	wanted=$1 got=0
+	shift
+	"$@" >"$work/said.out" 2>"$work/said.err" || got=$?
+	[ "$got" -eq "$wanted" ] || {
+		cat "$work/said.out" "$work/said.err" >&2
+		fail "exit status $got, not $wanted: $*"
+	}
+}
+
+# Entries: the token's; then a key and its version, three times.
+[ "$(sql 'SELECT count(*) FROM entries')" -eq 7 ] || fail "not the entries that are expected"
+for entry in 2 3 4 5 6 7; do
+	broken=job-$((entry / 2))
+	step "one bit of entry $entry, of $broken: the others go on"
+	flip entries payload "sequence = $entry"
+	status_is 5 "$p11_kms" list
+	[ "$(grep -cE '^job-[0-9] .* active ' "$work/said.out")" -eq 2 ] || fail "the others are not listed"
+	grep -Eq "^$broken +refused" "$work/said.out" || fail "$broken is not listed as refused"
+	status_is 5 "$p11_kms" list --json
+	python3 -c 'import json, sys
+states = {key["name"]: key["state"] for key in json.load(sys.stdin)}
+sys.exit(states != {n: "refused" if n == sys.argv[1] else "active" for n in ("job-1", "job-2", "job-3")})
+' $broken <"$work/said.out" || fail "list --json does not say which is refused"
+	status_is 5 "$p11_kms" status
+	grep -q '1 REFUSED' "$work/said.out" || fail "status does not count the refused one"
+	status_is 7 "$p11_kms" verify
+	grep -Eq "FAIL +keys +$broken" "$work/said.out" || fail "verify does not name $broken"
+	for key in job-1 job-2 job-3; do
+		[ $key = $broken ] || encrypts $key
+	done
+	case $entry in 3|5|7) refuses $broken;; esac
+	# Nor does it stop others from being made, or the registry from staying fresh.
+	quietly "$p11_kms" create job-4 --algorithm p-256
+	"$p11_kms" refresh >refreshed 2>&1 || true
+	encrypts job-$((entry / 2 % 3 + 1))
+	again
+done
+
+step "one bit of the token's entry: encrypting goes on, and refresh mends the rest"
+flip entries payload "sequence = 1"
+quietly "$p11_kms" list
+quietly "$p11_kms" encrypt job-1 --in plaintext --out ciphertext
+expect_fail "$p11_kms" decrypt job-1 --in ciphertext --out decrypted
+quietly "$p11_kms" refresh
+encrypts job-1
+again
 
 step "the public key of job-2 replaced by another"
 openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 2>/dev/null |

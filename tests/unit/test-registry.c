@@ -278,7 +278,6 @@ static const char *const head_faults[] = {
 	"UPDATE head SET signature = zeroblob(100000)",
 	"INSERT INTO entries SELECT 99, previous, payload, signature FROM entries WHERE sequence = 1",
 	"DELETE FROM entries WHERE sequence = (SELECT max(sequence) FROM entries)",
-	"UPDATE entries SET previous = zeroblob(32) WHERE sequence = (SELECT max(sequence) FROM entries)",
 };
 
 #define HEAD_FAULT_COUNT ((int)(sizeof head_faults / sizeof *head_faults))
@@ -291,6 +290,29 @@ build_nothing(struct registry *registry, struct change *change, void *context)
 	++*(int *)context;
 	return CKR_OK;
 }
+
+/* A last entry that is not signed is broken by itself, as any other would be. */
+START_TEST(broken_last_entry_stops_nothing_else)
+{
+	struct registry *registry = fixture_registry(path, &authority);
+	int64_t object = fixture_add_key(registry, &authority, "job-42", 7);
+	int64_t last = fixture_add_key(registry, &authority, "last", 8);
+	struct version *version = NULL;
+	struct registry_head head;
+	int built = 0;
+
+	fixture_sql(path, "UPDATE entries SET previous = zeroblob(32) WHERE sequence = "
+	            "(SELECT max(sequence) FROM entries)");
+	ck_assert_uint_eq(registry_head(registry, &head), CKR_OK);
+	ck_assert_uint_eq(registry_version(registry, last, &version), CKR_DEVICE_ERROR);
+	ck_assert_uint_eq(registry_change(registry, &authority.signer, 3600, build_nothing, &built),
+	                  CKR_OK);
+	ck_assert_int_eq(built, 1);
+	ck_assert_uint_eq(registry_version(registry, object, &version), CKR_OK);
+	version_free(&version);
+	registry_free(&registry);
+}
+END_TEST
 
 START_TEST(broken_head_stops_changes_not_reading)
 {
@@ -538,6 +560,7 @@ unit_suite(void)
 	tcase_add_test(tests, records_are_read);
 	tcase_add_test(tests, empty_registry_has_nothing);
 	tcase_add_test(tests, head_tells_the_end_of_the_log);
+	tcase_add_test(tests, broken_last_entry_stops_nothing_else);
 	tcase_add_loop_test(tests, broken_head_stops_changes_not_reading, 0, HEAD_FAULT_COUNT);
 	tcase_add_loop_test(tests, entry_with_any_bit_changed_is_refused_alone, 0, 3);
 	tcase_add_loop_test(tests, index_is_not_believed, 0, INDEX_FAULT_COUNT);
