@@ -18,7 +18,7 @@ from client import Token, OAEP_SHA256
 
 module, label, p11_kms, tokens = sys.argv[1:]
 DEADLINE, BACK, MARGIN = 2.0, 2.0, 0.5
-AWAY = ("CKR_DEVICE_ERROR",)
+AWAY = ("CKR_DEVICE_ERROR",)  # shows C_Login, C_Sign: CKR_DEVICE_ERROR
 ECDSA = P.Mechanism(P.CKM_ECDSA)
 digest = bytes(range(32))
 token = Token(module, label)

@@ -94,5 +94,6 @@ Suite *secret_key_suite(void);
 Suite *session_suite(void);
 Suite *sign_verify_suite(void);
 Suite *slot_token_suite(void);
+Suite *wrap_suite(void);
 
 #endif

@@ -48,8 +48,10 @@ START_TEST(parallel)
 {
 	CK_SESSION_HANDLE session = session_user(0);
 
-	expect_any(p11->C_GetFunctionStatus(session), CKR_FUNCTION_NOT_PARALLEL);
-	expect_any(p11->C_CancelFunction(session), CKR_FUNCTION_NOT_PARALLEL);
+	expect(CKR_FUNCTION_NOT_PARALLEL, p11->C_GetFunctionStatus(session));
+	expect(CKR_FUNCTION_NOT_PARALLEL, p11->C_CancelFunction(session));
+	expect(CKR_SESSION_HANDLE_INVALID, p11->C_GetFunctionStatus(session + 1000));
+	expect(CKR_SESSION_HANDLE_INVALID, p11->C_CancelFunction(session + 1000));
 }
 END_TEST
 

@@ -12,6 +12,7 @@ START_TEST(open_arguments)
 	       p11->C_OpenSession(token_slot, 0, NULL, NULL, &session));
 	expect(CKR_SESSION_PARALLEL_NOT_SUPPORTED,
 	       p11->C_OpenSession(token_slot, CKF_RW_SESSION, NULL, NULL, &session));
+	expect(CKR_OK, p11->C_OpenSession(token_slot, CKF_SERIAL_SESSION, NULL, NULL, &session));
 	expect(CKR_SLOT_ID_INVALID,
 	       p11->C_OpenSession(0x5a5a5a5a, CKF_SERIAL_SESSION, NULL, NULL, &session));
 }
