@@ -1,0 +1,128 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# KMIP servers of different kinds: what PyKMIP lacks, and what others leave out.
+# shellcheck source=tests/lib.sh
+. "${srcdir:-.}/tests/lib.sh"
+# shellcheck source=tests/kmip/lib.sh
+. "$source_folder/tests/kmip/lib.sh"
+kmip_need
+need pkcs11-tool
+echo secret >"$work/plain"
+
+# server NAME [OPTION...]: starts one, with a token of its own.
+server() {
+	rm -rf "$work/host"
+	scripted_start "$@"
+	kmip_configuration "localhost:$kmip_port" "deadline = 10s"
+	quietly "$p11_kms" init
+	cp "$work/quiet.out" "$work/init.out"
+}
+
+# decrypts KEY: what is encrypted here is decrypted there.
+decrypts() {
+	quietly "$p11_kms" encrypt "$1" --in "$work/plain" --out "$work/cipher"
+	"$p11_kms" decrypt "$1" --in "$work/cipher" | cmp - "$work/plain" || fail "$1 does not decrypt"
+}
+
+# signs KEY ID MECHANISM: and openssl verifies.
+signs() {
+	"$p11_kms" export "$1" >"$work/key.pem"
+	quietly tool --sign --id "$2" --mechanism "$3" --signature-format openssl \
+		--input-file "$work/plain" --output-file "$work/signature"
+	quietly openssl dgst -sha256 -verify "$work/key.pem" -signature "$work/signature" "$work/plain"
+}
+
+# lives: keys are made, used and rotated, and all is well.
+lives() {
+	quietly "$p11_kms" create job-42 --id 2a --algorithm rsa-2048
+	decrypts job-42
+	signs job-42 2a SHA256-RSA-PKCS
+	quietly "$p11_kms" rotate job-42
+	"$p11_kms" decrypt job-42@1 --in "$work/cipher" | cmp - "$work/plain" || fail "version 1 is lost"
+	quietly "$p11_kms" destroy job-42@1 --yes
+	expect_match ', 0 failed' "$p11_kms" refresh
+	quietly "$p11_kms" verify
+}
+
+# tells PATTERN: verify does, in JSON, whose lines are not folded.
+tells() {
+	expect_match "$1" "$p11_kms" verify --json
+}
+
+step "KMIP 1.4, TLS 1.3, SubjectPublicKeyInfo, Links, digests signed, EC"
+server whole
+lives
+quietly "$p11_kms" create ec --id 0e --algorithm p-256
+signs ec 0e ECDSA-SHA256
+tells 'localhost:[0-9]+ is .*Scripted KMIP server'
+tells 'has the operations Create Key Pair, Locate, Get, .*Sign, RNG Retrieve"'
+tells 'speaks KMIP 1.4, 1.3, 1.2, 1.1, 1.0; 1.4 is used, over TLSv1.3"'
+
+step "keys in transparent form, EC signatures as r and s, pages of three keys"
+server transparent --form transparent --raw-ecdsa --page 3
+lives
+quietly "$p11_kms" create ec --id 0e --algorithm p-384
+signs ec 0e ECDSA-SHA256
+
+step "KMIP 1.2 over TLS 1.2, keys in PKCS#1: the server hashes; SHA-1 is all that OAEP has"
+server old --minor 2 --tls 1.2 --form pkcs1
+grep -q 'OAEP with other hashes than SHA-1' "$work/init.out" || fail "it is not said"
+quietly "$p11_kms" create job-42 --id 2a --algorithm rsa-2048
+decrypts job-42
+signs job-42 2a SHA256-RSA-PKCS
+quietly "$p11_kms" verify
+
+step "no Links, no filters, no Digested Data, no Sensitive, no EC"
+server poor --no-link --no-filters --no-digested --no-sealing --no-ec
+grep -q 'does not make EC keys' "$work/init.out" || fail "it is not said that EC is missing"
+lives
+expect_refusal 'CKR_|can not|not offered|algorithm' "$p11_kms" create ec --algorithm p-256
+tells 'it does not make EC keys that can be used'
+
+step "a server without Decrypt: it is said, and nothing is encrypted"
+server mute --without Decrypt
+grep -q 'does not decrypt with RSA OAEP (Operation Not Supported: no such operation)' \
+	"$work/init.out" || fail "it is not said"
+quietly "$p11_kms" create job-42 --id 2a --algorithm rsa-2048
+signs job-42 2a SHA256-RSA-PKCS
+expect_fail "$p11_kms" encrypt job-42 --in "$work/plain" --out "$work/never"
+
+step "several KMS, each a token: a program finds its key by its identifier on any of them"
+# The backup server's shape: RSA-2048, OAEP with SHA-1, one identifier, slots searched in turn.
+rm -rf "$work/host"
+scripted_start one
+one=$kmip_port
+scripted_start two
+two=$kmip_port
+kmip_configuration "localhost:$one"
+sed -n '/^\[token/,$p' "$P11_KMS_CONFIG" |
+	sed -e "s/^\[token .*/[token second]/" -e "s/localhost:$one/localhost:$two/" \
+		-e 's/registry\.db/second.db/' -e 's/authority\.pem/second.pem/' >"$work/second"
+cat "$work/second" >>"$P11_KMS_CONFIG"
+quietly "$p11_kms" init --token "$token"
+quietly "$p11_kms" init --token second
+quietly "$p11_kms" create veeam --token second --algorithm rsa-2048 --id 5645454d01
+"$p11_kms" export veeam --token second >"$work/veeam.pem"
+openssl pkeyutl -encrypt -pubin -inkey "$work/veeam.pem" -pkeyopt rsa_padding_mode:oaep \
+	-pkeyopt rsa_oaep_md:sha1 -in "$work/plain" -out "$work/veeam"
+cat >"$work/search.py" <<'END'
+import sys
+import PyKCS11
+module, ciphertext = sys.argv[1:]
+lib = PyKCS11.PyKCS11Lib()
+lib.load(module)
+found = []
+for slot in lib.getSlotList(tokenPresent=True):
+    session = lib.openSession(slot)
+    found += [(session, key) for key in session.findObjects([
+        (PyKCS11.CKA_CLASS, PyKCS11.CKO_PRIVATE_KEY),
+        (PyKCS11.CKA_ID, bytes.fromhex("5645454d01"))])]
+[(session, key)] = found
+oaep = PyKCS11.RSAOAEPMechanism(PyKCS11.CKM_SHA_1, PyKCS11.CKG_MGF1_SHA1)
+assert bytes(session.decrypt(key, open(ciphertext, "rb").read(), oaep)) == b"secret\n"
+END
+need_pykcs11
+quietly "$python" "$work/search.py" "$module" "$work/veeam"
+
+step "no server was ever asked for a private key"
+! grep -E '^Get 1\.[0-9] private' "$work"/*/requests || fail "a private key was asked for"
