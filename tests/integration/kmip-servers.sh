@@ -32,6 +32,15 @@ signs() {
 	quietly openssl dgst -sha256 -verify "$work/key.pem" -signature "$work/signature" "$work/plain"
 }
 
+# sha1_decrypts PUBLIC_KEY ID: what another program encrypted with OAEP and SHA-1.
+sha1_decrypts() {
+	openssl pkeyutl -encrypt -pubin -inkey "$1" -pkeyopt rsa_padding_mode:oaep \
+		-pkeyopt rsa_oaep_md:sha1 -in "$work/plain" -out "$work/sha1"
+	quietly tool --decrypt --id "$2" --mechanism RSA-PKCS-OAEP --hash-algorithm SHA-1 \
+		--input-file "$work/sha1" --output-file "$work/decrypted"
+	cmp "$work/decrypted" "$work/plain" || fail "$2 does not decrypt OAEP with SHA-1"
+}
+
 # lives: keys are made, used and rotated, and all is well.
 lives() {
 	quietly "$p11_kms" create job-42 --id 2a --algorithm rsa-2048
@@ -68,8 +77,10 @@ step "KMIP 1.2 over TLS 1.2, keys in PKCS#1: the server hashes; SHA-1 is all tha
 server old --minor 2 --tls 1.2 --form pkcs1
 grep -q 'OAEP with other hashes than SHA-1' "$work/init.out" || fail "it is not said"
 quietly "$p11_kms" create job-42 --id 2a --algorithm rsa-2048
-decrypts job-42
 signs job-42 2a SHA256-RSA-PKCS
+expect_refusal 'OAEP with SHA-1 only' "$p11_kms" encrypt job-42 --in "$work/plain" \
+	--out "$work/never"
+sha1_decrypts "$work/key.pem" 2a
 quietly "$p11_kms" verify
 
 step "no Links, no filters, no Digested Data, no Sensitive, no EC"
