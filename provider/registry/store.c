@@ -489,6 +489,8 @@ store_statement(struct store *store, enum statement which, sqlite3_stmt **ret_st
 void
 store_done(sqlite3_stmt *statement)
 {
+	if (statement == NULL)
+		return;
 	(void)sqlite3_reset(statement); /* repeats what the last step said */
 	(void)sqlite3_clear_bindings(statement);
 }
