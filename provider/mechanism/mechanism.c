@@ -58,8 +58,8 @@
 	.local = CKF_WRAP | CKF_UNWRAP, .primitives = NO_PRIMITIVE }
 
 static const struct mechanism table[] = {
-	{ GENERATE(CKM_RSA_PKCS_KEY_PAIR_GEN), .name = "RSA-PKCS-KEY-PAIR-GEN",
-	  .key_type = CKK_RSA, .min_bits = 2048, .max_bits = 4096 },
+	/* On the token only 2048, 3072 and 4096 (base/algorithm.c); in sessions what the HSM has. */
+	{ GENERATE(CKM_RSA_PKCS_KEY_PAIR_GEN), .name = "RSA-PKCS-KEY-PAIR-GEN", RSA_BITS },
 	{ GENERATE(CKM_EC_KEY_PAIR_GEN), .name = "EC-KEY-PAIR-GEN", EC_BITS },
 	{ GENERATE(CKM_EC_EDWARDS_KEY_PAIR_GEN), .name = "EC-EDWARDS-KEY-PAIR-GEN", EDWARDS_BITS },
 

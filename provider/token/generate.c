@@ -154,7 +154,7 @@ template_algorithm(struct template template, const struct mechanism *mechanism, 
 			return rv;
 		*ret_algorithm = algorithm_rsa(bits);
 		if (!on_token && bits >= KMS_SESSION_RSA_MIN && bits <= UINT_MAX) {
-			*ret_algorithm = algorithm_rsa(mechanism->min_bits);
+			*ret_algorithm = algorithm_rsa(2048) /* but for its size */;
 			*ret_bits = (unsigned)bits;
 		}
 		return *ret_algorithm != NULL ? CKR_OK : CKR_KEY_SIZE_RANGE;
