@@ -229,6 +229,32 @@ set_seconds(const struct key *key, void *field, const char *value, char **ret_wh
 	return true;
 }
 
+/* A number of versions; "all" is 0. */
+static bool
+set_count(const struct key *key, void *field, const char *value, char **ret_why)
+{
+	char *end;
+	long long count = 0;
+
+	if (strcmp(value, "all") != 0) {
+		count = strtoll(value, &end, 10);
+		if (value[0] < '1' || value[0] > '9' || *end != '\0' || count > key->most)
+			return refuse(ret_why, key, "is neither a number from 1 nor all; write one of them");
+	}
+	*(int64_t *)field = count;
+	return true;
+}
+
+/* Seconds; "forever" is 0. */
+static bool
+set_kept(const struct key *key, void *field, const char *value, char **ret_why)
+{
+	if (strcmp(value, "forever") != 0)
+		return set_seconds(key, field, value, ret_why);
+	*(int64_t *)field = 0;
+	return true;
+}
+
 static bool
 set_milliseconds(const struct key *key, void *field, const char *value, char **ret_why)
 {
@@ -265,6 +291,9 @@ static const struct key keys[] = {
 	{ "algorithm", set_algorithm, FIELD(algorithm), 0, 0, { NULL, NULL } },
 	{ "rotate-every", set_seconds, FIELD(rotate_every), 1, 36500 * DAY, { "never", NULL } },
 	{ "destroy-after", set_seconds, FIELD(destroy_after), 0, 36500 * DAY, { NULL, NULL } },
+	{ "overlap", set_seconds, FIELD(overlap), 0, 36500 * DAY, { NULL, NULL } },
+	{ "keep-versions", set_count, FIELD(keep_versions), 1, 1000000, { NULL, NULL } },
+	{ "keep-for", set_kept, FIELD(keep_for), 1, 36500 * DAY, { NULL, NULL } },
 	{ "expires-after", set_seconds, FIELD(expires_after), 60, 36500 * DAY, { NULL, NULL } },
 	{ "deadline", set_milliseconds, FIELD(deadline_ms), 100, 600000, { NULL, NULL } },
 	{ "keep-pin", set_choice, FIELD(keep_pin), 0, 0, { "no", "yes" } },

@@ -25,6 +25,9 @@ struct config_token {
 	char *algorithm;       /* default algorithm of new keys; "rsa-3072" */
 	int64_t rotate_every;  /* seconds, 0 never; default 90d */
 	int64_t destroy_after; /* seconds; default 30d */
+	int64_t overlap;       /* seconds; default 0 */
+	int64_t keep_versions; /* 0 (the default): all */
+	int64_t keep_for;      /* seconds; 0 (the default): for ever */
 	int64_t expires_after; /* seconds; default 7d: how long a head is fresh */
 	int64_t deadline_ms;   /* default 5000 */
 	bool keep_pin;         /* default yes */

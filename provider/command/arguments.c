@@ -71,6 +71,8 @@ collect(int argc, char **argv, struct arguments *arguments)
 			return false;
 		}
 		arguments->options[option] = optarg != NULL ? optarg : "";
+		if (option == OPTION_SET)
+			arguments->settings[arguments->setting_count++] = optarg;
 	}
 	while (optind < argc)
 		arguments->operands[arguments->operand_count++] = argv[optind++];
@@ -116,9 +118,10 @@ arguments_parse(int argc, char **argv, struct arguments *ret_arguments,
 	const struct command *command = NULL;
 
 	arguments.operands = calloc((size_t)argc + 1, sizeof *arguments.operands);
-	if (arguments.operands == NULL) {
+	arguments.settings = calloc((size_t)argc + 1, sizeof *arguments.settings);
+	if (arguments.operands == NULL || arguments.settings == NULL) {
 		complain("out of memory");
-		return false;
+		goto fail;
 	}
 	if (!collect(argc, argv, &arguments))
 		goto fail;
@@ -139,6 +142,13 @@ arguments_parse(int argc, char **argv, struct arguments *ret_arguments,
 	*ret_command = command;
 	return true;
 fail:
-	free(arguments.operands);
+	arguments_free(&arguments);
 	return false;
+}
+
+void
+arguments_free(struct arguments *arguments)
+{
+	free(arguments->operands);
+	free(arguments->settings);
 }

@@ -20,7 +20,7 @@ static const struct command commands[] = {
 		.summary = "make a new key",
 		.details = "The pair is made in the KMS; the public half goes into the registry.",
 		.options = { OPTION_ALGORITHM, OPTION_ID, OPTION_PIN_SOURCE, OPTION_ROTATE_EVERY,
-		             OPTION_USAGE, END },
+		             OPTION_SET, OPTION_USAGE, END },
 		.run = command_create,
 	}, {
 		.name = "list", .operands = "",
@@ -62,6 +62,16 @@ static const struct command commands[] = {
 		           "verifying.",
 		.options = { OPTION_ALGORITHM, OPTION_PIN_SOURCE, END },
 		.run = command_rotate,
+	}, {
+		.name = "policy", .operands = "NAME", .least = 1, .most = 1,
+		.summary = "show or change the policy of a key",
+		.details = "The settings are algorithm, usage, rotate-every, overlap (how long a version "
+		           "still protects after a rotation), keep-versions, keep-for, destroy-after, "
+		           "mechanisms and recovery (a PEM file with an offline public key, or none). "
+		           "--set may be given several times. The allowed mechanisms are those of the "
+		           "current version at once, the rest counts from the next version on.",
+		.options = { OPTION_PIN_SOURCE, OPTION_SET, END },
+		.run = command_policy,
 	}, {
 		.name = "refresh", .operands = "",
 		.summary = "rotate what is due, purge, sign anew (for a timer)",
@@ -142,6 +152,8 @@ static const struct option_row rows[OPTION_COUNT] = {
 	        "read the PIN of the KMS from FILE (default: ask)", false },
 	[OPTION_ROTATE_EVERY] = { "rotate-every", 'r', "DURATION",
 	        "how often to rotate: 90d, 52w, never ... (default: configuration)", false },
+	[OPTION_SET] = { "set", 's', "NAME=VALUE",
+	        "a setting of the key's policy: overlap=1d, keep-versions=5 ...", false },
 	[OPTION_TOKEN] = { "token", 't', "NAME", "the token, when there are several", true },
 	[OPTION_USAGE] = { "usage", 'u', "LIST",
 	        "of decrypt, sign, unwrap, derive; with commas between", false },

@@ -35,6 +35,7 @@ enum option_id {
 	OPTION_OUT,
 	OPTION_PIN_SOURCE,
 	OPTION_ROTATE_EVERY,
+	OPTION_SET,
 	OPTION_TOKEN,
 	OPTION_USAGE,
 	OPTION_VERSION,
@@ -53,6 +54,8 @@ struct option_row {
 /* What was given on the command line; everything borrowed from argv. */
 struct arguments {
 	const char *options[OPTION_COUNT]; /* NULL: not given; "" for flags */
+	const char **settings;             /* every --set, in order */
+	int setting_count;
 	char **operands;
 	int operand_count;
 };
@@ -73,9 +76,10 @@ const struct command *command_find(const char *name);
 const struct command *command_at(size_t index);
 bool command_takes(const struct command *command, enum option_id option);
 
-/* Reads argv. False, with a complaint, when it can't be understood. ret_arguments->operands: caller frees; the command's name is not in them. */
+/* Reads argv. False, with a complaint, when it can't be understood. arguments_free it; the command's name is not in them. */
 MUST_USE bool arguments_parse(int argc, char **argv, struct arguments *ret_arguments,
                               const struct command **ret_command);
+void arguments_free(struct arguments *arguments);
 const struct option_row *option_row(enum option_id option);
 
 /* --help: of all, of one. */
@@ -91,6 +95,7 @@ int command_export(const struct arguments *arguments);
 int command_help(const struct arguments *arguments);
 int command_init(const struct arguments *arguments);
 int command_list(const struct arguments *arguments);
+int command_policy(const struct arguments *arguments);
 int command_rebuild(const struct arguments *arguments);
 int command_refresh(const struct arguments *arguments);
 int command_restore(const struct arguments *arguments);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "command/describe-policy.h"
 #include "command/describe-version.h"
 #include "command/reference.h"
 #include "lifecycle/create.h"
@@ -30,6 +31,26 @@ read_policy(const struct arguments *arguments, struct create_request *request)
 		complain("%s: usages are decrypt, sign, unwrap and derive, with commas between", usage);
 		return EXIT_USAGE;
 	}
+	return EXIT_DONE;
+}
+
+/* An option of its own outranks the setting. */
+static int
+read_settings(const struct arguments *arguments, struct create_request *request,
+              struct policy_change *policy)
+{
+	int code = policy_read(arguments, policy);
+
+	if (code != EXIT_DONE)
+		return code;
+	if (request->algorithm == NULL)
+		request->algorithm = policy->algorithm;
+	if (request->usage == 0)
+		request->usage = policy->usage;
+	if (request->rotate_every < 0 && (policy->given & POLICY_ROTATE_EVERY) != 0)
+		request->rotate_every = policy->rotate_every;
+	policy->given &= ~(unsigned)(POLICY_ALGORITHM | POLICY_USAGE | POLICY_ROTATE_EVERY);
+	request->policy = policy;
 	return EXIT_DONE;
 }
 
@@ -111,6 +132,7 @@ int
 command_create(const struct arguments *arguments)
 {
 	struct create_request request = { .name = NULL };
+	struct policy_change policy = { .given = 0 };
 	struct workspace workspace = { .token = NULL };
 	struct version *version = NULL;
 	struct buffer id = BUFFER_INIT;
@@ -118,6 +140,8 @@ command_create(const struct arguments *arguments)
 	CK_RV rv;
 
 	code = read_request(arguments, &request, &id);
+	if (code == EXIT_DONE)
+		code = read_settings(arguments, &request, &policy);
 	if (code == EXIT_DONE)
 		code = workspace_change(arguments, &workspace);
 	if (code != EXIT_DONE)
@@ -133,6 +157,7 @@ command_create(const struct arguments *arguments)
 out:
 	version_free(&version);
 	workspace_close(&workspace);
+	policy_change_clear(&policy);
 	buffer_clear(&id);
 	return code;
 }

@@ -4,65 +4,18 @@
 #include "base/text.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-static const struct {
-	unsigned usage;
-	const char *word;
-} usages[] = {
-	{ USAGE_DECRYPT, "decrypt" },
-	{ USAGE_SIGN, "sign" },
-	{ USAGE_UNWRAP, "unwrap" },
-	{ USAGE_DERIVE, "derive" },
-};
-
-#define USAGE_COUNT (sizeof usages / sizeof usages[0])
-
-void
-usage_text(unsigned usage, char *out)
-{
-	*out = '\0';
-	for (size_t i = 0; i < USAGE_COUNT; i++) {
-		if ((usage & usages[i].usage) == 0)
-			continue;
-		if (*out != '\0')
-			strcat(out, ", ");
-		strcat(out, usages[i].word);
-	}
-}
-
-bool
-usage_parse(const char *text, unsigned *ret_usage)
-{
-	unsigned usage = 0;
-
-	for (;;) {
-		size_t size = strcspn(text, ","), i;
-
-		for (i = 0; i < USAGE_COUNT; i++) {
-			if (strlen(usages[i].word) == size && memcmp(usages[i].word, text, size) == 0)
-				break;
-		}
-		if (i == USAGE_COUNT)
-			return false;
-		usage |= usages[i].usage;
-		if (text[size] == '\0')
-			break;
-		text += size + 1;
-	}
-	*ret_usage = usage;
-	return true;
-}
-
-static json_t *
+json_t *
 usage_json(unsigned usage)
 {
 	json_t *array = json_array();
+	const char *word;
+	unsigned bit;
 
-	for (size_t i = 0; array != NULL && i < USAGE_COUNT; i++) {
-		if ((usage & usages[i].usage) == 0)
+	for (size_t i = 0; array != NULL && (word = usage_word(i, &bit)) != NULL; i++) {
+		if ((usage & bit) == 0)
 			continue;
-		if (json_array_append_new(array, json_string(usages[i].word)) != 0) {
+		if (json_array_append_new(array, json_string(word)) != 0) {
 			json_decref(array);
 			return NULL;
 		}

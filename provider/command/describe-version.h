@@ -5,6 +5,7 @@
 
 #include "command/output.h"
 #include "command/workspace.h"
+#include "lifecycle/usage.h"
 
 /* The object that --json prints for a version. NULL: out of memory. */
 json_t *version_json(const struct workspace *workspace, const struct key_record *key,
@@ -13,10 +14,8 @@ json_t *version_json(const struct workspace *workspace, const struct key_record 
 MUST_USE CK_RV version_json_read(const struct workspace *workspace, const struct version *version,
                                  json_t **ret_json);
 
-/* "decrypt, sign"; out holds 40 bytes. */
-void usage_text(unsigned usage, char *out);
-/* "decrypt,sign": false when a word is none of the four. */
-MUST_USE bool usage_parse(const char *text, unsigned *ret_usage);
+/* ["decrypt", "sign"]; NULL: out of memory. */
+json_t *usage_json(unsigned usage);
 
 /* "job-42@3"; caller frees, NULL: out of memory. */
 char *version_full_name(const struct version *version);

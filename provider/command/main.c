@@ -74,6 +74,6 @@ main(int argc, char **argv)
 	}
 	if (!output_end() && code == EXIT_DONE)
 		code = EXIT_FAILED;
-	free(arguments.operands);
+	arguments_free(&arguments);
 	return code;
 }

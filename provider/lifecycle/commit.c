@@ -9,6 +9,7 @@ struct building {
 	const struct config_token *config;
 	struct commit *commit;
 	int64_t now;
+	int64_t overlap; /* the key's */
 };
 
 CK_RV
@@ -29,7 +30,7 @@ version_current(struct registry *registry, const char *name, struct version **re
 		rv = registry_version(registry, object, &version);
 		if (rv != CKR_OK)
 			return rv;
-		if (version->state == STATE_ACTIVE && strcmp(version->name, name) == 0)
+		if (version_is_current(version) && strcmp(version->name, name) == 0)
 			break;
 		version_free(&version);
 		search.before = object;
@@ -63,12 +64,36 @@ version_number_taken(struct registry *registry, const char *name, int64_t number
 	return CKR_OK;
 }
 
-/* The key's record: made for a first version; else it follows what its newest version is. */
+/* What is not asked for is as the configuration has it. */
 static CK_RV
-add_key(struct registry *registry, struct change *change, const struct building *building)
+first_policy(const struct building *building, struct key_record *key)
+{
+	const struct config_token *config = building->config;
+
+	key->name = strdup(building->commit->version->name);
+	if (key->name == NULL)
+		return CKR_HOST_MEMORY;
+	key->created = building->now;
+	key->rotate_every = building->commit->rotate_every;
+	key->destroy_after = config->destroy_after;
+	key->overlap = config->overlap;
+	key->keep_versions = config->keep_versions;
+	key->keep_for = config->keep_for;
+	if (building->commit->policy == NULL)
+		return CKR_OK;
+	return policy_apply(building->commit->policy, key);
+}
+
+/*
+ * The key's record: made for a first version; else it follows what its newest version is. The
+ * version takes the mechanisms that the policy allows.
+ */
+static CK_RV
+add_key(struct registry *registry, struct change *change, struct building *building)
 {
 	const struct commit *commit = building->commit;
 	struct key_record *key = NULL;
+	bool as_it_was = false;
 	CK_RV rv;
 
 	rv = registry_key(registry, commit->version->name, &key);
@@ -76,49 +101,71 @@ add_key(struct registry *registry, struct change *change, const struct building 
 		rv = key_record_new(&key);
 		if (rv != CKR_OK)
 			return rv;
-		rv = CKR_HOST_MEMORY;
-		key->name = strdup(commit->version->name);
-		if (key->name == NULL)
+		rv = first_policy(building, key);
+		if (rv != CKR_OK)
 			goto out;
-		key->created = building->now;
-		key->rotate_every = commit->rotate_every;
-		key->destroy_after = building->config->destroy_after;
 	} else if (rv != CKR_OK) {
 		return rv;
 	} else if (commit->new_key_only) {
 		rv = CKR_ATTRIBUTE_VALUE_INVALID;
 		goto out;
-	} else if (commit->keep_policy || (key->algorithm == commit->version->algorithm &&
-	                                   key->usage == commit->version->usage)) {
-		goto out;
+	} else {
+		as_it_was = commit->keep_policy ||
+		            (key->algorithm == commit->version->algorithm &&
+		             key->usage == commit->version->usage);
 	}
+	rv = mechanism_list_set(&commit->version->mechanisms, key->mechanisms.types,
+	                        key->mechanisms.count);
+	if (rv != CKR_OK)
+		goto out;
+	building->overlap = key->overlap;
 	key->algorithm = commit->version->algorithm;
 	key->usage = commit->version->usage;
-	rv = change_add_key(change, key);
+	if (!as_it_was)
+		rv = change_add_key(change, key);
 out:
 	key_record_free(&key);
 	return rv;
 }
 
-/* Deactivates a version that protected until now, unless it is of a later number than the new one. */
+/*
+ * A version that was current protects for the key's overlap, no longer than it would have, and
+ * is deactivated then; without one at once. One that was superseded before has its time.
+ */
+CK_RV
+version_supersede(struct change *change, struct version *old, int64_t overlap, int64_t now)
+{
+	int64_t until = now + overlap;
+
+	if (old->superseded != 0 && old->protect_until > now)
+		return CKR_OK;
+	if (old->protect_until == 0 || old->protect_until > until)
+		old->protect_until = until;
+	if (old->superseded == 0 && old->protect_until > now) {
+		old->superseded = now;
+		return change_add_version(change, old);
+	}
+	old->superseded = 0;
+	old->state = STATE_DEACTIVATED;
+	old->state_since = now;
+	return change_add_version(change, old);
+}
+
+/* A current one of a later number stays: the new one is deactivated instead. */
 static CK_RV
 supersede(struct change *change, struct version *old, const struct building *building)
 {
 	struct version *version = building->commit->version;
 
-	if (old->number > version->number) {
+	if (old->number > version->number && version_is_current(old)) {
 		version->state = STATE_DEACTIVATED;
 		version->protect_until = building->now;
 		return CKR_OK;
 	}
-	old->state = STATE_DEACTIVATED;
-	old->state_since = building->now;
-	if (old->protect_until == 0 || old->protect_until > building->now)
-		old->protect_until = building->now;
-	return change_add_version(change, old);
+	return version_supersede(change, old, building->overlap, building->now);
 }
 
-/* Only one is active; more could only come from a hand-made database, and end here. */
+/* Only one is current; more could only come from a hand-made database, and end here. */
 static CK_RV
 supersede_all(struct registry *registry, struct change *change, const struct building *building)
 {
@@ -139,7 +186,7 @@ supersede_all(struct registry *registry, struct change *change, const struct bui
 		rv = registry_version(registry, object, &old);
 		if (rv != CKR_OK)
 			return rv;
-		replaced |= object == commit->replaces;
+		replaced |= object == commit->replaces && version_is_current(old);
 		if (old->state == STATE_ACTIVE && strcmp(old->name, commit->version->name) == 0)
 			rv = supersede(change, old, building);
 		version_free(&old);
@@ -168,7 +215,7 @@ build(struct registry *registry, struct change *change, void *context)
 	building->now = clock_now();
 	version->object = 0;
 	version->sequence = 0;
-	version->state = STATE_ACTIVE;
+	version->state = commit->pre_active ? STATE_PRE_ACTIVE : STATE_ACTIVE;
 	version->state_since = building->now;
 	version->protect_until = commit->protect_until;
 	/* A refresh may have finished this pair, held for one that a crash left. */
@@ -187,9 +234,11 @@ build(struct registry *registry, struct change *change, void *context)
 	rv = add_key(registry, change, building);
 	if (rv != CKR_OK)
 		return rv;
-	rv = supersede_all(registry, change, building);
-	if (rv != CKR_OK)
-		return rv;
+	if (!commit->pre_active) {
+		rv = supersede_all(registry, change, building);
+		if (rv != CKR_OK)
+			return rv;
+	}
 	return change_add_version(change, version);
 }
 

@@ -267,6 +267,8 @@ version_create(struct lifecycle *lifecycle, const struct create_request *request
 		.new_key_only = request->new_key_only,
 		.rotation_only = request->rotation_only,
 		.replaces = replaces,
+		.policy = request->policy,
+		.pre_active = request->pre_active,
 	};
 	struct version *version = NULL;
 	bool asked;

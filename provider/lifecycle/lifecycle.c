@@ -110,7 +110,7 @@ lifecycle_free(struct lifecycle **lifecycle)
 int64_t
 lifecycle_next_rotation(const struct key_record *key, const struct version *current)
 {
-	if (key->rotate_every == 0 || current == NULL || current->state != STATE_ACTIVE)
+	if (key->rotate_every == 0 || current == NULL || !version_is_current(current))
 		return 0;
 	return current->protect_from + key->rotate_every;
 }

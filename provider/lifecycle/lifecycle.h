@@ -50,6 +50,8 @@ MUST_USE CK_RV lifecycle_init(const struct config_token *config, struct kms *kms
 /* For calls that wait for no application (commands, timers): an HSM may take long to make a pair. */
 #define LIFECYCLE_DEADLINE_MS 30000
 
+struct policy_change; /* lifecycle/policy.h */
+
 struct create_request {
 	const char *name;                  /* NULL: the hexadecimal id */
 	const struct algorithm *algorithm; /* NULL: the key's own, else the configuration's */
@@ -61,6 +63,8 @@ struct create_request {
 	size_t subject_size;
 	int64_t protect_from;              /* CKA_START_DATE; 0: now */
 	int64_t protect_until;             /* CKA_END_DATE; 0: by the policy */
+	bool pre_active;                   /* it is not active before protect_from: refresh makes it so */
+	const struct policy_change *policy; /* of a new key, over the configuration's; may be NULL */
 	bool new_key_only;                 /* refuse a name in use: CKR_ATTRIBUTE_VALUE_INVALID */
 	bool rotation_only;                /* refuse a name not in use: CKR_OBJECT_HANDLE_INVALID */
 };

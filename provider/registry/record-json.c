@@ -65,9 +65,9 @@ get_usage(struct reader *reader)
 }
 
 static enum version_state
-get_state(struct reader *reader)
+get_state(struct reader *reader, const char *member)
 {
-	const char *name = reader_text(reader, "state");
+	const char *name = reader_text(reader, member);
 
 	for (int state = STATE_PRE_ACTIVE; name != NULL && state <= STATE_DESTROYED; state++) {
 		if (strcmp(name, version_state_name((enum version_state)state)) == 0)
@@ -86,6 +86,75 @@ get_algorithm(struct reader *reader)
 	if (algorithm == NULL)
 		reader->failed = true;
 	return algorithm;
+}
+
+/* Ascending, each once, whatever the order they are told in. */
+static void
+put_mechanisms(struct writer *writer, const char *member, const CK_MECHANISM_TYPE *types,
+               size_t count)
+{
+	struct mechanism_list sorted = { NULL, 0 };
+	json_t *array = json_array();
+
+	if (array == NULL || mechanism_list_set(&sorted, types, count) != CKR_OK)
+		writer->failed = true;
+	for (size_t i = 0; array != NULL && i < sorted.count; i++) {
+		if (json_array_append_new(array, json_integer((json_int_t)sorted.types[i])) != 0)
+			writer->failed = true;
+	}
+	mechanism_list_clear(&sorted);
+	writer_put(writer, member, array);
+}
+
+static void
+get_mechanisms(struct reader *reader, const char *member, CK_MECHANISM_TYPE **ret_types,
+               size_t *ret_count)
+{
+	const json_t *array = json_object_get(reader->object, member);
+	size_t count = json_array_size(array);
+
+	if (!json_is_array(array) || count > PRIMITIVES_MAX) {
+		reader->failed = true;
+		return;
+	}
+	*ret_types = calloc(count + 1, sizeof **ret_types);
+	if (*ret_types == NULL) {
+		reader->short_of_memory = true;
+		return;
+	}
+	*ret_count = count;
+	for (size_t i = 0; i < count; i++) {
+		const json_t *value = json_array_get(array, i);
+
+		if (!json_is_integer(value) || json_integer_value(value) < 0)
+			reader->failed = true;
+		(*ret_types)[i] = (CK_MECHANISM_TYPE)json_integer_value(value);
+	}
+}
+
+/* What a policy allows: there only when it does not allow all. */
+static void
+put_allowed(struct writer *writer, const struct mechanism_list *list)
+{
+	if (list->count != 0)
+		put_mechanisms(writer, "mechanisms", list->types, list->count);
+}
+
+static void
+get_allowed(struct reader *reader, struct mechanism_list *list)
+{
+	if (json_object_get(reader->object, "mechanisms") != NULL)
+		get_mechanisms(reader, "mechanisms", &list->types, &list->count);
+}
+
+static bool
+mechanisms_valid(const CK_MECHANISM_TYPE *types, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (types[i] > (CK_MECHANISM_TYPE)0xffffffffUL)
+			return false;
+	}
+	return count <= PRIMITIVES_MAX;
 }
 
 /* Encoding again gave encoding_rv and again (cleared here), which must be the very text. */
@@ -124,6 +193,11 @@ version_valid(const struct version *version)
 	       time_valid(version->created) && time_valid(version->protect_from) &&
 	       time_valid(version->protect_until) && time_valid(version->state_since) &&
 	       (version->reason == NULL || text_valid(version->reason, REASON_MAX)) &&
+	       time_valid(version->superseded) &&
+	       (version->superseded == 0 || version->state == STATE_ACTIVE) &&
+	       version->before <= STATE_COMPROMISED &&
+	       (version->before == STATE_ACTIVE || version->state == STATE_DESTROY_PENDING) &&
+	       mechanisms_valid(version->mechanisms.types, version->mechanisms.count) &&
 	       version->subject.size <= SUBJECT_MAX &&
 	       version->spki.size >= 1 && version->spki.size <= SPKI_MAX;
 }
@@ -151,6 +225,10 @@ version_encode(const struct version *version, struct buffer *ret_json)
 	writer_time(&writer, "state_since", version->state_since);
 	if (version->reason != NULL)
 		writer_put(&writer, "reason", json_string(version->reason));
+	writer_time(&writer, "superseded", version->superseded);
+	if (version->before != STATE_ACTIVE)
+		writer_put(&writer, "before", json_string(version_state_name(version->before)));
+	put_allowed(&writer, &version->mechanisms);
 	if (version->subject.size > 0)
 		writer_hex(&writer, "subject", &version->subject);
 	writer_base64(&writer, "public_key", &version->spki);
@@ -165,7 +243,7 @@ version_read(struct reader *reader, struct version *version)
 	version->number = reader_integer(reader, "number");
 	reader_hex(reader, "id", &version->id);
 	version->algorithm = get_algorithm(reader);
-	version->state = get_state(reader);
+	version->state = get_state(reader, "state");
 	version->usage = get_usage(reader);
 	version->local = json_is_true(json_object_get(reader->object, "local"));
 	version->created = reader_time(reader, "created");
@@ -174,6 +252,10 @@ version_read(struct reader *reader, struct version *version)
 	version->state_since = reader_time(reader, "state_since");
 	if (json_object_get(reader->object, "reason") != NULL)
 		version->reason = reader_text_dup(reader, "reason");
+	version->superseded = reader_time(reader, "superseded");
+	if (json_object_get(reader->object, "before") != NULL)
+		version->before = get_state(reader, "before");
+	get_allowed(reader, &version->mechanisms);
 	if (json_object_get(reader->object, "subject") != NULL)
 		reader_hex(reader, "subject", &version->subject);
 	reader_base64(reader, "public_key", &version->spki);
@@ -208,13 +290,35 @@ version_decode(const void *json, size_t size, struct version **ret_version)
 }
 
 static bool
+number_valid(int64_t number)
+{
+	return number >= 0 && number <= INTEGER_MAX;
+}
+
+static bool
 key_record_valid(const struct key_record *key)
 {
 	return key->name != NULL && record_name_valid(key->name, strlen(key->name)) &&
 	       key->algorithm != NULL && (key->usage & ~(unsigned)USAGE_ALL) == 0 &&
-	       time_valid(key->created) && key->rotate_every >= 0 &&
-	       key->rotate_every <= INTEGER_MAX && key->destroy_after >= 0 &&
-	       key->destroy_after <= INTEGER_MAX;
+	       time_valid(key->created) && number_valid(key->rotate_every) &&
+	       number_valid(key->destroy_after) && number_valid(key->overlap) &&
+	       number_valid(key->keep_versions) && number_valid(key->keep_for) &&
+	       mechanisms_valid(key->mechanisms.types, key->mechanisms.count) &&
+	       key->recovery.size <= SPKI_MAX;
+}
+
+/* Members of a policy that came later: there only when they are not 0. */
+static void
+put_number(struct writer *writer, const char *member, int64_t number)
+{
+	if (number != 0)
+		writer_put(writer, member, json_integer(number));
+}
+
+static int64_t
+get_number(struct reader *reader, const char *member)
+{
+	return json_object_get(reader->object, member) == NULL ? 0 : reader_integer(reader, member);
 }
 
 CK_RV
@@ -232,6 +336,12 @@ key_record_encode(const struct key_record *key, struct buffer *ret_json)
 	writer_time(&writer, "created", key->created);
 	writer_put(&writer, "rotate_every", json_integer(key->rotate_every));
 	writer_put(&writer, "destroy_after", json_integer(key->destroy_after));
+	put_number(&writer, "overlap", key->overlap);
+	put_number(&writer, "keep_versions", key->keep_versions);
+	put_number(&writer, "keep_for", key->keep_for);
+	put_allowed(&writer, &key->mechanisms);
+	if (key->recovery.size > 0)
+		writer_base64(&writer, "recovery", &key->recovery);
 	return writer_finish(&writer, ret_json);
 }
 
@@ -257,6 +367,12 @@ key_record_decode(const void *json, size_t size, struct key_record **ret_key)
 	key->created = reader_time(&reader, "created");
 	key->rotate_every = reader_integer(&reader, "rotate_every");
 	key->destroy_after = reader_integer(&reader, "destroy_after");
+	key->overlap = get_number(&reader, "overlap");
+	key->keep_versions = get_number(&reader, "keep_versions");
+	key->keep_for = get_number(&reader, "keep_for");
+	get_allowed(&reader, &key->mechanisms);
+	if (json_object_get(reader.object, "recovery") != NULL)
+		reader_base64(&reader, "recovery", &key->recovery);
 	rv = reader_finish(&reader);
 	if (rv == CKR_OK)
 		rv = same_again(key_record_encode(key, &again), &again, json, size);
@@ -268,79 +384,14 @@ key_record_decode(const void *json, size_t size, struct key_record **ret_key)
 	return CKR_OK;
 }
 
-static int
-compare_primitives(const void *left, const void *right)
-{
-	CK_MECHANISM_TYPE a = *(const CK_MECHANISM_TYPE *)left;
-	CK_MECHANISM_TYPE b = *(const CK_MECHANISM_TYPE *)right;
-
-	return a < b ? -1 : a > b;
-}
-
-/* Ascending, each once, whatever the order the KMS tells them in. */
-static void
-put_primitives(struct writer *writer, const struct token_record *token)
-{
-	json_t *array = json_array();
-	CK_MECHANISM_TYPE *sorted = calloc(token->primitive_count + 1, sizeof *sorted);
-
-	if (array == NULL || sorted == NULL) {
-		json_decref(array);
-		free(sorted);
-		writer->failed = true;
-		return;
-	}
-	if (token->primitive_count > 0)
-		memcpy(sorted, token->primitives, token->primitive_count * sizeof *sorted);
-	qsort(sorted, token->primitive_count, sizeof *sorted, compare_primitives);
-	for (size_t i = 0; i < token->primitive_count; i++) {
-		if (i > 0 && sorted[i] == sorted[i - 1])
-			continue;
-		if (json_array_append_new(array, json_integer((json_int_t)sorted[i])) != 0)
-			writer->failed = true;
-	}
-	free(sorted);
-	writer_put(writer, "primitives", array);
-}
-
-static void
-get_primitives(struct reader *reader, struct token_record *token)
-{
-	const json_t *array = json_object_get(reader->object, "primitives");
-	size_t count = json_array_size(array);
-
-	if (!json_is_array(array) || count > PRIMITIVES_MAX) {
-		reader->failed = true;
-		return;
-	}
-	token->primitives = calloc(count + 1, sizeof *token->primitives);
-	if (token->primitives == NULL) {
-		reader->short_of_memory = true;
-		return;
-	}
-	token->primitive_count = count;
-	for (size_t i = 0; i < count; i++) {
-		const json_t *value = json_array_get(array, i);
-
-		if (!json_is_integer(value) || json_integer_value(value) < 0)
-			reader->failed = true;
-		token->primitives[i] = (CK_MECHANISM_TYPE)json_integer_value(value);
-	}
-}
-
 static bool
 token_record_valid(const struct token_record *token)
 {
-	if (!time_valid(token->created) || token->authority_id.size < 1 ||
-	    token->authority_id.size > RECORD_ID_MAX || token->primitive_count > PRIMITIVES_MAX ||
-	    !text_valid(token->manufacturer, KMS_TEXT_MAX) ||
-	    !text_valid(token->model, KMS_TEXT_MAX) || !text_valid(token->serial, KMS_TEXT_MAX))
-		return false;
-	for (size_t i = 0; i < token->primitive_count; i++) {
-		if (token->primitives[i] > (CK_MECHANISM_TYPE)0xffffffffUL)
-			return false;
-	}
-	return true;
+	return time_valid(token->created) && token->authority_id.size >= 1 &&
+	       token->authority_id.size <= RECORD_ID_MAX &&
+	       text_valid(token->manufacturer, KMS_TEXT_MAX) &&
+	       text_valid(token->model, KMS_TEXT_MAX) && text_valid(token->serial, KMS_TEXT_MAX) &&
+	       mechanisms_valid(token->primitives, token->primitive_count);
 }
 
 CK_RV
@@ -357,7 +408,7 @@ token_record_encode(const struct token_record *token, struct buffer *ret_json)
 	writer_put(&writer, "model", json_string(token->model));
 	writer_put(&writer, "serial", json_string(token->serial));
 	writer_hex(&writer, "authority_id", &token->authority_id);
-	put_primitives(&writer, token);
+	put_mechanisms(&writer, "primitives", token->primitives, token->primitive_count);
 	return writer_finish(&writer, ret_json);
 }
 
@@ -382,7 +433,7 @@ token_record_decode(const void *json, size_t size, struct token_record **ret_tok
 	token->model = reader_text_dup(&reader, "model");
 	token->serial = reader_text_dup(&reader, "serial");
 	reader_hex(&reader, "authority_id", &token->authority_id);
-	get_primitives(&reader, token);
+	get_mechanisms(&reader, "primitives", &token->primitives, &token->primitive_count);
 	rv = reader_finish(&reader);
 	if (rv == CKR_OK)
 		rv = same_again(token_record_encode(token, &again), &again, json, size);

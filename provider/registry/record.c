@@ -34,8 +34,56 @@ version_new(struct version **ret_version)
 
 	if (version == NULL)
 		return CKR_HOST_MEMORY;
+	version->before = STATE_ACTIVE;
 	*ret_version = version;
 	return CKR_OK;
+}
+
+static int
+compare_types(const void *left, const void *right)
+{
+	CK_MECHANISM_TYPE a = *(const CK_MECHANISM_TYPE *)left;
+	CK_MECHANISM_TYPE b = *(const CK_MECHANISM_TYPE *)right;
+
+	return a < b ? -1 : a > b;
+}
+
+CK_RV
+mechanism_list_set(struct mechanism_list *list, const CK_MECHANISM_TYPE *types, size_t count)
+{
+	CK_MECHANISM_TYPE *sorted = NULL;
+	size_t kept = 0;
+
+	if (count > 0) {
+		sorted = reallocarray(NULL, count, sizeof *sorted);
+		if (sorted == NULL)
+			return CKR_HOST_MEMORY;
+		memcpy(sorted, types, count * sizeof *sorted);
+		qsort(sorted, count, sizeof *sorted, compare_types);
+		for (size_t i = 0; i < count; i++) {
+			if (kept == 0 || sorted[i] != sorted[kept - 1])
+				sorted[kept++] = sorted[i];
+		}
+	}
+	mechanism_list_clear(list);
+	list->types = sorted;
+	list->count = kept;
+	return CKR_OK;
+}
+
+bool
+mechanism_list_equal(const struct mechanism_list *a, const struct mechanism_list *b)
+{
+	return a->count == b->count &&
+	       (a->count == 0 || memcmp(a->types, b->types, a->count * sizeof *a->types) == 0);
+}
+
+void
+mechanism_list_clear(struct mechanism_list *list)
+{
+	free(list->types);
+	list->types = NULL;
+	list->count = 0;
 }
 
 /* NULL stays NULL. */
@@ -65,11 +113,14 @@ version_dup(const struct version *version, struct version **ret_version)
 	*copy = *version;
 	copy->name = NULL;
 	copy->reason = NULL;
+	copy->mechanisms = (struct mechanism_list){ NULL, 0 };
 	copy->id = (struct buffer)BUFFER_INIT;
 	copy->subject = (struct buffer)BUFFER_INIT;
 	copy->spki = (struct buffer)BUFFER_INIT;
 	if ((rv = text_dup(version->name, &copy->name)) != CKR_OK ||
 	    (rv = text_dup(version->reason, &copy->reason)) != CKR_OK ||
+	    (rv = mechanism_list_set(&copy->mechanisms, version->mechanisms.types,
+	                             version->mechanisms.count)) != CKR_OK ||
 	    (rv = buffer_set(&copy->id, version->id.data, version->id.size)) != CKR_OK ||
 	    (rv = buffer_set(&copy->subject, version->subject.data, version->subject.size)) != CKR_OK ||
 	    (rv = buffer_set(&copy->spki, version->spki.data, version->spki.size)) != CKR_OK) {
@@ -89,6 +140,7 @@ version_free(struct version **version)
 		return;
 	free(old->name);
 	free(old->reason);
+	mechanism_list_clear(&old->mechanisms);
 	buffer_clear(&old->id);
 	buffer_clear(&old->subject);
 	buffer_clear(&old->spki);
@@ -96,12 +148,26 @@ version_free(struct version **version)
 	*version = NULL;
 }
 
+bool
+version_is_current(const struct version *version)
+{
+	return version->state == STATE_ACTIVE && version->superseded == 0;
+}
+
 char *
 version_label(const struct version *version)
 {
-	if (version->state == STATE_ACTIVE)
+	if (version_is_current(version))
 		return strdup(version->name);
 	return text_format("%s@%" PRId64, version->name, version->number);
+}
+
+bool
+version_allows(const struct version *version, CK_MECHANISM_TYPE mechanism)
+{
+	return version->mechanisms.count == 0 ||
+	       bsearch(&mechanism, version->mechanisms.types, version->mechanisms.count,
+	               sizeof mechanism, compare_types) != NULL;
 }
 
 bool
@@ -135,6 +201,8 @@ key_record_free(struct key_record **key)
 	if (*key == NULL)
 		return;
 	free((*key)->name);
+	mechanism_list_clear(&(*key)->mechanisms);
+	buffer_clear(&(*key)->recovery);
 	free(*key);
 	*key = NULL;
 }

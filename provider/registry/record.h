@@ -39,6 +39,17 @@ enum usage {
 	USAGE_DERIVE = 8,
 };
 
+/* Ascending, each once. */
+struct mechanism_list {
+	CK_MECHANISM_TYPE *types; /* owned, NULL when count is 0 */
+	size_t count;
+};
+
+MUST_USE CK_RV mechanism_list_set(struct mechanism_list *list, const CK_MECHANISM_TYPE *types,
+                                  size_t count);
+bool mechanism_list_equal(const struct mechanism_list *a, const struct mechanism_list *b);
+void mechanism_list_clear(struct mechanism_list *list);
+
 struct version {
 	int64_t object;       /* sequence of its first entry: names it for ever; 0 before the first commit */
 	int64_t sequence;     /* the entry this was read from; 0 before a commit */
@@ -54,6 +65,9 @@ struct version {
 	int64_t protect_until; /* 0: without end */
 	int64_t state_since;
 	char *reason;         /* of the state, owned, NULL without */
+	int64_t superseded;   /* active, but no longer the current one: protects until protect_until; 0: not so */
+	enum version_state before; /* destroy-pending: what restoring makes it again; STATE_ACTIVE: by its period */
+	struct mechanism_list mechanisms; /* that it may be used with; empty: all */
 	struct buffer subject; /* CKA_SUBJECT, may be empty */
 	struct buffer spki;   /* DER SubjectPublicKeyInfo */
 };
@@ -63,8 +77,12 @@ MUST_USE CK_RV version_new(struct version **ret_version);
 MUST_USE CK_RV version_dup(const struct version *version, struct version **ret_version);
 void version_free(struct version **version);
 
-/* CKA_LABEL: the key's name while active, else NAME@VERSION. Caller frees. NULL: no memory. */
+/* active, and not superseded: the one that the key's name means. */
+bool version_is_current(const struct version *version);
+/* CKA_LABEL: the key's name while it is current, else NAME@VERSION. Caller frees. NULL: no memory. */
 char *version_label(const struct version *version);
+/* The key's policy lets this mechanism be used with it. */
+bool version_allows(const struct version *version, CK_MECHANISM_TYPE mechanism);
 /* active and now inside the protect period. */
 bool version_protects(const struct version *version, int64_t now);
 /* active, deactivated or compromised: an application sees it. */
@@ -78,6 +96,11 @@ struct key_record {
 	int64_t created;
 	int64_t rotate_every;  /* seconds; 0 never */
 	int64_t destroy_after; /* seconds of grace */
+	int64_t overlap;       /* seconds for which a superseded version still protects */
+	int64_t keep_versions; /* how many are kept, the current one among them; 0 all */
+	int64_t keep_for;      /* seconds for which one that protects no more is kept; 0 for ever */
+	struct mechanism_list mechanisms; /* that versions made from now on may be used with; empty: all */
+	struct buffer recovery; /* DER SubjectPublicKeyInfo of the recovery key; empty: none */
 };
 
 MUST_USE CK_RV key_record_new(struct key_record **ret_key);

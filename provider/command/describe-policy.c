@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "command/describe-policy.h"
+
+#include "base/text.h"
+#include "command/describe-version.h"
+#include "mechanism/mechanism.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int
+policy_read(const struct arguments *arguments, struct policy_change *policy)
+{
+	char *why = NULL;
+
+	for (int i = 0; i < arguments->setting_count; i++) {
+		if (policy_parse(arguments->settings[i], policy, &why))
+			continue;
+		complain("%s", why != NULL ? why : "out of memory");
+		free(why);
+		return EXIT_USAGE;
+	}
+	return EXIT_DONE;
+}
+
+/* The type's number where the table has no name for it: a newer p11-kms wrote it. */
+static void
+mechanism_text(CK_MECHANISM_TYPE type, char *out, size_t size)
+{
+	const struct mechanism *row = mechanism_find(type);
+
+	if (row != NULL)
+		snprintf(out, size, "%s", row->name);
+	else
+		snprintf(out, size, "0x%08lx", (unsigned long)type);
+}
+
+static void
+say_duration(const char *what, int64_t seconds, const char *none)
+{
+	char text[32];
+
+	duration_format(seconds, text, sizeof text);
+	say("%-15s%s", what, seconds == 0 ? none : text);
+}
+
+static void
+say_mechanisms(const struct mechanism_list *list)
+{
+	char text[40];
+
+	if (list->count == 0)
+		say("%-15s%s", "mechanisms", "all");
+	for (size_t i = 0; i < list->count; i++) {
+		mechanism_text(list->types[i], text, sizeof text);
+		say("%-15s%s", i == 0 ? "mechanisms" : "", text);
+	}
+}
+
+/* SHA-256 over the SubjectPublicKeyInfo: what `openssl pkey -pubin -outform DER | sha256sum` tells. */
+char *
+recovery_text(const struct buffer *spki)
+{
+	unsigned char digest[DIGEST_SIZE_MAX];
+	struct public_key *key = NULL;
+	char *hex = NULL, *text = NULL;
+	CK_RV rv;
+
+	rv = public_key_new(spki->data, spki->size, &key);
+	if (rv == CKR_OK)
+		rv = digest_once(CKM_SHA256, spki->data, spki->size, digest);
+	if (rv == CKR_OK)
+		hex = hex_dup(digest, 32);
+	if (hex != NULL)
+		text = text_format("rsa-%u, SHA-256 %s", public_key_bits(key), hex);
+	free(hex);
+	public_key_free(&key);
+	return text;
+}
+
+void
+policy_say(const struct key_record *key)
+{
+	char usage[USAGE_TEXT_SIZE], *recovery = NULL;
+
+	usage_text(key->usage, usage);
+	say("%-15s%s", "name", key->name);
+	say("%-15s%s", "algorithm", key->algorithm->name);
+	say("%-15s%s", "usage", usage);
+	say_duration("rotate-every", key->rotate_every, "never");
+	say_duration("overlap", key->overlap, "0s");
+	if (key->keep_versions != 0)
+		say("%-15s%lld", "keep-versions", (long long)key->keep_versions);
+	else
+		say("%-15s%s", "keep-versions", "all");
+	say_duration("keep-for", key->keep_for, "forever");
+	say_duration("destroy-after", key->destroy_after, "0s");
+	say_mechanisms(&key->mechanisms);
+	if (key->recovery.size != 0)
+		recovery = recovery_text(&key->recovery);
+	say("%-15s%s", "recovery", recovery != NULL ? recovery : "none");
+	free(recovery);
+}
+
+static json_t *
+mechanisms_json(const struct mechanism_list *list)
+{
+	json_t *array = list->count == 0 ? json_null() : json_array();
+	char text[40];
+
+	for (size_t i = 0; array != NULL && i < list->count; i++) {
+		mechanism_text(list->types[i], text, sizeof text);
+		if (json_array_append_new(array, json_string(text)) == 0)
+			continue;
+		json_decref(array);
+		return NULL;
+	}
+	return array;
+}
+
+static json_t *
+number_json(int64_t number)
+{
+	return number == 0 ? json_null() : json_integer(number);
+}
+
+json_t *
+policy_json(const struct workspace *workspace, const struct key_record *key)
+{
+	char *recovery = key->recovery.size != 0 ? recovery_text(&key->recovery) : NULL;
+	json_t *json;
+
+	json = json_pack("{s:o, s:o, s:s, s:o, s:I, s:I, s:o, s:o, s:I, s:o, s:o}",
+	                 "name", json_text(key->name),
+	                 "token", json_text(workspace->token->name),
+	                 "algorithm", key->algorithm->name,
+	                 "usage", usage_json(key->usage),
+	                 "rotate_every_seconds", (json_int_t)key->rotate_every,
+	                 "overlap_seconds", (json_int_t)key->overlap,
+	                 "keep_versions", number_json(key->keep_versions),
+	                 "keep_for_seconds", number_json(key->keep_for),
+	                 "destroy_after_seconds", (json_int_t)key->destroy_after,
+	                 "mechanisms", mechanisms_json(&key->mechanisms),
+	                 "recovery", json_text(recovery));
+	free(recovery);
+	return json;
+}

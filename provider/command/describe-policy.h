@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A policy as text and as JSON, and read from --set. */
+#ifndef P11_KMS_COMMAND_DESCRIBE_POLICY_H
+#define P11_KMS_COMMAND_DESCRIBE_POLICY_H
+
+#include "command/output.h"
+#include "command/workspace.h"
+#include "lifecycle/policy.h"
+
+/* Every --set of the command line. Exit codes; failures are told. Caller clears *policy, also then. */
+MUST_USE int policy_read(const struct arguments *arguments, struct policy_change *policy);
+
+/* A line for each setting. */
+void policy_say(const struct key_record *key);
+/* The object that --json prints. NULL: out of memory. */
+json_t *policy_json(const struct workspace *workspace, const struct key_record *key);
+
+/* "rsa-3072, SHA-256 4f2a…" of a recovery key; caller frees, NULL: out of memory. */
+char *recovery_text(const struct buffer *spki);
+
+#endif
