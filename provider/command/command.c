@@ -152,7 +152,7 @@ static const struct option_row rows[OPTION_COUNT] = {
 	        "read the PIN of the KMS from FILE (default: ask)", false },
 	[OPTION_ROTATE_EVERY] = { "rotate-every", 'r', "DURATION",
 	        "how often to rotate: 90d, 52w, never ... (default: configuration)", false },
-	[OPTION_SET] = { "set", 's', "NAME=VALUE",
+	[OPTION_SET] = { "set", 's', "SETTING",
 	        "a setting of the key's policy: overlap=1d, keep-versions=5 ...", false },
 	[OPTION_TOKEN] = { "token", 't', "NAME", "the token, when there are several", true },
 	[OPTION_USAGE] = { "usage", 'u', "LIST",
