@@ -19,8 +19,8 @@ static const struct command commands[] = {
 		.name = "create", .operands = "NAME", .least = 1, .most = 1,
 		.summary = "make a new key",
 		.details = "The pair is made in the KMS; the public half goes into the registry.",
-		.options = { OPTION_ALGORITHM, OPTION_ID, OPTION_PIN_SOURCE, OPTION_ROTATE_EVERY,
-		             OPTION_SET, OPTION_USAGE, END },
+		.options = { OPTION_ACTIVATE_AT, OPTION_ALGORITHM, OPTION_ID, OPTION_PIN_SOURCE,
+		             OPTION_ROTATE_EVERY, OPTION_SET, OPTION_USAGE, END },
 		.run = command_create,
 	}, {
 		.name = "list", .operands = "",
@@ -60,7 +60,7 @@ static const struct command commands[] = {
 		.summary = "make the next version of keys",
 		.details = "The new version is the current one at once; older ones go on decrypting and "
 		           "verifying.",
-		.options = { OPTION_ALGORITHM, OPTION_PIN_SOURCE, END },
+		.options = { OPTION_ACTIVATE_AT, OPTION_ALGORITHM, OPTION_PIN_SOURCE, END },
 		.run = command_rotate,
 	}, {
 		.name = "policy", .operands = "NAME", .least = 1, .most = 1,
@@ -76,10 +76,26 @@ static const struct command commands[] = {
 		.name = "refresh", .operands = "",
 		.summary = "rotate what is due, purge, sign anew (for a timer)",
 		.details = "Signs a new head of the registry, finishes or undoes what an interrupted creation "
-		           "left, rotates the keys that are due, and removes from the KMS what was destroyed "
-		           "longer ago than its grace. May be run at any time and on several hosts.",
+		           "left, takes up the versions that other hosts made, does what the keys' policies "
+		           "say is due, and removes from the KMS what was destroyed longer ago than its "
+		           "grace. May be run at any time, on several hosts, and be interrupted.",
 		.options = { OPTION_DRY_RUN, OPTION_PIN_SOURCE, END },
 		.run = command_refresh,
+	}, {
+		.name = "deactivate", .operands = "NAME@VERSION", .most = 1,
+		.summary = "let a version protect nothing any more",
+		.details = "It goes on decrypting and verifying. A key whose current version is deactivated "
+		           "encrypts and signs nothing until it is rotated.",
+		.options = { OPTION_ID, OPTION_PIN_SOURCE, END },
+		.run = command_deactivate,
+	}, {
+		.name = "compromise", .operands = "NAME@VERSION", .most = 1,
+		.summary = "mark a version as compromised",
+		.details = "For one whose private half is no secret any more. It goes on decrypting and "
+		           "verifying, and is shown as what it is. Rotate the key next, if it was the "
+		           "current version.",
+		.options = { OPTION_ID, OPTION_PIN_SOURCE, OPTION_REASON, END },
+		.run = command_compromise,
 	}, {
 		.name = "destroy", .operands = "NAME@VERSION", .most = 1,
 		.summary = "destroy a version, after a grace period",
@@ -94,6 +110,12 @@ static const struct command commands[] = {
 		           "has no other; else it only decrypts and verifies.",
 		.options = { OPTION_ID, OPTION_PIN_SOURCE, END },
 		.run = command_restore,
+	}, {
+		.name = "purge", .operands = "NAME@VERSION", .most = 1,
+		.summary = "destroy for good, without waiting for the grace",
+		.details = "Only what was destroyed before. The pair is removed from the KMS at once.",
+		.options = { OPTION_ID, OPTION_PIN_SOURCE, OPTION_YES, END },
+		.run = command_purge,
 	}, {
 		.name = "adopt", .operands = "[NAME]", .most = 1,
 		.summary = "take in a pair that is in the KMS already",
@@ -136,6 +158,8 @@ static const struct command commands[] = {
 static const struct option_row rows[OPTION_COUNT] = {
 	[OPTION_ACCEPT_RESTORED] = { "accept-restored", 'X', NULL,
 	        "an older registry was put back on purpose", false },
+	[OPTION_ACTIVATE_AT] = { "activate-at", 'T', "TIME",
+	        "when it becomes the current one: 2027-01-01 or 2027-01-01T06:00:00Z", false },
 	[OPTION_ALGORITHM] = { "algorithm", 'a', "ALGORITHM",
 	        "rsa-2048, rsa-3072, rsa-4096, p-256, p-384, p-521 or ed25519", false },
 	[OPTION_ALL] = { "all", 'A', NULL, "not only the current versions; adopt: all pairs", false },
@@ -150,6 +174,9 @@ static const struct option_row rows[OPTION_COUNT] = {
 	[OPTION_OUT] = { "out", 'o', "FILE", "write to FILE (default: stdout)", false },
 	[OPTION_PIN_SOURCE] = { "pin-source", 'p', "FILE",
 	        "read the PIN of the KMS from FILE (default: ask)", false },
+	[OPTION_REASON] = { "reason", 'w', "TEXT", "why; kept with the version", false },
+	[OPTION_RECOVERY_KEY] = { "recovery-key", 'k', "FILE",
+	        "the private recovery key, in PEM: no KMS is asked", false },
 	[OPTION_ROTATE_EVERY] = { "rotate-every", 'r', "DURATION",
 	        "how often to rotate: 90d, 52w, never ... (default: configuration)", false },
 	[OPTION_SET] = { "set", 's', "SETTING",

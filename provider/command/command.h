@@ -22,6 +22,7 @@ enum exit_code {
 
 enum option_id {
 	OPTION_ACCEPT_RESTORED,
+	OPTION_ACTIVATE_AT,
 	OPTION_ALGORITHM,
 	OPTION_ALL,
 	OPTION_CONFIG,
@@ -34,6 +35,8 @@ enum option_id {
 	OPTION_LABEL,
 	OPTION_OUT,
 	OPTION_PIN_SOURCE,
+	OPTION_REASON,
+	OPTION_RECOVERY_KEY,
 	OPTION_ROTATE_EVERY,
 	OPTION_SET,
 	OPTION_TOKEN,
@@ -87,7 +90,9 @@ void help_all(void);
 void help_command(const struct command *command);
 
 int command_adopt(const struct arguments *arguments);
+int command_compromise(const struct arguments *arguments);
 int command_create(const struct arguments *arguments);
+int command_deactivate(const struct arguments *arguments);
 int command_decrypt(const struct arguments *arguments);
 int command_destroy(const struct arguments *arguments);
 int command_encrypt(const struct arguments *arguments);
@@ -97,6 +102,7 @@ int command_init(const struct arguments *arguments);
 int command_list(const struct arguments *arguments);
 int command_policy(const struct arguments *arguments);
 int command_rebuild(const struct arguments *arguments);
+int command_purge(const struct arguments *arguments);
 int command_refresh(const struct arguments *arguments);
 int command_restore(const struct arguments *arguments);
 int command_rotate(const struct arguments *arguments);

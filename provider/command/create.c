@@ -41,6 +41,8 @@ read_settings(const struct arguments *arguments, struct create_request *request,
 {
 	int code = policy_read(arguments, policy);
 
+	if (code == EXIT_DONE)
+		code = activation_read(arguments, request);
 	if (code != EXIT_DONE)
 		return code;
 	if (request->algorithm == NULL)

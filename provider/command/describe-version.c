@@ -32,7 +32,7 @@ version_json(const struct workspace *workspace, const struct key_record *key,
 	char *label = version_label(version);
 	json_t *json;
 
-	json = json_pack("{s:o, s:I, s:o, s:o, s:o, s:s, s:s, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:I, "
+	json = json_pack("{s:o, s:I, s:o, s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:I, "
 	                 "s:o, s:o, s:o}",
 	                 "name", json_text(version->name),
 	                 "version", (json_int_t)version->number,
@@ -41,6 +41,7 @@ version_json(const struct workspace *workspace, const struct key_record *key,
 	                 "label", label != NULL ? json_text(label) : NULL,
 	                 "algorithm", version->algorithm->name,
 	                 "state", version_state_name(version->state),
+	                 "superseded", json_time(version->superseded),
 	                 "reason", json_text(version->reason),
 	                 "usage", usage_json(version->usage),
 	                 "local", version->local,
@@ -73,6 +74,12 @@ version_json_read(const struct workspace *workspace, const struct version *versi
 		return CKR_HOST_MEMORY;
 	*ret_json = json;
 	return CKR_OK;
+}
+
+const char *
+version_state_text(const struct version *version)
+{
+	return version->superseded != 0 ? "superseded" : version_state_name(version->state);
 }
 
 char *

@@ -17,6 +17,8 @@ MUST_USE CK_RV version_json_read(const struct workspace *workspace, const struct
 /* ["decrypt", "sign"]; NULL: out of memory. */
 json_t *usage_json(unsigned usage);
 
+/* The state's name; "superseded" for one in its overlap. */
+const char *version_state_text(const struct version *version);
 /* "job-42@3"; caller frees, NULL: out of memory. */
 char *version_full_name(const struct version *version);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "command/describe-version.h"
 #include "command/reference.h"
+#include "lifecycle/state.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,31 +9,39 @@
 #include <strings.h>
 #include <unistd.h>
 
+/* One command that moves a version from state to state. */
+struct moving {
+	enum move move;
+	const char *what;     /* "destroy the version" */
+	const char *question; /* NULL: nothing is asked */
+	CK_RV (*change)(struct lifecycle *lifecycle, int64_t object);
+};
+
 /* The answer must be given by somebody: a program says --yes. */
 static int
-confirm(const struct arguments *arguments, const char *name)
+confirm(const struct arguments *arguments, const struct moving *moving, const char *name)
 {
 	char answer[16];
 
 	if (arguments->options[OPTION_YES] != NULL)
 		return EXIT_DONE;
 	if (!isatty(STDIN_FILENO)) {
-		complain("destroying %s must be confirmed: give --yes", name);
+		complain("to %s %s must be confirmed: give --yes", moving->what, name);
 		return EXIT_USAGE;
 	}
-	remark("What was encrypted to %s can then not be decrypted. Destroy it? (yes/no)", name);
+	remark("%s: %s (yes/no)", name, moving->question);
 	if (fgets(answer, sizeof answer, stdin) != NULL) {
 		answer[strcspn(answer, "\n")] = '\0';
 		if (strcasecmp(answer, "yes") == 0 || strcasecmp(answer, "y") == 0)
 			return EXIT_DONE;
 	}
-	complain("%s was not destroyed", name);
+	complain("%s stays as it is", name);
 	return EXIT_FAILED;
 }
 
 static int
-tell(const struct arguments *arguments, const struct workspace *workspace, int64_t object,
-     const char *name)
+tell(const struct arguments *arguments, const struct workspace *workspace,
+     const struct moving *moving, int64_t object, const char *name)
 {
 	struct version *version = NULL;
 	struct key_record *key = NULL;
@@ -50,38 +59,44 @@ tell(const struct arguments *arguments, const struct workspace *workspace, int64
 	} else if (version->state == STATE_DESTROY_PENDING) {
 		clock_format(lifecycle_purge_time(key, version), until);
 		say("%s will be destroyed; until %s, `p11-kms restore` brings it back", name, until);
+	} else if (version->state == STATE_DESTROYED) {
+		say("%s is destroyed for good", name);
 	} else {
-		say("%s is %s again", name, version_state_name(version->state));
+		say("%s is %s%s", name, version_state_name(version->state),
+		    moving->move == MOVE_RESTORE ? " again" : "");
 	}
 	key_record_free(&key);
 	version_free(&version);
 	return code;
 }
 
+/* What is not allowed is told with what is. */
 static int
 refused(const struct workspace *workspace, const struct version *version, const char *name,
-        const char *what, CK_RV rv)
+        const struct moving *moving, CK_RV rv)
 {
-	switch (rv) {
-	case CKR_OBJECT_HANDLE_INVALID:
-		complain("%s is %s already", name, version_state_name(version->state));
-		return EXIT_FAILED;
-	case CKR_ACTION_PROHIBITED:
-		if (version->state == STATE_DESTROY_PENDING)
-			complain("the grace period of %s is over: it can't be restored", name);
-		else
-			complain("%s is %s: there is nothing to restore", name,
-			         version_state_name(version->state));
-		return EXIT_FAILED;
-	default:
-		return change_failed(workspace, what, rv);
-	}
+	const char *state = version_state_name(version->state);
+	char moves[MOVES_TEXT_SIZE];
+
+	if (rv != CKR_OBJECT_HANDLE_INVALID && rv != CKR_ACTION_PROHIBITED)
+		return change_failed(workspace, moving->what, rv);
+	moves_text(version->state, moves);
+	if (state_allows(version->state, moving->move) && moving->move == MOVE_RESTORE)
+		complain("the grace period of %s is over: it can't be restored", name);
+	else if (state_allows(version->state, moving->move))
+		complain("%s was changed by somebody else just now; see `p11-kms show`", name);
+	else if (*moves != '\0')
+		complain("can't %s: %s is %s; what can be done with it: %s", moving->what, name, state,
+		         moves);
+	else
+		complain("can't %s: %s is %s, for good", moving->what, name, state);
+	return EXIT_FAILED;
 }
 
 static int
-change_state(const struct arguments *arguments, const char *what, bool ask,
-             CK_RV (*change)(struct lifecycle *lifecycle, int64_t object))
+change_state(const struct arguments *arguments, const struct moving *moving)
 {
+	const char *reason = arguments->options[OPTION_REASON];
 	struct workspace workspace = { .token = NULL };
 	struct version *version = NULL;
 	char *name = NULL;
@@ -99,13 +114,15 @@ change_state(const struct arguments *arguments, const char *what, bool ask,
 		code = EXIT_FAILED;
 		goto out;
 	}
-	if (ask)
-		code = confirm(arguments, name);
+	if (moving->question != NULL && state_allows(version->state, moving->move))
+		code = confirm(arguments, moving, name);
 	if (code != EXIT_DONE)
 		goto out;
-	rv = change(workspace.lifecycle, version->object);
-	code = rv == CKR_OK ? tell(arguments, &workspace, version->object, name)
-	                    : refused(&workspace, version, name, what, rv);
+	rv = moving->move == MOVE_COMPROMISE
+	     ? lifecycle_compromise(workspace.lifecycle, version->object, reason)
+	     : moving->change(workspace.lifecycle, version->object);
+	code = rv == CKR_OK ? tell(arguments, &workspace, moving, version->object, name)
+	                    : refused(&workspace, version, name, moving, rv);
 out:
 	free(name);
 	version_free(&version);
@@ -114,13 +131,60 @@ out:
 }
 
 int
+command_deactivate(const struct arguments *arguments)
+{
+	static const struct moving moving = {
+		MOVE_DEACTIVATE, "deactivate", NULL, lifecycle_deactivate
+	};
+
+	return change_state(arguments, &moving);
+}
+
+int
+command_compromise(const struct arguments *arguments)
+{
+	static const struct moving moving = { MOVE_COMPROMISE, "mark as compromised", NULL, NULL };
+	const char *reason = arguments->options[OPTION_REASON];
+
+	if (reason == NULL) {
+		complain("why? give --reason TEXT: it is kept with the version");
+		return EXIT_USAGE;
+	}
+	if (!record_reason_valid(reason)) {
+		complain("a reason is 1 to %d bytes of UTF-8 without control characters",
+		         RECORD_REASON_MAX);
+		return EXIT_USAGE;
+	}
+	return change_state(arguments, &moving);
+}
+
+int
 command_destroy(const struct arguments *arguments)
 {
-	return change_state(arguments, "destroy the version", true, lifecycle_destroy);
+	static const struct moving moving = {
+		MOVE_DESTROY, "destroy",
+		"what was encrypted to it can then not be decrypted. Destroy it?", lifecycle_destroy
+	};
+
+	return change_state(arguments, &moving);
+}
+
+int
+command_purge(const struct arguments *arguments)
+{
+	static const struct moving moving = {
+		MOVE_PURGE, "purge",
+		"it can then not be restored, whatever is left of its grace. Purge it now?",
+		lifecycle_purge
+	};
+
+	return change_state(arguments, &moving);
 }
 
 int
 command_restore(const struct arguments *arguments)
 {
-	return change_state(arguments, "restore the version", false, lifecycle_restore);
+	static const struct moving moving = { MOVE_RESTORE, "restore", NULL, lifecycle_restore };
+
+	return change_state(arguments, &moving);
 }

@@ -22,7 +22,7 @@ add_row(const struct list *list, const struct version *version)
 {
 	char number[24], until[11], next[11], id[ID_SHOWN + 1];
 	const char *cells[TABLE_COLUMNS] = {
-		version->name, number, version->algorithm->name, version_state_name(version->state),
+		version->name, number, version->algorithm->name, version_state_text(version),
 		until, next, id,
 	};
 

@@ -6,6 +6,7 @@
 #include "lifecycle/commit.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -204,7 +205,7 @@ find_name(const struct workspace *workspace, const char *name, enum reference_wi
 		return no_such_key(workspace, name);
 	if (rv != CKR_OK)
 		return registry_failed(workspace, "look for the key", rv);
-	if (wish == REFERENCE_CURRENT && version->state != STATE_ACTIVE) {
+	if (wish == REFERENCE_CURRENT && !version_is_current(version)) {
 		if (version->state == STATE_DESTROY_PENDING)
 			complain("%s has no current version: bring one back with `p11-kms restore %s@%lld`, or "
 			         "make one with `p11-kms rotate %s`", name, name, (long long)version->number,
@@ -246,4 +247,28 @@ reference_find(const struct workspace *workspace, const struct arguments *argume
 	}
 	free(name);
 	return code;
+}
+
+int
+activation_read(const struct arguments *arguments, struct create_request *request)
+{
+	const char *text = arguments->options[OPTION_ACTIVATE_AT];
+	char whole[CLOCK_RFC3339_SIZE];
+	int64_t time;
+
+	if (text == NULL)
+		return EXIT_DONE;
+	/* A date alone is its first second, in UTC. */
+	snprintf(whole, sizeof whole, "%.10sT00:00:00Z", text);
+	if (!clock_parse(text, &time) && (strlen(text) != 10 || !clock_parse(whole, &time))) {
+		complain("%s: a time is written as 2027-01-01T06:00:00Z (UTC), or 2027-01-01", text);
+		return EXIT_USAGE;
+	}
+	if (time <= clock_now()) {
+		complain("%s is past; leave --activate-at out to have it active at once", text);
+		return EXIT_USAGE;
+	}
+	request->protect_from = time;
+	request->pre_active = true;
+	return EXIT_DONE;
 }

@@ -25,6 +25,9 @@ int no_such_key(const struct workspace *workspace, const char *name);
 /* Tells of a version that is destroy-pending or destroyed, and what can be done; EXIT_NO_KEY. */
 int version_gone(const struct version *version);
 
+/* --activate-at into the request, when it was given. EXIT_USAGE, told, when it is no time to come. */
+MUST_USE int activation_read(const struct arguments *arguments, struct create_request *request);
+
 /* Splits "NAME@12" (*ret_number 12) or "NAME" (0). Caller frees; NULL: out of memory. */
 char *reference_split(const char *text, int64_t *ret_number);
 

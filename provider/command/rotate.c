@@ -28,16 +28,15 @@ tell(const struct workspace *workspace, const struct version *version, json_t *j
 }
 
 static int
-rotate(const struct workspace *workspace, const char *name, const struct algorithm *algorithm,
+rotate(const struct workspace *workspace, const char *name, const struct create_request *like,
        json_t *json)
 {
-	struct create_request request = {
-		.name = name, .algorithm = algorithm, .rotate_every = -1, .rotation_only = true
-	};
+	struct create_request request = *like;
 	struct version *version = NULL;
 	int code;
 	CK_RV rv;
 
+	request.name = name;
 	rv = lifecycle_create(workspace->lifecycle, &request, deadline_in(LIFECYCLE_DEADLINE_MS),
 	                      &version);
 	if (rv == CKR_OK) {
@@ -58,26 +57,28 @@ int
 command_rotate(const struct arguments *arguments)
 {
 	const char *algorithm = arguments->options[OPTION_ALGORITHM];
-	const struct algorithm *wanted = NULL;
+	struct create_request request = { .rotate_every = -1, .rotation_only = true };
 	struct workspace workspace = { .token = NULL };
 	json_t *json = NULL;
 	int code;
 
 	if (algorithm != NULL) {
-		wanted = algorithm_by_name(algorithm);
-		if (wanted == NULL) {
+		request.algorithm = algorithm_by_name(algorithm);
+		if (request.algorithm == NULL) {
 			complain("%s: there is no such algorithm; see `p11-kms rotate --help`", algorithm);
 			return EXIT_USAGE;
 		}
 	}
-	code = workspace_change(arguments, &workspace);
+	code = activation_read(arguments, &request);
+	if (code == EXIT_DONE)
+		code = workspace_change(arguments, &workspace);
 	if (code == EXIT_DONE && arguments->options[OPTION_JSON] != NULL) {
 		json = json_array();
 		if (json == NULL)
 			code = EXIT_FAILED;
 	}
 	for (int i = 0; code == EXIT_DONE && i < arguments->operand_count; i++)
-		code = rotate(&workspace, arguments->operands[i], wanted, json);
+		code = rotate(&workspace, arguments->operands[i], &request, json);
 	/* What was made is told, also when a later one failed. */
 	if (json != NULL && !say_json(json) && code == EXIT_DONE)
 		code = EXIT_FAILED;

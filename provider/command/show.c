@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "command/describe-policy.h"
 #include "command/describe-version.h"
 #include "command/reference.h"
 
@@ -28,6 +29,15 @@ say_hex(const char *what, const struct buffer *data)
 }
 
 static void
+show_recovery(const struct key_record *key)
+{
+	char *text = key->recovery.size != 0 ? recovery_text(&key->recovery) : NULL;
+
+	say("%-15s%s", "recovery key", text != NULL ? text : "none");
+	free(text);
+}
+
+static void
 show(const struct workspace *workspace, const struct key_record *key,
      const struct version *version)
 {
@@ -42,6 +52,8 @@ show(const struct workspace *workspace, const struct key_record *key,
 	say("%-15s%s", "algorithm", version->algorithm->name);
 	say("%-15s%s", "state", version_state_name(version->state));
 	say_time("  since", version->state_since, "-");
+	if (version->superseded != 0)
+		say_time("  superseded", version->superseded, "-");
 	if (version->reason != NULL)
 		say("%-15s%s", "  because", version->reason);
 	if (version->state == STATE_DESTROY_PENDING)
@@ -53,6 +65,7 @@ show(const struct workspace *workspace, const struct key_record *key,
 	say_time("  until", version->protect_until, "without end");
 	say("%-15s%s", "rotates every", every);
 	say_time("  next", lifecycle_next_rotation(key, version), "-");
+	show_recovery(key);
 	if (version->subject.size != 0)
 		say_hex("subject", &version->subject);
 }

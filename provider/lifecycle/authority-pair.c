@@ -26,6 +26,12 @@ labels_version(const char *label)
 	       at[1 + strspn(at + 1, "0123456789")] == '\0';
 }
 
+bool
+label_is_authority(const char *label)
+{
+	return label != NULL && strncmp(label, LABEL_PREFIX, strlen(LABEL_PREFIX)) == 0;
+}
+
 static CK_RV
 found(void *context, const void *id, size_t id_size, const char *label, CK_KEY_TYPE key_type)
 {
@@ -54,7 +60,7 @@ found(void *context, const void *id, size_t id_size, const char *label, CK_KEY_T
 	listing->count++;
 	if (label == NULL)
 		return CKR_OK;
-	keys->authority = strncmp(label, AUTHORITY_LABEL_PREFIX, strlen(AUTHORITY_LABEL_PREFIX)) == 0;
+	keys->authority = label_is_authority(label);
 	keys->own = keys->authority &&
 	            strcmp(label + strlen(AUTHORITY_LABEL_PREFIX), reading->token_name) == 0;
 	listing->own += keys->own;

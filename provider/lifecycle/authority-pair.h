@@ -19,6 +19,9 @@ struct kms_listing {
 	size_t own, versions; /* how many are labelled as this token's authority, as NAME@NUMBER */
 };
 
+/* Is this the label of some token's authority? NULL is none. */
+bool label_is_authority(const char *label);
+
 MUST_USE CK_RV kms_listing_read(struct kms *kms, const char *token_name, struct deadline deadline,
                                 struct kms_listing *ret_listing);
 void kms_listing_clear(struct kms_listing *listing);

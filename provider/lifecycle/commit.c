@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lifecycle/commit.h"
 
+#include "base/log.h"
 #include "lifecycle/authority-signer.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct building {
@@ -240,6 +242,60 @@ build(struct registry *registry, struct change *change, void *context)
 			return rv;
 	}
 	return change_add_version(change, version);
+}
+
+struct activation {
+	const struct config_token *config;
+	int64_t object;
+	char label[64]; /* for the log: name, cut, and number */
+};
+
+static CK_RV
+build_activation(struct registry *registry, struct change *change, void *context)
+{
+	struct activation *activation = context;
+	struct version *version = NULL;
+	struct key_record *key = NULL;
+	struct commit commit = { .new_key_only = false };
+	struct building building = { activation->config, &commit, clock_now(), 0 };
+	CK_RV rv;
+
+	rv = registry_version(registry, activation->object, &version);
+	if (rv != CKR_OK)
+		return rv;
+	rv = CKR_ACTION_PROHIBITED;
+	if (version->state != STATE_PRE_ACTIVE || version->protect_from > building.now)
+		goto out;
+	rv = registry_key(registry, version->name, &key);
+	if (rv != CKR_OK)
+		goto out;
+	commit.version = version;
+	building.overlap = key->overlap;
+	version->state = STATE_ACTIVE;
+	version->state_since = building.now;
+	rv = supersede_all(registry, change, &building);
+	if (rv == CKR_OK)
+		rv = change_add_version(change, version);
+	snprintf(activation->label, sizeof activation->label, "%.40s@%lld", version->name,
+	         (long long)version->number);
+out:
+	key_record_free(&key);
+	version_free(&version);
+	return rv;
+}
+
+CK_RV
+version_activate(struct lifecycle *lifecycle, int64_t object)
+{
+	struct signer signer = authority_signer_use(lifecycle->signer);
+	struct activation activation = { .config = lifecycle->config, .object = object };
+	CK_RV rv;
+
+	rv = registry_change(lifecycle->registry, &signer, lifecycle->config->expires_after,
+	                     build_activation, &activation);
+	if (rv == CKR_OK)
+		log_info("token %s: the time of %s has come", lifecycle->config->name, activation.label);
+	return rv;
 }
 
 CK_RV

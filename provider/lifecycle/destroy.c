@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "lifecycle/authority-signer.h"
+#include "lifecycle/state.h"
 
 #include <stdio.h>
 
@@ -31,8 +32,12 @@ build_destroy(struct registry *registry, struct change *change, void *context)
 	if (rv != CKR_OK)
 		return rv;
 	rv = CKR_OBJECT_HANDLE_INVALID;
-	if (!version_visible(version) && version->state != STATE_PRE_ACTIVE)
+	if (!state_allows(version->state, MOVE_DESTROY))
 		goto out;
+	version->before = STATE_ACTIVE;
+	if (version->state == STATE_COMPROMISED || version->state == STATE_PRE_ACTIVE)
+		version->before = version->state;
+	version->superseded = 0;
 	version->state = STATE_DESTROY_PENDING;
 	version->state_since = clock_now();
 	target_label(target, version);
@@ -74,6 +79,27 @@ grace_left(struct registry *registry, const struct version *version)
 	return rv;
 }
 
+/* What was compromised stays so, however often it is destroyed and restored. */
+static void
+revive(struct version *version, bool may_be_current, int64_t now)
+{
+	enum version_state before = version->before;
+	bool protects = version->protect_until == 0 || version->protect_until > now;
+
+	version->before = STATE_ACTIVE;
+	version->state_since = now;
+	if (before == STATE_COMPROMISED)
+		version->state = STATE_COMPROMISED;
+	else if (before == STATE_PRE_ACTIVE && version->protect_from > now)
+		version->state = STATE_PRE_ACTIVE;
+	else if (may_be_current && protects)
+		version->state = STATE_ACTIVE;
+	else
+		version->state = STATE_DEACTIVATED;
+	if (version->state == STATE_DEACTIVATED && protects)
+		version->protect_until = now;
+}
+
 static CK_RV
 build_restore(struct registry *registry, struct change *change, void *context)
 {
@@ -90,13 +116,7 @@ build_restore(struct registry *registry, struct change *change, void *context)
 	rv = version_current(registry, version->name, &current);
 	if (rv != CKR_OK)
 		goto out;
-	version->state_since = clock_now();
-	version->state = STATE_DEACTIVATED;
-	if (current == NULL &&
-	    (version->protect_until == 0 || version->protect_until > version->state_since))
-		version->state = STATE_ACTIVE;
-	else if (version->protect_until == 0 || version->protect_until > version->state_since)
-		version->protect_until = version->state_since;
+	revive(version, current == NULL, clock_now());
 	target_label(target, version);
 	rv = change_add_version(change, version);
 out:

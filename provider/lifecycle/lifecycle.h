@@ -88,19 +88,31 @@ MUST_USE CK_RV lifecycle_destroy(struct lifecycle *lifecycle, int64_t object);
  * its grace is over.
  */
 MUST_USE CK_RV lifecycle_restore(struct lifecycle *lifecycle, int64_t object);
+/* Ends its protecting. CKR_OBJECT_HANDLE_INVALID: no such version; CKR_ACTION_PROHIBITED: not active (lifecycle/state.h). */
+MUST_USE CK_RV lifecycle_deactivate(struct lifecycle *lifecycle, int64_t object);
+/* The same for one whose private half is no secret any more. CKR_ATTRIBUTE_VALUE_INVALID: no reason that a record can hold (record_reason_valid). */
+MUST_USE CK_RV lifecycle_compromise(struct lifecycle *lifecycle, int64_t object, const char *reason);
+/* Destroys a destroy-pending version at once, whatever is left of its grace. CKR_OBJECT_HANDLE_INVALID, CKR_ACTION_PROHIBITED as above. When the KMS fails, the next refresh removes the pair. */
+MUST_USE CK_RV lifecycle_purge(struct lifecycle *lifecycle, int64_t object);
 /* When a destroy-pending version will be purged. */
 int64_t lifecycle_purge_time(const struct key_record *key, const struct version *version);
 
 struct refresh_summary {
-	unsigned finished; /* pairs a crash left that are now versions */
-	unsigned undone;   /* pairs a crash left that were removed */
+	unsigned finished;    /* pairs a crash left that are now versions */
+	unsigned undone;      /* pairs a crash left that were removed */
+	unsigned taken_up;    /* versions that other hosts made */
+	unsigned activated;   /* pre-active versions whose time had come */
 	unsigned rotated;
-	unsigned purged;   /* versions past their grace, destroyed in the KMS */
-	unsigned failed;   /* what could not be done, each logged */
+	unsigned deactivated; /* superseded versions whose overlap is over */
+	unsigned retired;     /* versions that the policy does not keep: destroy-pending now */
+	unsigned purged;      /* versions past their grace, destroyed in the KMS */
+	unsigned failed;      /* what could not be done, each logged */
+	unsigned left;        /* keys not looked at, when it was told to stop */
 };
 
-/* progress (may be NULL): done of total, for a bar. dry_run: counts only. */
-typedef void (*refresh_progress)(void *context, size_t done, size_t total);
+/* done of total, for a bar; may be NULL. False: stop here, the next refresh goes on. */
+typedef bool (*refresh_progress)(void *context, size_t done, size_t total);
+/* dry_run: counts only, without proof of what another host made. */
 MUST_USE CK_RV lifecycle_refresh(struct lifecycle *lifecycle, bool dry_run,
                                  refresh_progress progress, void *context,
                                  struct refresh_summary *ret_summary);

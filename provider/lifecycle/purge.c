@@ -5,53 +5,6 @@
 #include "lifecycle/authority-signer.h"
 
 static CK_RV
-pages_next(struct version_pages *pages, struct registry *registry, int64_t *ret_object)
-{
-	CK_RV rv;
-
-	if (pages->at == pages->count && !pages->ended) {
-		rv = registry_search(registry, &pages->search, pages->objects, HIDDEN_PAGE, &pages->count);
-		if (rv != CKR_OK)
-			return rv;
-		pages->at = 0;
-		pages->ended = pages->count < HIDDEN_PAGE;
-		if (pages->count != 0)
-			pages->search.before = pages->objects[pages->count - 1];
-	}
-	*ret_object = pages->at < pages->count ? pages->objects[pages->at++] : 0;
-	return CKR_OK;
-}
-
-void
-hidden_walk_init(struct hidden_walk *walk)
-{
-	*walk = (struct hidden_walk){ .all.search.destroyed = true, .next_shown = INT64_MAX };
-}
-
-/* The hidden ones are all but the shown: two walks side by side, in the same order. */
-CK_RV
-hidden_walk_next(struct hidden_walk *walk, struct registry *registry, int64_t *ret_object)
-{
-	int64_t object;
-	CK_RV rv;
-
-	for (;;) {
-		rv = pages_next(&walk->all, registry, &object);
-		if (rv != CKR_OK)
-			return rv;
-		while (object != 0 && walk->next_shown > object) {
-			rv = pages_next(&walk->shown, registry, &walk->next_shown);
-			if (rv != CKR_OK)
-				return rv;
-		}
-		if (object == 0 || object != walk->next_shown)
-			break;
-	}
-	*ret_object = object;
-	return CKR_OK;
-}
-
-static CK_RV
 purge_due(struct registry *registry, const struct version *version, bool *ret_due)
 {
 	struct key_record *key = NULL;
@@ -69,38 +22,30 @@ purge_due(struct registry *registry, const struct version *version, bool *ret_du
 	return CKR_OK;
 }
 
-CK_RV
-version_purge_due(struct registry *registry, int64_t object, bool *ret_due)
-{
-	struct version *version = NULL;
-	CK_RV rv;
-
-	rv = registry_version(registry, object, &version);
-	if (rv != CKR_OK)
-		return rv;
-	rv = purge_due(registry, version, ret_due);
-	version_free(&version);
-	return rv;
-}
+struct target {
+	int64_t object;
+	bool at_once; /* whatever is left of the grace */
+};
 
 static CK_RV
 build(struct registry *registry, struct change *change, void *context)
 {
+	const struct target *target = context;
 	struct version *version = NULL;
-	int64_t *object = context;
 	bool due = false;
 	CK_RV rv;
 
-	rv = registry_version(registry, *object, &version);
+	rv = registry_version(registry, target->object, &version);
 	if (rv != CKR_OK)
 		return rv;
 	rv = purge_due(registry, version, &due);
 	if (rv != CKR_OK)
 		goto out;
-	if (!due) {
-		rv = CKR_ACTION_PROHIBITED; /* another host was faster */
+	if (!due && !(target->at_once && version->state == STATE_DESTROY_PENDING)) {
+		rv = CKR_ACTION_PROHIBITED; /* perhaps another host was faster */
 		goto out;
 	}
+	version->before = STATE_ACTIVE;
 	version->state = STATE_DESTROYED;
 	version->state_since = clock_now();
 	rv = change_add_version(change, version);
@@ -109,27 +54,66 @@ out:
 	return rv;
 }
 
+static CK_RV
+commit(struct lifecycle *lifecycle, const struct version *version, bool at_once)
+{
+	struct signer signer = authority_signer_use(lifecycle->signer);
+	struct target target = { version->object, at_once };
+	CK_RV rv;
+
+	rv = registry_change(lifecycle->registry, &signer, lifecycle->config->expires_after, build,
+	                     &target);
+	if (rv == CKR_OK)
+		log_info("token %s: destroyed %s@%lld for good", lifecycle->config->name, version->name,
+		         (long long)version->number);
+	return rv;
+}
+
+static CK_RV
+remove_pair(struct lifecycle *lifecycle, const struct version *version)
+{
+	return kms_destroy_pair(lifecycle->kms, version->id.data, version->id.size,
+	                        deadline_in(LIFECYCLE_DEADLINE_MS));
+}
+
 CK_RV
 version_purge(struct lifecycle *lifecycle, int64_t object)
 {
-	struct signer signer = authority_signer_use(lifecycle->signer);
+	struct version *version = NULL;
+	bool due = false;
+	CK_RV rv;
+
+	rv = registry_version(lifecycle->registry, object, &version);
+	if (rv != CKR_OK)
+		return rv;
+	rv = purge_due(lifecycle->registry, version, &due);
+	if (rv == CKR_OK && !due)
+		rv = CKR_ACTION_PROHIBITED;
+	/* In this order: a crash between the two leaves the version to the next refresh. */
+	if (rv == CKR_OK)
+		rv = remove_pair(lifecycle, version);
+	if (rv == CKR_OK)
+		rv = commit(lifecycle, version, false);
+	version_free(&version);
+	return rv;
+}
+
+CK_RV
+lifecycle_purge(struct lifecycle *lifecycle, int64_t object)
+{
 	struct version *version = NULL;
 	CK_RV rv;
 
 	rv = registry_version(lifecycle->registry, object, &version);
 	if (rv != CKR_OK)
 		return rv;
-	/* In this order: a crash between the two leaves the version to the next refresh. */
-	rv = kms_destroy_pair(lifecycle->kms, version->id.data, version->id.size,
-	                      deadline_in(LIFECYCLE_DEADLINE_MS));
-	if (rv != CKR_OK)
-		goto out;
-	rv = registry_change(lifecycle->registry, &signer, lifecycle->config->expires_after, build,
-	                     &object);
+	/*
+	 * The other way round: it may still be restored, and must not come back without its
+	 * private half. A pair that is left then belongs to a destroyed version: refresh removes it.
+	 */
+	rv = commit(lifecycle, version, true);
 	if (rv == CKR_OK)
-		log_info("token %s: destroyed %s@%lld for good", lifecycle->config->name, version->name,
-		         (long long)version->number);
-out:
+		rv = remove_pair(lifecycle, version);
 	version_free(&version);
 	return rv;
 }

@@ -29,7 +29,7 @@ spki_algorithm(const struct buffer *spki)
 
 /* The version that the pair would have become. */
 static CK_RV
-intended_version(const struct intent *intent, const struct key_record *key,
+intended_version(const struct found_pair *pair, const struct key_record *key,
                  const struct buffer *spki, struct version **ret_version)
 {
 	struct version *version = NULL;
@@ -38,7 +38,7 @@ intended_version(const struct intent *intent, const struct key_record *key,
 	rv = version_new(&version);
 	if (rv != CKR_OK)
 		return rv;
-	version->number = intent->number;
+	version->number = pair->number;
 	version->local = true;
 	version->created = clock_now();
 	version->protect_from = version->created;
@@ -50,12 +50,12 @@ intended_version(const struct intent *intent, const struct key_record *key,
 	version->usage = key->usage & usage_possible(version->algorithm);
 	if (version->usage == 0)
 		version->usage = usage_possible(version->algorithm);
-	version->name = strdup(intent->name);
+	version->name = strdup(pair->name);
 	if (version->name == NULL) {
 		rv = CKR_HOST_MEMORY;
 		goto out;
 	}
-	rv = buffer_set(&version->id, intent->id.data, intent->id.size);
+	rv = buffer_set(&version->id, pair->id, pair->id_size);
 	if (rv != CKR_OK)
 		goto out;
 	rv = buffer_set(&version->spki, spki->data, spki->size);
@@ -68,26 +68,25 @@ out:
 	return rv;
 }
 
-/* CKR_OBJECT_HANDLE_INVALID, CKR_ACTION_PROHIBITED, CKR_PUBLIC_KEY_INVALID, CKR_FUNCTION_FAILED: it can't be finished. */
-static CK_RV
-finish(struct lifecycle *lifecycle, const struct intent *intent, const struct buffer *spki,
-       bool dry_run, struct deadline deadline)
+CK_RV
+pair_finish(struct lifecycle *lifecycle, const struct found_pair *pair,
+            const struct buffer *spki, bool dry_run, struct deadline deadline)
 {
-	struct commit commit = { .rotation_only = true, .newest_only = true };
+	struct commit commit = { .rotation_only = true, .newest_only = pair->newest_only };
 	struct version *version = NULL;
 	struct key_record *key = NULL;
 	bool taken;
 	CK_RV rv;
 
-	rv = registry_key(lifecycle->registry, intent->name, &key);
+	rv = registry_key(lifecycle->registry, pair->name, &key);
 	if (rv != CKR_OK)
 		return rv;
-	rv = version_number_taken(lifecycle->registry, intent->name, intent->number, &taken);
-	if (rv == CKR_OK && taken)
+	rv = version_number_taken(lifecycle->registry, pair->name, pair->number, &taken);
+	if (rv == CKR_OK && taken && pair->newest_only)
 		rv = CKR_ACTION_PROHIBITED;
 	if (rv != CKR_OK || dry_run)
 		goto out;
-	rv = intended_version(intent, key, spki, &version);
+	rv = intended_version(pair, key, spki, &version);
 	if (rv != CKR_OK)
 		goto out;
 	rv = pair_check(lifecycle, version, deadline);
@@ -175,6 +174,9 @@ intent_reconcile(struct lifecycle *lifecycle, const struct intent *intent, bool 
                  enum reconciled *ret_result)
 {
 	struct deadline deadline = deadline_in(LIFECYCLE_DEADLINE_MS);
+	struct found_pair pair = {
+		intent->name, intent->number, intent->id.data, intent->id.size, true
+	};
 	struct buffer spki = BUFFER_INIT;
 	CK_RV rv;
 
@@ -184,7 +186,7 @@ intent_reconcile(struct lifecycle *lifecycle, const struct intent *intent, bool 
 	if (rv == CKR_OK)
 		rv = kms_public_key(lifecycle->kms, intent->id.data, intent->id.size, deadline, &spki);
 	if (rv == CKR_OK)
-		rv = finish(lifecycle, intent, &spki, dry_run, deadline);
+		rv = pair_finish(lifecycle, &pair, &spki, dry_run, deadline);
 	buffer_clear(&spki);
 	switch (rv) {
 	case CKR_OK:

@@ -12,6 +12,24 @@
 
 #define INTENT_AGE 60 /* seconds: a creation that is still going on is younger */
 
+/* A pair in the KMS that could become a version; all borrowed. */
+struct found_pair {
+	const char *name;
+	int64_t number;
+	const unsigned char *id;
+	size_t id_size;
+	bool newest_only; /* CKR_ACTION_PROHIBITED when a version of its number or a later one is there */
+};
+
+/*
+ * Checks, proves and commits it as a version of its key: the current one, unless a later
+ * one is. spki: its public half, as the KMS has it. dry_run: only looks whether the key takes
+ * it. CKR_OBJECT_HANDLE_INVALID: no such key; CKR_ACTION_PROHIBITED: it is there already; CKR_PUBLIC_KEY_INVALID,
+ * CKR_FUNCTION_FAILED: the pair is no good.
+ */
+MUST_USE CK_RV pair_finish(struct lifecycle *lifecycle, const struct found_pair *pair,
+                           const struct buffer *spki, bool dry_run, struct deadline deadline);
+
 enum reconciled {
 	RECONCILED_FINISHED,
 	RECONCILED_UNDONE,

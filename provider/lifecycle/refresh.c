@@ -3,16 +3,14 @@
 
 #include "base/log.h"
 #include "lifecycle/authority-signer.h"
-#include "lifecycle/commit.h"
-#include "lifecycle/create.h"
 #include "lifecycle/describe.h"
-#include "lifecycle/purge.h"
 #include "lifecycle/reconcile.h"
+#include "lifecycle/takeup.h"
+#include "lifecycle/upkeep.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define NAMES_PAGE 64
 
 struct refresh {
 	struct lifecycle *lifecycle; /* borrowed */
@@ -20,19 +18,23 @@ struct refresh {
 	refresh_progress progress;
 	void *context;
 	size_t done, total;
-	struct intent *intents; /* owned */
+	bool stopped;
+	struct intent *intents; /* owned, as what follows */
 	size_t intent_count;
+	char **names;           /* of the keys that have something due */
+	size_t name_count;
 	struct refresh_summary summary;
 };
 
-static void
+/* Before each piece of work. False: it shall stop here. */
+static bool
 step(struct refresh *refresh)
 {
-	refresh->done++;
-	if (refresh->progress != NULL)
-		refresh->progress(refresh->context,
-		                  refresh->done < refresh->total ? refresh->done : refresh->total,
-		                  refresh->total);
+	if (!refresh->stopped && refresh->progress != NULL)
+		refresh->stopped = !refresh->progress(refresh->context, refresh->done, refresh->total);
+	if (!refresh->stopped)
+		refresh->done++;
+	return !refresh->stopped;
 }
 
 /*
@@ -109,7 +111,8 @@ reconcile(struct refresh *refresh)
 	for (size_t i = 0; i < refresh->intent_count; i++) {
 		const struct intent *intent = &refresh->intents[i];
 
-		step(refresh);
+		if (!step(refresh))
+			break;
 		if (intent->since > before) {
 			log_info("the creation of %s@%lld began less than a minute ago, and is left alone",
 			         intent->name, (long long)intent->number);
@@ -141,115 +144,68 @@ in_making(const struct refresh *refresh, const char *name)
 }
 
 static CK_RV
-rotate(struct refresh *refresh, const char *name, int64_t current)
+stray(struct refresh *refresh, const struct stray *stray)
 {
-	struct create_request request = { .name = name, .rotate_every = -1, .rotation_only = true };
-	struct version *version = NULL;
+	bool dry_run = refresh->dry_run;
 	CK_RV rv;
 
-	if (!refresh->dry_run) {
-		rv = version_create(refresh->lifecycle, &request, current,
-		                    deadline_in(LIFECYCLE_DEADLINE_MS), &version);
-		version_free(&version);
-		if (rv == CKR_ACTION_PROHIBITED)
-			return CKR_OK; /* another host was faster */
-		if (rv != CKR_OK)
-			return rv;
+	switch (stray->kind) {
+	case STRAY_VERSION:
+		rv = dry_run ? CKR_OK : stray_take_up(refresh->lifecycle, stray);
+		if (rv == CKR_ACTION_PROHIBITED || rv == CKR_ATTRIBUTE_VALUE_INVALID)
+			return CKR_OK; /* another refresh was faster */
+		refresh->summary.taken_up += rv == CKR_OK;
+		return rv;
+	case STRAY_DESTROYED:
+		rv = dry_run ? CKR_OK : stray_remove(refresh->lifecycle, stray);
+		refresh->summary.purged += rv == CKR_OK;
+		return rv;
+	case STRAY_INTERRUPTED:
+	case STRAY_UNKNOWN:
+		break;
 	}
-	refresh->summary.rotated++;
 	return CKR_OK;
 }
 
+/* Pairs in the KMS that the registry does not have. */
 static CK_RV
-rotate_if_due(struct refresh *refresh, const char *name)
+look_around(struct refresh *refresh)
 {
-	struct registry *registry = refresh->lifecycle->registry;
-	struct version *current = NULL;
-	struct key_record *key = NULL;
-	int64_t due;
+	struct lifecycle *lifecycle = refresh->lifecycle;
+	struct stray *strays = NULL;
+	size_t count = 0;
 	CK_RV rv;
 
-	rv = registry_key(registry, name, &key);
+	rv = strays_read(lifecycle->kms, lifecycle->registry, &lifecycle->token->authority_id,
+	                 deadline_in(LIFECYCLE_DEADLINE_MS), &strays, &count);
 	if (rv != CKR_OK)
-		return rv;
-	if (key->rotate_every == 0)
-		goto out;
-	rv = version_current(registry, name, &current);
-	if (rv != CKR_OK)
-		goto out;
-	due = lifecycle_next_rotation(key, current);
-	if (due != 0 && due <= clock_now() && !in_making(refresh, name))
-		rv = rotate(refresh, name, current->object);
-out:
-	version_free(&current);
-	key_record_free(&key);
+		return weigh(refresh, "looking for versions in", "the KMS", rv);
+	for (size_t i = 0; rv == CKR_OK && !refresh->stopped && i < count; i++)
+		rv = weigh(refresh, "taking up, or removing,", strays[i].label,
+		           stray(refresh, &strays[i]));
+	strays_free(strays, count);
 	return rv;
 }
 
 static CK_RV
-rotate_all(struct refresh *refresh)
+look_after_keys(struct refresh *refresh)
 {
-	char *names[NAMES_PAGE], *after = NULL;
-	size_t count;
 	CK_RV rv;
 
-	do {
-		rv = registry_key_names(refresh->lifecycle->registry, after, names, NAMES_PAGE, &count);
-		if (rv != CKR_OK)
-			break;
-		free(after);
-		after = NULL;
-		for (size_t i = 0; i < count; i++) {
-			step(refresh);
-			if (rv == CKR_OK)
-				rv = weigh(refresh, "rotating", names[i], rotate_if_due(refresh, names[i]));
-			if (i + 1 == count)
-				after = names[i];
-			else
-				free(names[i]);
+	for (size_t i = 0; i < refresh->name_count; i++) {
+		const char *name = refresh->names[i];
+
+		if (!step(refresh)) {
+			refresh->summary.left = (unsigned)(refresh->name_count - i);
+			return CKR_OK;
 		}
-	} while (rv == CKR_OK && count == NAMES_PAGE);
-	free(after);
-	return rv;
-}
-
-static CK_RV
-purge_one(struct refresh *refresh, int64_t object)
-{
-	bool due;
-	CK_RV rv;
-
-	rv = version_purge_due(refresh->lifecycle->registry, object, &due);
-	if (rv != CKR_OK || !due)
-		return rv;
-	if (!refresh->dry_run) {
-		rv = version_purge(refresh->lifecycle, object);
-		if (rv == CKR_ACTION_PROHIBITED)
-			return CKR_OK; /* another host was faster */
+		rv = key_upkeep(refresh->lifecycle, name, in_making(refresh, name), refresh->dry_run,
+		                &refresh->summary);
+		rv = weigh(refresh, "looking after", name, rv);
 		if (rv != CKR_OK)
 			return rv;
 	}
-	refresh->summary.purged++;
 	return CKR_OK;
-}
-
-static CK_RV
-purge_all(struct refresh *refresh)
-{
-	struct hidden_walk walk;
-	int64_t object;
-	CK_RV rv;
-
-	hidden_walk_init(&walk);
-	for (;;) {
-		rv = hidden_walk_next(&walk, refresh->lifecycle->registry, &object);
-		if (rv != CKR_OK || object == 0)
-			return rv;
-		step(refresh);
-		rv = weigh(refresh, "purging", "a destroyed version", purge_one(refresh, object));
-		if (rv != CKR_OK)
-			return rv;
-	}
 }
 
 CK_RV
@@ -259,7 +215,6 @@ lifecycle_refresh(struct lifecycle *lifecycle, bool dry_run, refresh_progress pr
 	struct refresh refresh = {
 		.lifecycle = lifecycle, .dry_run = dry_run, .progress = progress, .context = context
 	};
-	int64_t keys, versions;
 	CK_RV rv;
 
 	if (!dry_run) {
@@ -267,18 +222,22 @@ lifecycle_refresh(struct lifecycle *lifecycle, bool dry_run, refresh_progress pr
 		if (rv != CKR_OK)
 			return rv;
 	}
-	rv = registry_count(lifecycle->registry, &keys, &versions);
-	if (rv != CKR_OK)
-		return rv;
 	rv = registry_intents(lifecycle->registry, &refresh.intents, &refresh.intent_count);
 	if (rv != CKR_OK)
 		return rv;
-	refresh.total = refresh.intent_count + (size_t)keys;
+	refresh.total = refresh.intent_count;
 	rv = reconcile(&refresh);
 	if (rv == CKR_OK)
-		rv = rotate_all(&refresh);
+		rv = look_around(&refresh);
 	if (rv == CKR_OK)
-		rv = purge_all(&refresh);
+		rv = registry_due(lifecycle->registry, clock_now(), &refresh.names,
+		                  &refresh.name_count);
+	refresh.total += refresh.name_count;
+	if (rv == CKR_OK)
+		rv = look_after_keys(&refresh);
+	if (rv == CKR_OK && progress != NULL && !refresh.stopped)
+		(void)progress(context, refresh.done, refresh.total);
+	names_free(refresh.names, refresh.name_count);
 	intents_free(refresh.intents, refresh.intent_count);
 	if (rv == CKR_OK)
 		*ret_summary = refresh.summary;

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #define INTEGER_MAX INT64_C(9007199254740991) /* 2^53 - 1: what every JSON library holds exactly */
-#define REASON_MAX 255
 #define SUBJECT_MAX 8192
 #define SPKI_MAX 8192
 #define KMS_TEXT_MAX 255
@@ -192,7 +191,7 @@ version_valid(const struct version *version)
 	       (version->usage & ~(unsigned)USAGE_ALL) == 0 &&
 	       time_valid(version->created) && time_valid(version->protect_from) &&
 	       time_valid(version->protect_until) && time_valid(version->state_since) &&
-	       (version->reason == NULL || text_valid(version->reason, REASON_MAX)) &&
+	       (version->reason == NULL || text_valid(version->reason, RECORD_REASON_MAX)) &&
 	       time_valid(version->superseded) &&
 	       (version->superseded == 0 || version->state == STATE_ACTIVE) &&
 	       version->before <= STATE_COMPROMISED &&

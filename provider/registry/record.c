@@ -256,3 +256,11 @@ record_name_valid(const char *name, size_t size)
 		end--;
 	return end == size || end == 0 || name[end - 1] != '@';
 }
+
+bool
+record_reason_valid(const char *reason)
+{
+	size_t size = strlen(reason);
+
+	return size > 0 && size <= RECORD_REASON_MAX && text_printable(reason, size);
+}

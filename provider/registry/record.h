@@ -17,6 +17,7 @@
 
 #define RECORD_NAME_MAX 255 /* bytes of UTF-8 */
 #define RECORD_ID_MAX 255   /* bytes of a CKA_ID */
+#define RECORD_REASON_MAX 255 /* bytes of UTF-8 */
 #define RECORD_TIME_MAX INT64_C(253402300799) /* 9999-12-31T23:59:59Z: later can't be written */
 
 /* State of a version: NIST SP 800-57 part 1, KMIP 1.4 section 3.22. */
@@ -121,6 +122,9 @@ bool token_record_has(const struct token_record *token, CK_MECHANISM_TYPE primit
 
 /* A name that may be given to a key: 1 to RECORD_NAME_MAX bytes of UTF-8 without control characters that does not end in '@' and digits. */
 bool record_name_valid(const char *name, size_t size);
+
+/* A reason that a state may have: at most RECORD_REASON_MAX bytes of UTF-8 without control characters, not empty. */
+bool record_reason_valid(const char *reason);
 
 /* Encoding is canonical; decoding is strict: unknown members, wrong types, ranges, another type of record, a non-canonical text are refused with CKR_DATA_INVALID. */
 MUST_USE CK_RV version_encode(const struct version *version, struct buffer *ret_json);

@@ -115,6 +115,15 @@ MUST_USE CK_RV registry_search(struct registry *registry, const struct registry_
 /* Names of keys in order, after the given one (NULL: from the first). Caller frees each. */
 MUST_USE CK_RV registry_key_names(struct registry *registry, const char *after, char **ret_names,
                                   size_t max, size_t *ret_count);
+/*
+ * Names of the keys that have something due by now, or may have: to rotate, to activate, to
+ * deactivate, to retire, to purge (see lifecycle/upkeep.h). Told by the entries as they stand,
+ * unchecked, so that it takes no longer than a look at each: read the records to be sure. In
+ * no order, each once. Caller: names_free.
+ */
+MUST_USE CK_RV registry_due(struct registry *registry, int64_t now, char ***ret_names,
+                            size_t *ret_count);
+void names_free(char **names, size_t count);
 /* Keys and versions (all states) in the index. */
 MUST_USE CK_RV registry_count(struct registry *registry, int64_t *ret_keys, int64_t *ret_versions);
 

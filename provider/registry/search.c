@@ -152,6 +152,63 @@ registry_key_names(struct registry *registry, const char *after, char **ret_name
 	return CKR_OK;
 }
 
+static CK_RV
+due_read(struct store *store, sqlite3_stmt *statement, char ***names, size_t *count)
+{
+	int result;
+
+	while ((result = sqlite3_step(statement)) == SQLITE_ROW) {
+		const char *name = (const char *)sqlite3_column_text(statement, 0);
+
+		/* Doubled when it is full, which it is at each power of two. */
+		if ((*count & (*count - 1)) == 0) {
+			char **grown = reallocarray(*names, *count == 0 ? 1 : 2 * *count, sizeof *grown);
+
+			if (grown == NULL)
+				return CKR_HOST_MEMORY;
+			*names = grown;
+		}
+		(*names)[*count] = strdup(name == NULL ? "" : name);
+		if ((*names)[*count] == NULL)
+			return CKR_HOST_MEMORY;
+		++*count;
+	}
+	return result == SQLITE_DONE ? CKR_OK : store_failure(store, result);
+}
+
+CK_RV
+registry_due(struct registry *registry, int64_t now, char ***ret_names, size_t *ret_count)
+{
+	sqlite3_stmt *statement = NULL;
+	char **names = NULL;
+	size_t count = 0;
+	CK_RV rv;
+
+	(void)pthread_mutex_lock(&registry->lock);
+	rv = store_statement(registry->store, DUE, &statement);
+	if (rv == CKR_OK) {
+		sqlite3_bind_int64(statement, 1, now);
+		rv = due_read(registry->store, statement, &names, &count);
+		store_done(statement);
+	}
+	(void)pthread_mutex_unlock(&registry->lock);
+	if (rv != CKR_OK) {
+		names_free(names, count);
+		return rv;
+	}
+	*ret_names = names;
+	*ret_count = count;
+	return CKR_OK;
+}
+
+void
+names_free(char **names, size_t count)
+{
+	while (count > 0)
+		free(names[--count]);
+	free(names);
+}
+
 CK_RV
 registry_count(struct registry *registry, int64_t *ret_keys, int64_t *ret_versions)
 {

@@ -50,6 +50,17 @@ const char store_schema[] =
 	" AND (?3 = 1 OR state NOT IN ('destroy-pending', 'destroyed'))" \
 	" ORDER BY object DESC LIMIT ?4"
 
+/*
+ * What the payloads of a version (v) and of its key (k) say; 0 for what is missing or is no
+ * time, which then counts as due: whoever reads the record finds out.
+ */
+#define SAYS(entry, member) "json_extract(CAST(" entry ".payload AS TEXT), '$." member "')"
+#define NUMBER(entry, member) "coalesce(" SAYS(entry, member) ", 0)"
+#define TIME(member) "coalesce(CAST(strftime('%s', " SAYS("ve", member) ") AS INTEGER), 0)"
+#define IS_JSON(entry) "json_valid(CAST(" entry ".payload AS TEXT))"
+#define KEPT "(SELECT count(*) FROM versions AS o WHERE o.name = v.name" \
+             " AND o.state IN ('active', 'deactivated', 'compromised'))"
+
 const char *const statement_texts[STATEMENT_COUNT] = {
 	[ENTRY_INSERT] = "INSERT INTO entries (sequence, previous, payload, signature)"
 	                 " VALUES (?1, ?2, ?3, ?4)",
@@ -93,6 +104,22 @@ const char *const statement_texts[STATEMENT_COUNT] = {
 	                       SEARCH_END,
 	[SEARCH_NUMBER] = "SELECT object FROM versions WHERE name = ?5 AND number = ?6" SEARCH_END,
 	[KEY_NAMES] = "SELECT name FROM keys WHERE name > ?1 ORDER BY name LIMIT ?2",
+	[DUE] = "SELECT DISTINCT v.name FROM versions AS v JOIN keys AS k ON k.name = v.name"
+	        " LEFT JOIN entries AS ve ON ve.sequence = v.sequence"
+	        " LEFT JOIN entries AS ke ON ke.sequence = k.sequence"
+	        " WHERE v.state <> 'destroyed' AND CASE"
+	        " WHEN " IS_JSON("ve") " AND " IS_JSON("ke") " THEN CASE v.state"
+	        " WHEN 'active' THEN (" NUMBER("ke", "rotate_every") " > 0"
+	        " AND " TIME("protect_from") " + " NUMBER("ke", "rotate_every") " <= ?1)"
+	        " OR (" SAYS("ve", "superseded") " IS NOT NULL AND " TIME("protect_until") " <= ?1)"
+	        " WHEN 'pre-active' THEN " TIME("protect_from") " <= ?1"
+	        " WHEN 'destroy-pending' THEN "
+	        TIME("state_since") " + " NUMBER("ke", "destroy_after") " <= ?1"
+	        " ELSE (" NUMBER("ke", "keep_for") " > 0"
+	        " AND " TIME("state_since") " + " NUMBER("ke", "keep_for") " <= ?1)"
+	        " OR (" NUMBER("ke", "keep_versions") " > 0"
+	        " AND " KEPT " > " NUMBER("ke", "keep_versions") ") END"
+	        " ELSE 1 END",
 	[COUNT] = "SELECT (SELECT count(*) FROM keys), (SELECT count(*) FROM versions),"
 	          " (SELECT count(*) FROM token), (SELECT count(*) FROM objects)",
 	[ID_IN_USE] = "SELECT EXISTS (SELECT 1 FROM versions WHERE id = ?1)"

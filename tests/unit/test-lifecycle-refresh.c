@@ -127,18 +127,20 @@ END_TEST
 
 static size_t steps, last_done, last_total;
 
-static void
+/* context: how many steps may be made, NULL all. */
+static bool
 count_step(void *context, size_t done, size_t total)
 {
-	(void)context;
 	steps++;
 	last_done = done;
 	last_total = total;
+	return context == NULL || done < *(size_t *)context;
 }
 
-/* More keys than a page of names. */
-START_TEST(walks_many_keys)
+/* It can be stopped between two keys, and the next one goes on. */
+START_TEST(looks_after_what_is_due_among_many_keys)
 {
+	size_t most = 3;
 	char name[16];
 
 	for (int i = 0; i < 66; i++) {
@@ -148,11 +150,18 @@ START_TEST(walks_many_keys)
 		version = i % 10 == 0 ? make_due(name) : make(name, "p-256", 0);
 		version_free(&version);
 	}
+	ck_assert_uint_eq(lifecycle_refresh(lifecycle, false, count_step, &most, &summary), CKR_OK);
+	ASSERT_SUMMARY(0, 0, 3, 0, 0);
+	ck_assert_uint_eq(summary.left, 4);
+	ck_assert_uint_eq(last_done, 3);
+	ck_assert_uint_eq(last_total, 7);
+	steps = 0;
 	ck_assert_uint_eq(lifecycle_refresh(lifecycle, false, count_step, NULL, &summary), CKR_OK);
-	ASSERT_SUMMARY(0, 0, 7, 0, 0);
-	ck_assert_uint_eq(steps, 66);
-	ck_assert_uint_eq(last_done, 66);
-	ck_assert_uint_eq(last_total, 66);
+	ASSERT_SUMMARY(0, 0, 4, 0, 0);
+	ck_assert_uint_eq(summary.left, 0);
+	ck_assert_uint_eq(steps, 5); /* before each, and at the end */
+	ck_assert_uint_eq(last_done, 4);
+	ck_assert_uint_eq(last_total, 4);
 }
 END_TEST
 
@@ -572,7 +581,7 @@ unit_suite(void)
 	tcase_add_test(tests, signs_a_new_head);
 	tcase_add_test(tests, dry_run_changes_nothing);
 	tcase_add_test(tests, rotates_what_is_due_once);
-	tcase_add_test(tests, walks_many_keys);
+	tcase_add_test(tests, looks_after_what_is_due_among_many_keys);
 	tcase_add_test(tests, finishes_an_interrupted_rotation);
 	tcase_add_test(tests, undoes_what_was_given_up);
 	tcase_add_test(tests, undoes_what_can_not_be_finished);

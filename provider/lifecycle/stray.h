@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Pairs in the KMS that are no version of the registry: whose they are, and what to do. */
+#ifndef P11_KMS_LIFECYCLE_STRAY_H
+#define P11_KMS_LIFECYCLE_STRAY_H
+
+#include "kms/kms.h"
+#include "registry/registry.h"
+
+enum stray_kind {
+	STRAY_INTERRUPTED, /* has an intent: refresh finishes or undoes it */
+	STRAY_DESTROYED,   /* of a destroyed version: refresh removes it */
+	STRAY_VERSION,     /* labelled as a version of a known key, which has none of this number: refresh takes it up */
+	STRAY_UNKNOWN,     /* anything else: left alone */
+};
+
+struct stray {
+	enum stray_kind kind;
+	struct buffer id; /* owned, as what follows */
+	char *label;
+	char *name;       /* of STRAY_VERSION, else NULL */
+	int64_t number;
+};
+
+/* Authorities are none. Caller: strays_free. */
+MUST_USE CK_RV strays_read(struct kms *kms, struct registry *registry,
+                           const struct buffer *authority_id, struct deadline deadline,
+                           struct stray **ret_strays, size_t *ret_count);
+void strays_free(struct stray *strays, size_t count);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lifecycle/takeup.h"
+
+#include "base/log.h"
+#include "lifecycle/reconcile.h"
+
+CK_RV
+stray_take_up(struct lifecycle *lifecycle, const struct stray *stray)
+{
+	struct deadline deadline = deadline_in(LIFECYCLE_DEADLINE_MS);
+	struct found_pair pair = {
+		stray->name, stray->number, stray->id.data, stray->id.size, false
+	};
+	struct buffer spki = BUFFER_INIT;
+	CK_RV rv;
+
+	rv = kms_public_key(lifecycle->kms, stray->id.data, stray->id.size, deadline, &spki);
+	if (rv == CKR_OK)
+		rv = pair_finish(lifecycle, &pair, &spki, false, deadline);
+	buffer_clear(&spki);
+	if (rv == CKR_OK)
+		log_info("token %s: took up %s, which another host made", lifecycle->config->name,
+		         stray->label);
+	return rv;
+}
+
+CK_RV
+stray_remove(struct lifecycle *lifecycle, const struct stray *stray)
+{
+	CK_RV rv;
+
+	rv = kms_destroy_pair(lifecycle->kms, stray->id.data, stray->id.size,
+	                      deadline_in(LIFECYCLE_DEADLINE_MS));
+	if (rv == CKR_OK)
+		log_info("token %s: removed a pair of a destroyed version from the KMS",
+		         lifecycle->config->name);
+	return rv;
+}
