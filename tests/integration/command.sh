@@ -273,7 +273,7 @@ for answer in y Yes; do
 done
 for answer in no '' yesterday; do
 	expect 1 python3 answer.py "$p11_kms" "$answer"
-	prints 'was not destroyed'
+	prints 'stays as it is'
 done
 
 step "refresh rotates what is due, once"
