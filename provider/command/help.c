@@ -64,7 +64,7 @@ help_all(void)
 	say("%s", "");
 	say("commands:");
 	for (size_t i = 0; (command = command_at(i)) != NULL; i++)
-		say("  %-10s%s", command->name, command->summary);
+		say("  %-12s%s", command->name, command->summary);
 	say("%s", "");
 	say("options, before or after the command:");
 	put_options(NULL);
