@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "command/key-walk.h"
 #include "lifecycle/authority-pair.h"
+#include "lifecycle/stray.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -197,6 +198,52 @@ check_private_halves(struct verification *verification)
 	kms_listing_clear(&check.listing);
 }
 
+static const char *
+stray_fate(enum stray_kind kind)
+{
+	switch (kind) {
+	case STRAY_INTERRUPTED:
+		return "an interrupted creation left it; `p11-kms refresh` finishes or removes it";
+	case STRAY_DESTROYED:
+		return "its version is destroyed; `p11-kms refresh` removes it";
+	case STRAY_VERSION:
+		return "another host made it; `p11-kms refresh` takes it up";
+	case STRAY_UNKNOWN:
+		break;
+	}
+	return "it is no version of this registry";
+}
+
+/* Pairs in the KMS that no version has. */
+static void
+check_strays(struct verification *verification)
+{
+	struct workspace *workspace = verification->workspace;
+	struct token_record *token = NULL;
+	struct stray *strays = NULL;
+	size_t count = 0;
+	CK_RV rv;
+
+	findings_begin(verification->findings, "strays");
+	rv = registry_token(workspace->registry, &token);
+	if (rv == CKR_OK)
+		rv = strays_read(workspace->kms, workspace->registry, &token->authority_id,
+		                 deadline_in(LIFECYCLE_DEADLINE_MS), &strays, &count);
+	if (rv != CKR_OK)
+		finding(verification->findings, RESULT_FAIL, "they can't be looked for: %s",
+		        ckr_name(rv));
+	for (size_t i = 0; i < count; i++) {
+		char *id = hex_dup(strays[i].id.data, strays[i].id.size);
+
+		finding(verification->findings, RESULT_WARN, "pair \"%s\", id %s: %s", strays[i].label,
+		        id != NULL ? id : "?", stray_fate(strays[i].kind));
+		free(id);
+	}
+	findings_ok(verification->findings, "the KMS holds no pair without a version");
+	strays_free(strays, count);
+	token_record_free(&token);
+}
+
 void
 verify_kms(struct verification *verification)
 {
@@ -207,4 +254,5 @@ verify_kms(struct verification *verification)
 		return; /* told already */
 	check_authority(verification);
 	check_private_halves(verification);
+	check_strays(verification);
 }

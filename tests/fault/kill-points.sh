@@ -1,0 +1,144 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# kill -9 at each call to the file system that create, rotate and refresh make for p11-kms's own
+# files: the registry, its side files, configuration, authority, PIN. SoftHSM2 writes its token
+# in place and may lose it when it is killed there, so these points are not among them.
+#
+# After each kill every version that is shown has its private half; what was answered OK is
+# there; and the next refresh finishes or removes what was left. P11_KMS_KILL_POINTS: every how
+# many calls (1: each of them, make check-kill-points).
+# shellcheck source=tests/lib.sh
+. "${srcdir:-.}/tests/lib.sh"
+
+need strace sqlite3 jq
+need_pykcs11
+every=${P11_KMS_KILL_POINTS:-12}
+make_token
+registry=$hsm_folder/registry.db
+cd "$work"
+
+# Two keys that a refresh always finds due, and one to rotate.
+quietly "$p11_kms" create due-1 --algorithm p-256 --rotate-every 1s
+quietly "$p11_kms" create due-2 --algorithm p-256 --rotate-every 1s
+quietly "$p11_kms" create turned --algorithm p-256 --rotate-every never
+
+points=0
+answered=0
+dead=0
+left=0
+: >promised
+
+# killed_at NTH COMMAND...: true when the command died at its NTH call; false when it went
+# through, and what it answered is then kept in promised.
+killed_at() {
+	nth=$1
+	shift
+	status=0
+	strace -f -qq -o trace -e trace=%file,%desc -e "inject=%file,%desc:signal=KILL:when=$nth" \
+		-P "$registry" -P "$registry-wal" -P "$registry-shm" -P "$registry-journal" \
+		-P "$P11_KMS_CONFIG" -P "$hsm_folder/authority.pem" -P "$hsm_folder/pin" \
+		"$p11_kms" "$@" >answer 2>complaint || status=$?
+	if [ "$status" -ge 128 ]; then
+		points=$((points + 1))
+		return 0
+	fi
+	[ "$status" -eq 0 ] || {
+		cat answer complaint
+		fail "neither done nor killed, status $status: $*"
+	}
+	answered=$((answered + 1))
+	sed -n 's/^made \([^,]*\),.*/\1/p' answer >>promised
+	return 1
+}
+
+# What a kill left: how many versions are shown whose private half is missing, and how many
+# pairs wait in the KMS.
+look() {
+	"$p11_kms" verify --json >verified.json 2>verify.log || [ $? -eq 7 ] || {
+		cat verified.json verify.log
+		fail "verify itself, after a kill at $*"
+	}
+	dead=$((dead + $(jq '[.[] | select(.check == "private-halves" and .result == "FAIL")] | length' verified.json)))
+	left=$((left + $(jq '[.[] | select(.check == "strays" and .result != "ok")] | length' verified.json)))
+	jq -e 'all(.[]; .result != "FAIL")' verified.json >/dev/null || {
+		cat verified.json
+		fail "verify found something, after a kill at $*"
+	}
+}
+
+# try COMMAND...: killed at each call; a NAME of @ is another one each time.
+try() {
+	nth=1
+	while :; do
+		name=new-$points-$nth
+		# shellcheck disable=SC2046 # words that the substitution makes are arguments
+		killed_at "$nth" $(echo "$*" | sed "s/@/$name/") || break
+		look "call $nth of $*"
+		nth=$((nth + every))
+		[ "$nth" -lt 2000 ] || fail "a command with 2000 calls?"
+	done
+	step "$1: killed at calls up to $nth, then it went through"
+	last=$nth
+}
+
+try create @ --algorithm p-256
+[ "$last" -gt $((every * 2)) ] || fail "killed too few times: does the trace see the calls?"
+try rotate turned
+try refresh
+
+step "refresh finishes or removes what is left, once it is old enough to be nobody's work"
+sqlite3 "$registry" "UPDATE intents SET since = since - 3600"
+quietly "$p11_kms" refresh
+"$p11_kms" verify --json >verified.json || fail "verify, after the last refresh: $(cat verified.json)"
+jq -e '[.[] | select((.check == "strays" or .check == "interrupted") and .result != "ok")] == []' \
+	verified.json >/dev/null || {
+	cat verified.json
+	fail "pairs are left that nobody knows"
+}
+
+step "every version that is shown works, and what was answered OK is among them"
+"$p11_kms" list --all --json >list.json
+"$python" - "$module" "$token" "$hsm_module" "$hsm_token" "$pin" list.json promised <<'END' ||
+import hashlib, json, sys
+import PyKCS11 as P
+
+module, label, hsm_module, hsm_label, pin, listed, promised = sys.argv[1:]
+
+
+def session(path, name, login):
+    library = P.PyKCS11Lib()
+    library.load(path)
+    for slot in library.getSlotList(tokenPresent=True):
+        if library.getTokenInfo(slot).label.strip() == name:
+            opened = library.openSession(slot)
+            if login:
+                opened.login(pin)
+            return library, opened
+    sys.exit(f"no token {name}")
+
+
+# Old versions sign no more through the module: the HSM signs, and the module verifies.
+ours, ours_session = session(module, label, False)
+hsm, hsm_session = session(hsm_module, hsm_label, True)
+digest = hashlib.sha256(b"alive?").digest()
+ecdsa = P.Mechanism(P.CKM_ECDSA)
+works = set()
+for public in ours_session.findObjects([(P.CKA_CLASS, P.CKO_PUBLIC_KEY)]):
+    name, identifier = ours_session.getAttributeValue(public, [P.CKA_LABEL, P.CKA_ID])
+    private = hsm_session.findObjects([(P.CKA_CLASS, P.CKO_PRIVATE_KEY), (P.CKA_ID, identifier)])
+    assert len(private) == 1, f"{name}: {len(private)} private halves"
+    signature = hsm_session.sign(private[0], digest, ecdsa)
+    assert ours_session.verify(public, digest, signature, ecdsa), f"{name}: does not verify"
+    works.add(bytes(identifier).hex())
+versions = {f'{v["name"]}@{v["version"]}': v["id"] for v in json.load(open(listed))}
+missing = [v for v in open(promised).read().split() if versions.get(v) not in works]
+assert not missing, f"answered OK, and not there: {missing}"
+held = len(hsm_session.findObjects([(P.CKA_CLASS, P.CKO_PRIVATE_KEY)]))
+assert held == len(works) + 1, f"{held} pairs in the HSM, {len(works)} versions and the authority"
+print(f"{len(works)} versions shown, all work; {held} pairs in the HSM, the authority's among them")
+END
+	fail "see above"
+
+echo "points tried: $points; answered OK: $answered, of which with a name: $(wc -l <promised), all work;" \
+	"dead pairs shown: $dead; pairs listed as left over: $left, none after refresh"
+[ "$dead" -eq 0 ] || fail "dead pairs were shown"
