@@ -29,7 +29,7 @@ labels_version(const char *label)
 bool
 label_is_authority(const char *label)
 {
-	return label != NULL && strncmp(label, LABEL_PREFIX, strlen(LABEL_PREFIX)) == 0;
+	return label != NULL && strncmp(label, AUTHORITY_LABEL_PREFIX, strlen(AUTHORITY_LABEL_PREFIX)) == 0;
 }
 
 static CK_RV
