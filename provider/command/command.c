@@ -66,9 +66,8 @@ static const struct command commands[] = {
 		.name = "policy", .operands = "NAME", .least = 1, .most = 1,
 		.summary = "show or change the policy of a key",
 		.details = "The settings are algorithm, usage, rotate-every, overlap (how long a version "
-		           "still protects after a rotation), keep-versions, keep-for, destroy-after, "
-		           "mechanisms and recovery (a PEM file with an offline public key, or none). "
-		           "--set may be given several times. The allowed mechanisms are those of the "
+		           "still protects after a rotation), keep-versions, keep-for, destroy-after "
+		           "and mechanisms. --set may be given several times. The allowed mechanisms are those of the "
 		           "current version at once, the rest counts from the next version on.",
 		.options = { OPTION_PIN_SOURCE, OPTION_SET, END },
 		.run = command_policy,
@@ -175,8 +174,6 @@ static const struct option_row rows[OPTION_COUNT] = {
 	[OPTION_PIN_SOURCE] = { "pin-source", 'p', "FILE",
 	        "read the PIN of the KMS from FILE (default: ask)", false },
 	[OPTION_REASON] = { "reason", 'w', "TEXT", "why; kept with the version", false },
-	[OPTION_RECOVERY_KEY] = { "recovery-key", 'k', "FILE",
-	        "the private recovery key, in PEM: no KMS is asked", false },
 	[OPTION_ROTATE_EVERY] = { "rotate-every", 'r', "DURATION",
 	        "how often to rotate: 90d, 52w, never ... (default: configuration)", false },
 	[OPTION_SET] = { "set", 's', "SETTING",

@@ -267,8 +267,9 @@ object_allows(const struct object *object, CK_MECHANISM_TYPE mechanism)
 	const struct attribute *allowed = NULL;
 	CK_MECHANISM_TYPE type;
 
-	if (object->plain != NULL)
-		allowed = attributes_find(&object->plain->attributes, CKA_ALLOWED_MECHANISMS);
+	if (object->key != NULL)
+		return version_allows(object->key->version, mechanism);
+	allowed = attributes_find(&object->plain->attributes, CKA_ALLOWED_MECHANISMS);
 	if (allowed == NULL)
 		return true;
 	for (size_t i = 0; i < allowed->value.size / sizeof type; i++) {

@@ -75,7 +75,8 @@ set_allowed_mechanisms(const struct object *object, struct buffer *ret_value)
 	CK_RV rv = buffer_set(ret_value, NULL, 0);
 
 	for (size_t i = 0; rv == CKR_OK && (mechanism = mechanism_at(i)) != NULL; i++) {
-		if (mechanism->key_type != object->key->version->algorithm->key_type)
+		if (mechanism->key_type != object->key->version->algorithm->key_type ||
+		    !version_allows(object->key->version, mechanism->type))
 			continue;
 		if ((mechanism_flags(mechanism, object->token->config->legacy_decrypt,
 		                     token_offers, object->token) & wanted) != 0)

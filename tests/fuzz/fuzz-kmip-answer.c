@@ -298,7 +298,7 @@ static void
 call_by_id(void *state, kms_operation operation, struct kms_attempt *attempt)
 {
 	struct buffer spki = BUFFER_INIT;
-	struct kms_id_request request = { id, sizeof id, &spki };
+	struct kms_id_request request = { .id = id, .id_size = sizeof id, .ret_spki = &spki };
 
 	(void)operation(state, &request, attempt);
 	buffer_clear(&spki);
