@@ -67,6 +67,17 @@ tells 'localhost:[0-9]+ is .*Scripted KMIP server'
 tells 'has the operations Create Key Pair, Locate, Get, .*Sign, RNG Retrieve"'
 tells 'speaks KMIP 1.4, 1.3, 1.2, 1.1, 1.0; 1.4 is used, over TLSv1.3"'
 
+step "the server re-keys by a policy of its own: refresh takes the new pair up"
+server rekeys
+quietly "$p11_kms" create job-7 --id 07 --algorithm rsa-2048
+quietly "$p11_kms" encrypt job-7 --in "$work/plain" --out "$work/before"
+echo job-7 >"$work/rekeys/rekey"
+expect_match '1 taken up' "$p11_kms" refresh
+decrypts job-7
+"$p11_kms" decrypt job-7@1 --in "$work/before" | cmp - "$work/plain" || fail "version 1 is lost"
+"$p11_kms" decrypt job-7@2 --in "$work/cipher" | cmp - "$work/plain" || fail "version 2 is lost"
+expect_match '0 taken up|0 rotated, .*0 failed' "$p11_kms" refresh
+
 step "keys in transparent form, EC signatures as r and s, pages of three keys"
 server transparent --form transparent --raw-ecdsa --page 3
 lives
