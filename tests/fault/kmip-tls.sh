@@ -26,7 +26,7 @@ for version in 1.2 1.3; do
 	for host in localhost 127.0.0.1; do
 		kmip_configuration "$host:$kmip_port"
 		quietly "$p11_kms" init
-		rm -r "$work/host"
+		rm -rf "$work/host" "$work/home/state" # also what was seen of it
 	done
 	ports="${ports:-} $kmip_port"
 done
@@ -49,10 +49,10 @@ refuses 'certificate is refused: certificate revoked' "localhost:$kmip_port" \
 	"tls-crl = $certificates/revoked.crl"
 kmip_configuration "localhost:$kmip_port"
 quietly "$p11_kms" init
-rm -r "$work/host"
+rm -rf "$work/host" "$work/home/state" # also what was seen of it
 kmip_configuration "localhost:$port_13" "tls-crl = $certificates/ca.crl"
 quietly "$p11_kms" init
-rm -r "$work/host"
+rm -rf "$work/host" "$work/home/state" # also what was seen of it
 
 step "a client whose certificate has expired, or is of another CA"
 for port in $ports; do
@@ -105,7 +105,7 @@ expect_refusal CKR_DEVICE_ERROR sign 'open sesame'
 
 step "a wrong pin-source is not tried again, and never logged"
 scripted_start keyed-2
-rm -r "$work/host"
+rm -rf "$work/host" "$work/home/state" # also what was seen of it
 printf 'open barley' >"$work/pin"
 kmip_log=debug
 kmip_configuration "localhost:$kmip_port" "$encrypted" "pin-source = $work/pin"
@@ -121,7 +121,7 @@ scripted_start user --password 'job:secret'
 printf 'secret' >"$work/password"
 printf 'wrong' >"$work/wrong"
 chmod 600 "$work/password" "$work/wrong"
-rm -r "$work/host"
+rm -rf "$work/host" "$work/home/state" # also what was seen of it
 refuses 'does not accept the user' "localhost:$kmip_port" "kmip-username = job" \
 	"kmip-password-source = $work/wrong"
 refuses "does not accept the client's certificate" "localhost:$kmip_port"
@@ -140,7 +140,7 @@ expect_refusal 'rejects the PIN' "$p11_kms" rotate job-42
 step "without a PIN nobody needs to log in, and any PIN will do"
 kmip_stop user
 scripted_start open
-rm -r "$work/host"
+rm -rf "$work/host" "$work/home/state" # also what was seen of it
 kmip_configuration "localhost:$kmip_port"
 quietly "$p11_kms" init
 quietly "$p11_kms" create job-42 --id 2a

@@ -140,7 +140,7 @@ static const struct {
 	{ "rsa-2048", 1024, CKM_RSA_PKCS }, { "rsa-2048", 1536, CKM_RSA_PKCS },
 	{ "rsa-2048", 0, CKM_RSA_PKCS },    { "p-256", 0, CKM_ECDSA },
 	{ "p-384", 0, CKM_ECDSA },          { "p-521", 0, CKM_ECDSA },
-	{ "ed25519", 0, CKM_EDDSA },
+	/* Not Ed25519: with a session's key SoftHSM2 2.6.1 leaks in C_SignInit, which leak checkers see. */
 };
 
 static void
