@@ -117,7 +117,7 @@ C_GetMechanismList(CK_SLOT_ID slot, CK_MECHANISM_TYPE *list, CK_ULONG *count)
 	if (rv != CKR_OK)
 		goto out;
 	for (size_t i = 0; (mechanism = mechanism_at(i)) != NULL; i++) {
-		if (mechanism_flags(mechanism, token->config->legacy_decrypt, token_offers, token) == 0)
+		if (token_mechanism_flags(token, mechanism) == 0)
 			continue;
 		if (list != NULL && offered < *count)
 			list[offered] = mechanism->type;
@@ -149,7 +149,7 @@ C_GetMechanismInfo(CK_SLOT_ID slot, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO *i
 	if (mechanism != NULL)
 		rv = token_open_to_list(token);
 	if (mechanism != NULL && rv == CKR_OK)
-		flags = mechanism_flags(mechanism, token->config->legacy_decrypt, token_offers, token);
+		flags = token_mechanism_flags(token, mechanism);
 	if (rv == CKR_OK && flags == 0)
 		rv = CKR_MECHANISM_INVALID;
 	if (rv != CKR_OK)

@@ -11,7 +11,6 @@
 #define CERTIFICATE 2U
 #define PUBLIC 4U
 #define SECRET 8U
-#define PRIVATE_HALF 16U
 #define KEYS (PUBLIC | SECRET)
 #define STORAGE (DATA | CERTIFICATE | KEYS)
 
@@ -240,23 +239,6 @@ rules_check(enum way way, CK_OBJECT_CLASS class, const CK_ATTRIBUTE *template, C
 	return CKR_OK;
 }
 
-/* What must be given. */
-static bool
-must_have(const struct rule *rule, enum way way)
-{
-	switch (way) {
-	case WAY_CREATE:
-		return (rule->notes & MUST_CREATE) != 0;
-	case WAY_GENERATE:
-		return (rule->notes & MUST_GENERATE) != 0;
-	case WAY_UNWRAP:
-	case WAY_DERIVE:
-		return (rule->notes & MUST_UNWRAP) != 0;
-	default:
-		return false;
-	}
-}
-
 /* An RSA key has no curve: what the key type lacks is no omission. */
 static bool
 type_has(CK_ATTRIBUTE_TYPE type, CK_KEY_TYPE key_type)
@@ -275,12 +257,11 @@ type_has(CK_ATTRIBUTE_TYPE type, CK_KEY_TYPE key_type)
 }
 
 CK_RV
-rules_complete(enum way way, CK_OBJECT_CLASS class, CK_KEY_TYPE key_type,
-               const struct attributes *list)
+rules_complete(CK_OBJECT_CLASS class, CK_KEY_TYPE key_type, const struct attributes *list)
 {
 	for (size_t i = 0; i < TABLE_SIZE; i++) {
-		if ((table[i].classes & class_bit(class)) == 0 || !must_have(&table[i], way) ||
-		    !type_has(table[i].type, key_type))
+		if ((table[i].classes & class_bit(class)) == 0 ||
+		    (table[i].notes & MUST_CREATE) == 0 || !type_has(table[i].type, key_type))
 			continue;
 		if (attributes_find(list, table[i].type) == NULL)
 			return CKR_TEMPLATE_INCOMPLETE;

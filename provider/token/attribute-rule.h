@@ -30,8 +30,11 @@ enum way {
  */
 MUST_USE CK_RV rules_check(enum way way, CK_OBJECT_CLASS class, const CK_ATTRIBUTE *template,
                            CK_ULONG count);
-/* CKR_TEMPLATE_INCOMPLETE: an attribute that must be given is not in list. */
-MUST_USE CK_RV rules_complete(enum way way, CK_OBJECT_CLASS class, CK_KEY_TYPE key_type,
+/*
+ * Of what is created; secret keys, whose values go another way, see to theirs in secret-key.c.
+ * CKR_TEMPLATE_INCOMPLETE: an attribute that must be given is not in list.
+ */
+MUST_USE CK_RV rules_complete(CK_OBJECT_CLASS class, CK_KEY_TYPE key_type,
                               const struct attributes *list);
 /* Adds what the standard has as the default of attributes that are not in list. */
 MUST_USE CK_RV rules_defaults(CK_OBJECT_CLASS class, CK_KEY_TYPE key_type,

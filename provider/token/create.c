@@ -114,7 +114,7 @@ create_plain(struct session *session, CK_OBJECT_CLASS class, const CK_ATTRIBUTE 
 		rv = attributes_set_copy(&list, &template[i]);
 	key_type = attributes_ulong(&list, CKA_KEY_TYPE, CK_UNAVAILABLE_INFORMATION);
 	if (rv == CKR_OK)
-		rv = rules_complete(WAY_CREATE, class, key_type, &list);
+		rv = rules_complete(class, key_type, &list);
 	if (rv == CKR_OK && class == CKO_PUBLIC_KEY)
 		rv = public_object_settle(&list, &material);
 	if (rv == CKR_OK && class == CKO_CERTIFICATE)

@@ -12,12 +12,11 @@ static CK_RV
 base_get(struct token *token, const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE handle,
          struct object *ret_object)
 {
-	const struct mechanism *row = mechanism_find(mechanism->mechanism);
-	CK_RV rv;
+	const struct mechanism *row;
+	CK_RV rv = token_mechanism(token, mechanism->mechanism, CKF_DERIVE, &row);
 
-	if (row == NULL || (mechanism_flags(row, token->config->legacy_decrypt, token_offers,
-	                                    token) & CKF_DERIVE) == 0)
-		return CKR_MECHANISM_INVALID;
+	if (rv != CKR_OK)
+		return rv;
 	rv = object_get(token, handle, ret_object);
 	if (rv != CKR_OK)
 		return rv == CKR_OBJECT_HANDLE_INVALID ? CKR_KEY_HANDLE_INVALID : rv;

@@ -335,7 +335,7 @@ generate_pair(struct session *session, const CK_MECHANISM *mechanism,
               CK_OBJECT_HANDLE *ret_public, CK_OBJECT_HANDLE *ret_private)
 {
 	struct token *token = session->token;
-	const struct mechanism *row = mechanism_find(mechanism->mechanism);
+	const struct mechanism *row;
 	struct create_request request = { .rotate_every = -1 };
 	struct lifecycle *lifecycle;
 	struct version *version = NULL;
@@ -344,9 +344,9 @@ generate_pair(struct session *session, const CK_MECHANISM *mechanism,
 	unsigned bits = 0;
 	CK_RV rv;
 
-	if (row == NULL || (mechanism_flags(row, token->config->legacy_decrypt, token_offers,
-	                                    token) & CKF_GENERATE_KEY_PAIR) == 0)
-		return CKR_MECHANISM_INVALID;
+	rv = token_mechanism(token, mechanism->mechanism, CKF_GENERATE_KEY_PAIR, &row);
+	if (rv != CKR_OK)
+		return rv;
 	if (mechanism->pParameter != NULL || mechanism->ulParameterLen != 0)
 		return CKR_MECHANISM_PARAM_INVALID;
 	rv = templates_read(row, public_template, private_template, &request, &name, &on_token,

@@ -53,13 +53,12 @@ CK_RV
 message_new(struct token *token, enum message_kind kind, const CK_MECHANISM *mechanism,
             CK_OBJECT_HANDLE key, struct message **ret_message)
 {
-	const struct mechanism *row = mechanism_find(mechanism->mechanism);
+	const struct mechanism *row;
 	struct message *message;
-	CK_RV rv;
+	CK_RV rv = token_mechanism(token, mechanism->mechanism, kinds[kind].flag, &row);
 
-	if (row == NULL || (mechanism_flags(row, token->config->legacy_decrypt, token_offers,
-	                                    token) & kinds[kind].flag) == 0)
-		return CKR_MECHANISM_INVALID;
+	if (rv != CKR_OK)
+		return rv;
 	message = calloc(1, sizeof *message);
 	if (message == NULL)
 		return CKR_HOST_MEMORY;

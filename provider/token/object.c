@@ -64,16 +64,6 @@ object_release(struct object *object)
 	plain_object_release(&object->plain);
 }
 
-void
-object_dup(const struct object *object, struct object *ret_object)
-{
-	if (object->key != NULL)
-		key_acquire(object->key);
-	if (object->plain != NULL)
-		plain_object_acquire(object->plain);
-	*ret_object = *object;
-}
-
 CK_RV
 object_attribute(const struct object *object, CK_ATTRIBUTE_TYPE type, struct buffer *ret_value)
 {

@@ -22,8 +22,6 @@ struct object {
  */
 MUST_USE CK_RV object_get(struct token *token, CK_OBJECT_HANDLE handle, struct object *ret_object);
 void object_release(struct object *object);
-/* The same object once more. */
-void object_dup(const struct object *object, struct object *ret_object);
 
 /*
  * The value of an attribute. CKR_ATTRIBUTE_SENSITIVE: it is never told;

@@ -148,14 +148,12 @@ CK_RV
 operation_new(struct token *token, enum operation_kind kind, const CK_MECHANISM *mechanism,
               CK_OBJECT_HANDLE key, struct operation **ret_operation)
 {
-	const struct mechanism *row = mechanism_find(mechanism->mechanism);
-	CK_FLAGS flag = kinds[kind].flag;
+	const struct mechanism *row;
 	struct operation *operation;
-	CK_RV rv = CKR_OK;
+	CK_RV rv = token_mechanism(token, mechanism->mechanism, kinds[kind].flag, &row);
 
-	if (row == NULL ||
-	    (mechanism_flags(row, token->config->legacy_decrypt, token_offers, token) & flag) == 0)
-		return CKR_MECHANISM_INVALID;
+	if (rv != CKR_OK)
+		return rv;
 	operation = calloc(1, sizeof *operation);
 	if (operation == NULL)
 		return CKR_HOST_MEMORY;

@@ -283,14 +283,14 @@ CK_RV
 secret_generate(struct session *session, const CK_MECHANISM *mechanism,
                 const CK_ATTRIBUTE *template, CK_ULONG count, CK_OBJECT_HANDLE *ret_handle)
 {
-	const struct mechanism *row = mechanism_find(mechanism->mechanism);
+	const struct mechanism *row;
 	const struct secret_origin origin = { .local = true, .generator = mechanism->mechanism };
 	struct secret_request request;
 	struct secret *value = NULL;
-	CK_RV rv;
+	CK_RV rv = token_mechanism(session->token, mechanism->mechanism, CKF_GENERATE, &row);
 
-	if (row == NULL || row->kind != MECHANISM_GENERATE)
-		return CKR_MECHANISM_INVALID;
+	if (rv != CKR_OK)
+		return rv;
 	if (mechanism->ulParameterLen != 0)
 		return CKR_MECHANISM_PARAM_INVALID;
 	rv = secret_request_init(session, WAY_GENERATE, template, count, row->key_type, NULL,

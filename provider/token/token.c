@@ -342,6 +342,24 @@ token_offers(const void *context, CK_MECHANISM_TYPE primitive)
 	       token_record_has(token->record, primitive);
 }
 
+CK_FLAGS
+token_mechanism_flags(const struct token *token, const struct mechanism *mechanism)
+{
+	return mechanism_flags(mechanism, token->config->legacy_decrypt, token_offers, token);
+}
+
+CK_RV
+token_mechanism(const struct token *token, CK_MECHANISM_TYPE type, CK_FLAGS flag,
+                const struct mechanism **ret_mechanism)
+{
+	const struct mechanism *mechanism = mechanism_find(type);
+
+	if (mechanism == NULL || (token_mechanism_flags(token, mechanism) & flag) == 0)
+		return CKR_MECHANISM_INVALID;
+	*ret_mechanism = mechanism;
+	return CKR_OK;
+}
+
 struct deadline
 token_deadline(const struct token *token)
 {

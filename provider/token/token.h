@@ -11,6 +11,7 @@
 #include "base/pkcs11.h"
 #include "kms/kms.h"
 #include "lifecycle/lifecycle.h"
+#include "mechanism/mechanism.h"
 #include "registry/registry.h"
 #include "token/key.h"
 #include "token/object-table.h"
@@ -79,6 +80,12 @@ MUST_USE CK_RV token_lifecycle(struct token *token, struct lifecycle **ret_lifec
 
 /* What the KMS offers, from the token record: a primitive_offered for the mechanism table. context: the token. */
 bool token_offers(const void *context, CK_MECHANISM_TYPE primitive);
+
+/* What a mechanism is offered for: mechanism_flags, for this token's configuration and KMS. */
+CK_FLAGS token_mechanism_flags(const struct token *token, const struct mechanism *mechanism);
+/* A mechanism's row. CKR_MECHANISM_INVALID: it is not offered for this (CKF_ENCRYPT …). */
+MUST_USE CK_RV token_mechanism(const struct token *token, CK_MECHANISM_TYPE type, CK_FLAGS flag,
+                               const struct mechanism **ret_mechanism);
 
 struct deadline token_deadline(const struct token *token);
 

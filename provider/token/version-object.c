@@ -78,8 +78,7 @@ set_allowed_mechanisms(const struct object *object, struct buffer *ret_value)
 		if (mechanism->key_type != object->key->version->algorithm->key_type ||
 		    !version_allows(object->key->version, mechanism->type))
 			continue;
-		if ((mechanism_flags(mechanism, object->token->config->legacy_decrypt,
-		                     token_offers, object->token) & wanted) != 0)
+		if ((token_mechanism_flags(object->token, mechanism) & wanted) != 0)
 			rv = buffer_append(ret_value, &mechanism->type, sizeof mechanism->type);
 	}
 	return rv;

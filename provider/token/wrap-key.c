@@ -27,12 +27,11 @@ static CK_RV
 wrapper_get(struct token *token, const struct direction *direction,
             const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE handle, struct object *ret_object)
 {
-	const struct mechanism *row = mechanism_find(mechanism->mechanism);
-	CK_RV rv;
+	const struct mechanism *row;
+	CK_RV rv = token_mechanism(token, mechanism->mechanism, direction->flag, &row);
 
-	if (row == NULL || (mechanism_flags(row, token->config->legacy_decrypt, token_offers,
-	                                    token) & direction->flag) == 0)
-		return CKR_MECHANISM_INVALID;
+	if (rv != CKR_OK)
+		return rv;
 	rv = object_get(token, handle, ret_object);
 	if (rv != CKR_OK)
 		return rv == CKR_OBJECT_HANDLE_INVALID ? direction->handle_invalid : rv;
