@@ -36,25 +36,37 @@ kmip_object_read(struct kmip_session *session, const char *identifier,
 	return rv;
 }
 
+/* One that went between listing and reading it, or is not ours to see, does not count. */
+static bool
+is_not_it(CK_RV rv)
+{
+	return rv == CKR_KEY_HANDLE_INVALID || rv == CKR_KEY_FUNCTION_NOT_PERMITTED;
+}
+
 CK_RV
 kmip_object_original(struct kmip_session *session, const struct kmip_object *object,
                      struct kmip_object *ret_original, unsigned *ret_replacements)
 {
-	char identifier[KMIP_IDENTIFIER_MAX + 1];
-	struct kmip_object older;
+	struct kmip_object original, older;
 	unsigned replacements = 0;
 	CK_RV rv;
 
-	rv = kmip_object_read(session, object->identifier, &older);
-	while (rv == CKR_OK && older.replaced[0] != '\0' && replacements < REPLACEMENTS_MAX) {
-		strcpy(identifier, older.replaced);
-		kmip_object_clear(&older);
-		replacements++;
-		rv = kmip_object_read(session, identifier, &older);
-	}
+	rv = kmip_object_read(session, object->identifier, &original);
 	if (rv != CKR_OK)
 		return rv;
-	*ret_original = older;
+	while (original.replaced[0] != '\0' && replacements < REPLACEMENTS_MAX) {
+		replacements++;
+		rv = kmip_object_read(session, original.replaced, &older);
+		if (rv != CKR_OK)
+			break;
+		kmip_object_clear(&original);
+		original = older;
+	}
+	if (rv != CKR_OK && !is_not_it(rv)) {
+		kmip_object_clear(&original);
+		return rv;
+	}
+	*ret_original = original;
 	*ret_replacements = replacements;
 	return CKR_OK;
 }
@@ -168,7 +180,8 @@ match(struct kmip_session *session, enum kmip_object_type type, const char *name
 	rv = CKR_KEY_HANDLE_INVALID;
 	if (named && object.replaced[0] != '\0') {
 		rv = kmip_object_original(session, &object, &original, &replacements);
-		live = rv == CKR_OK && kmip_object_is_live(&original);
+		live = rv == CKR_OK && original.replaced[0] == '\0' &&
+		       original.type == (uint32_t)type && kmip_object_is_live(&original);
 		if (live)
 			strcpy(ret_identifier, original.identifier);
 		kmip_object_clear(&original);
@@ -180,13 +193,6 @@ match(struct kmip_session *session, enum kmip_object_type type, const char *name
 		rv = CKR_KEY_HANDLE_INVALID;
 	kmip_object_clear(&object);
 	return rv;
-}
-
-/* One that went between listing and reading it, or is not ours to see, does not count. */
-static bool
-is_not_it(CK_RV rv)
-{
-	return rv == CKR_KEY_HANDLE_INVALID || rv == CKR_KEY_FUNCTION_NOT_PERMITTED;
 }
 
 CK_RV

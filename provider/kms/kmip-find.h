@@ -27,7 +27,11 @@ MUST_USE CK_RV kmip_find_named(struct kmip_session *session, enum kmip_object_ty
 /* Get Attributes. CKR_KEY_HANDLE_INVALID: no such object. ret_object is the caller's to clear. */
 MUST_USE CK_RV kmip_object_read(struct kmip_session *session, const char *identifier,
                                 struct kmip_object *ret_object);
-/* The oldest of the objects that this one has replaced, one after the other; how many there are up to it. A copy of itself when it has replaced none. */
+/*
+ * The oldest of the objects that this one has replaced, one after the other, and how many there
+ * are up to it. A copy of itself when it has replaced none. Its own field replaced tells that an
+ * older one is gone, or not ours to see; it is counted.
+ */
 MUST_USE CK_RV kmip_object_original(struct kmip_session *session,
                                     const struct kmip_object *object,
                                     struct kmip_object *ret_original, unsigned *ret_replacements);

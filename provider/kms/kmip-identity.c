@@ -30,9 +30,11 @@ kmip_name_of(enum kmip_object_type type, const void *id, size_t id_size)
 }
 
 bool
-kmip_name_is_probe(const char *name)
+kmip_object_is_probe(const struct kmip_object *object)
 {
-	return name != NULL && strncmp(name, PROBE, strlen(PROBE)) == 0;
+	/* One that the server has re-keyed has lost its Name. */
+	return (object->name != NULL && strncmp(object->name, PROBE, strlen(PROBE)) == 0) ||
+	       (object->label != NULL && strcmp(object->label, KMIP_PROBE_LABEL) == 0);
 }
 
 static bool
@@ -91,28 +93,32 @@ kmip_identifier_of(const void *id, size_t id_size, char *ret_identifier)
 	return true;
 }
 
-/* The id in a Name of ours. False: it is none. */
-static bool
-id_in_name(const char *name, struct buffer *ret_id)
+bool
+kmip_id_in_name(const char *name, struct buffer *ret_id)
 {
 	return name != NULL && strncmp(name, PREFIX, strlen(PREFIX)) == 0 &&
 	       name[strlen(PREFIX)] != '\0' && hex_parse(name + strlen(PREFIX), ret_id);
 }
 
 CK_RV
-kmip_id_of(const struct kmip_object *object, const struct kmip_object *original,
-           struct buffer *ret_id)
+kmip_id_of_identifier(const char *identifier, struct buffer *ret_id)
 {
 	char text[sizeof FOREIGN + KMIP_IDENTIFIER_MAX];
-	bool replaced = strcmp(object->identifier, original->identifier) != 0;
 
-	if (!replaced && id_in_name(object->name, ret_id))
-		return CKR_OK;
-	if (uuid_parse(object->identifier, ret_id))
+	if (uuid_parse(identifier, ret_id))
 		return CKR_OK;
 	strcpy(text, FOREIGN);
-	strcat(text, object->identifier);
+	strcat(text, identifier);
 	return buffer_set(ret_id, text, strlen(text));
+}
+
+CK_RV
+kmip_id_of(const struct kmip_object *object, struct buffer *ret_id)
+{
+	/* The Name of one that replaced another is that one's, even when that one is gone. */
+	if (object->replaced[0] == '\0' && kmip_id_in_name(object->name, ret_id))
+		return CKR_OK;
+	return kmip_id_of_identifier(object->identifier, ret_id);
 }
 
 /* NAME@NUMBER counted on by so many; NULL: it is not that, or memory is short. */

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "kms/kmip-crypto.h"
 #include "kms/kmip-find.h"
+#include "kms/kmip-identity.h"
 #include "kms/kmip-key.h"
 #include "kms/kmip-pair.h"
 
@@ -17,7 +18,6 @@
 #include <string.h>
 
 #define SIGNATURE_MAX 512
-#define LABEL "p11-kms self-test"
 /* Not the length of a hash: a server that honours it does not just do what it always does. */
 #define SALT_SIZE 20
 
@@ -78,7 +78,7 @@ find_pair(struct kmip_session *session, size_t index, char *ret_private, char *r
 		.algorithm = algorithm_by_name(pairs[index].algorithm),
 		.private_name = pairs[index].private_name,
 		.public_name = pairs[index].public_name,
-		.label = LABEL,
+		.label = KMIP_PROBE_LABEL,
 		.private_usage = pairs[index].private_usage,
 		.public_usage = pairs[index].public_usage,
 	};

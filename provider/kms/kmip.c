@@ -5,6 +5,7 @@
 #include "kms/kmip-find.h"
 #include "kms/kmip-identity.h"
 #include "kms/kmip-key.h"
+#include "kms/kmip-list.h"
 #include "kms/kmip-login.h"
 #include "kms/kmip-pair.h"
 #include "kms/kmip-probe.h"
@@ -417,114 +418,17 @@ destroy(void *state, void *argument, struct kms_attempt *attempt)
 	return rv == CKR_KEY_HANDLE_INVALID ? CKR_OK : rv;
 }
 
-/* CKK_…, CK_UNAVAILABLE_INFORMATION: none that is used here. */
-static CK_KEY_TYPE
-key_type_of(const struct kmip_object *object)
-{
-	switch (object->algorithm) {
-	case KMIP_RSA:
-		return CKK_RSA;
-	case KMIP_ECDSA:
-	case KMIP_EC:
-		return CKK_EC;
-	default:
-		return CK_UNAVAILABLE_INFORMATION;
-	}
-}
-
-/* ret_key->label stays NULL when the object is not one to be listed. */
-static CK_RV
-describe_object(struct kmip_session *session, const char *identifier, struct kms_listed *ret_key)
-{
-	struct kmip_object object, original = { .type = 0 };
-	unsigned replacements = 0;
-	CK_RV rv;
-
-	rv = kmip_object_read(session, identifier, &object);
-	/* Gone meanwhile, or not ours to see. */
-	if (rv == CKR_KEY_HANDLE_INVALID || rv == CKR_KEY_FUNCTION_NOT_PERMITTED)
-		return CKR_OK;
-	if (rv != CKR_OK)
-		return rv;
-	ret_key->key_type = key_type_of(&object);
-	if (object.type == KMIP_OBJECT_PRIVATE_KEY && kmip_object_is_live(&object) &&
-	    ret_key->key_type != CK_UNAVAILABLE_INFORMATION && !kmip_name_is_probe(object.name)) {
-		if (object.replaced[0] != '\0')
-			rv = kmip_object_original(session, &object, &original, &replacements);
-		if (rv == CKR_OK)
-			rv = kmip_id_of(&object, replacements > 0 ? &original : &object, &ret_key->id);
-		if (rv == CKR_OK)
-			ret_key->label = kmip_label_of(&object, replacements > 0 ? &original : &object,
-			                               replacements);
-		if (rv == CKR_OK && ret_key->label == NULL)
-			rv = CKR_HOST_MEMORY;
-	}
-	kmip_object_clear(&original);
-	kmip_object_clear(&object);
-	return rv;
-}
-
-/* Adds a page of them. */
-static CK_RV
-list_page(struct kmip_session *session, const struct kmip_listing *listing,
-          struct kms_list_request *request)
-{
-	struct kms_listed *grown;
-	CK_RV rv = CKR_OK;
-
-	grown = realloc(request->ret_keys,
-	                (request->ret_count + listing->count + 1) * sizeof *grown);
-	if (grown == NULL)
-		return CKR_HOST_MEMORY;
-	request->ret_keys = grown;
-	for (size_t i = 0; rv == CKR_OK && i < listing->count; i++) {
-		struct kms_listed *key = &request->ret_keys[request->ret_count];
-
-		*key = (struct kms_listed){ .id = BUFFER_INIT };
-		rv = describe_object(session, listing->identifiers[i], key);
-		if (key->label != NULL)
-			request->ret_count++;
-		else
-			buffer_clear(&key->id);
-	}
-	return rv;
-}
-
-static CK_RV
-list_keys(struct kmip_session *session, struct kms_list_request *request)
-{
-	struct kmip_search search = { .type = KMIP_OBJECT_PRIVATE_KEY };
-	struct kmip_listing listing = { .count = 0 };
-	bool more = true;
-	CK_RV rv = CKR_OK;
-
-	while (more && rv == CKR_OK) {
-		rv = kmip_search_next(session, &search, &listing);
-		more = listing.count > 0;
-		if (rv == CKR_OK)
-			rv = list_page(session, &listing, request);
-		kmip_listing_clear(&listing);
-	}
-	return rv;
-}
-
 static CK_RV
 list(void *state, void *argument, struct kms_attempt *attempt)
 {
-	struct kms_list_request *request = argument;
 	struct kmip_session session;
 	CK_RV rv;
 
 	rv = kmip_session_open(state, attempt, &session);
 	if (rv != CKR_OK)
 		return rv;
-	rv = list_keys(&session, request);
+	rv = kmip_list(&session, argument);
 	kmip_session_close(&session);
-	if (rv != CKR_OK) {
-		kms_listed_free(request->ret_keys, request->ret_count);
-		request->ret_keys = NULL;
-		request->ret_count = 0;
-	}
 	return rv;
 }
 

@@ -77,6 +77,20 @@ decrypts job-7
 "$p11_kms" decrypt job-7@1 --in "$work/before" | cmp - "$work/plain" || fail "version 1 is lost"
 "$p11_kms" decrypt job-7@2 --in "$work/cipher" | cmp - "$work/plain" || fail "version 2 is lost"
 expect_match '0 taken up|0 rotated, .*0 failed' "$p11_kms" refresh
+tells 'the KMS holds all 2'
+tells 'the KMS holds no pair without a version'
+echo job-7 >"$work/rekeys/rekey"
+expect_match '1 taken up' "$p11_kms" refresh
+"$p11_kms" decrypt job-7@1 --in "$work/before" | cmp - "$work/plain" || fail "version 1 is lost"
+tells 'the KMS holds all 3'
+tells 'the KMS holds no pair without a version'
+
+step "a private half that is lost is missed, though its public half is there"
+echo job-7 >"$work/rekeys/lose"
+expect_refusal 'job-7@1: the KMS has no such private key' "$p11_kms" verify --json
+grep -q 'job-7@2: the KMS has no such private key' "$work/refused.out" || fail "2 is not missed"
+! grep 'job-7@3: the KMS has no' "$work/refused.out" || fail "3 is missed"
+decrypts job-7
 
 step "keys in transparent form, EC signatures as r and s, pages of three keys"
 server transparent --form transparent --raw-ecdsa --page 3

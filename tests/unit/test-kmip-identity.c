@@ -26,9 +26,6 @@ START_TEST(names_carry_the_id)
 {
 	expect_name(KMIP_OBJECT_PRIVATE_KEY, "\x0a\xff", 2, "p11-kms:0aff");
 	expect_name(KMIP_OBJECT_PUBLIC_KEY, "\x0a\xff", 2, "p11-kms:0aff:public");
-	ck_assert(kmip_name_is_probe("p11-kms:self-test:rsa"));
-	ck_assert(!kmip_name_is_probe("p11-kms:0aff"));
-	ck_assert(!kmip_name_is_probe(NULL));
 }
 END_TEST
 
@@ -39,19 +36,19 @@ START_TEST(identifiers_of_others_are_ids_and_back)
 	struct buffer id = BUFFER_INIT;
 
 	strcpy(object.identifier, UUID);
-	ck_assert_uint_eq(kmip_id_of(&object, &object, &id), CKR_OK);
+	ck_assert_uint_eq(kmip_id_of(&object, &id), CKR_OK);
 	ck_assert(buffer_equal(&id, uuid_bytes, sizeof uuid_bytes));
 	ck_assert(kmip_identifier_of(id.data, id.size, identifier));
 	ck_assert_str_eq(identifier, UUID);
 
 	/* What is not a UUID in its one form keeps its text. */
 	strcpy(object.identifier, "1B4E28BA-2FA1-11D2-883F-0016D3CCA427");
-	ck_assert_uint_eq(kmip_id_of(&object, &object, &id), CKR_OK);
+	ck_assert_uint_eq(kmip_id_of(&object, &id), CKR_OK);
 	ck_assert(buffer_equal(&id, "uid:1B4E28BA-2FA1-11D2-883F-0016D3CCA427", 40));
 	ck_assert(kmip_identifier_of(id.data, id.size, identifier));
 	ck_assert_str_eq(identifier, object.identifier);
 	strcpy(object.identifier, "7");
-	ck_assert_uint_eq(kmip_id_of(&object, &object, &id), CKR_OK);
+	ck_assert_uint_eq(kmip_id_of(&object, &id), CKR_OK);
 	ck_assert(buffer_equal(&id, "uid:7", 5));
 	ck_assert(kmip_identifier_of("uid:7", 5, identifier));
 	ck_assert_str_eq(identifier, "7");
@@ -79,24 +76,44 @@ END_TEST
 START_TEST(our_own_have_the_id_of_their_name)
 {
 	struct kmip_object object = { .name = (char *)"p11-kms:0aff" };
-	struct kmip_object original = { .label = (char *)"job@3" };
 	struct buffer id = BUFFER_INIT;
 
 	strcpy(object.identifier, UUID);
-	strcpy(original.identifier, "7");
-	ck_assert_uint_eq(kmip_id_of(&object, &object, &id), CKR_OK);
+	ck_assert_uint_eq(kmip_id_of(&object, &id), CKR_OK);
 	ck_assert(buffer_equal(&id, "\x0a\xff", 2));
 	/* The Name of one that replaced another is that one's. */
-	ck_assert_uint_eq(kmip_id_of(&object, &original, &id), CKR_OK);
+	strcpy(object.replaced, "7");
+	ck_assert_uint_eq(kmip_id_of(&object, &id), CKR_OK);
 	ck_assert(buffer_equal(&id, uuid_bytes, sizeof uuid_bytes));
+	ck_assert(kmip_id_in_name(object.name, &id));
+	ck_assert(buffer_equal(&id, "\x0a\xff", 2));
 	/* Names that are none. */
+	object.replaced[0] = '\0';
 	object.name = (char *)"p11-kms:";
-	ck_assert_uint_eq(kmip_id_of(&object, &object, &id), CKR_OK);
+	ck_assert_uint_eq(kmip_id_of(&object, &id), CKR_OK);
 	ck_assert(buffer_equal(&id, uuid_bytes, sizeof uuid_bytes));
 	object.name = (char *)"p11-kms:0af";
-	ck_assert_uint_eq(kmip_id_of(&object, &object, &id), CKR_OK);
+	ck_assert_uint_eq(kmip_id_of(&object, &id), CKR_OK);
 	ck_assert(buffer_equal(&id, uuid_bytes, sizeof uuid_bytes));
+	ck_assert(!kmip_id_in_name(NULL, &id));
+	ck_assert(!kmip_id_in_name("0aff", &id));
 	buffer_clear(&id);
+}
+END_TEST
+
+START_TEST(probes_are_known_by_name_or_label)
+{
+	struct kmip_object object = { .type = KMIP_OBJECT_PRIVATE_KEY };
+
+	ck_assert(!kmip_object_is_probe(&object));
+	object.name = (char *)"p11-kms:self-test:rsa";
+	ck_assert(kmip_object_is_probe(&object));
+	object.name = (char *)"p11-kms:0aff";
+	object.label = (char *)"job@1";
+	ck_assert(!kmip_object_is_probe(&object));
+	object.name = NULL;
+	object.label = (char *)"p11-kms self-test";
+	ck_assert(kmip_object_is_probe(&object));
 }
 END_TEST
 
@@ -188,6 +205,7 @@ unit_suite(void)
 	tcase_add_test(tests, identifiers_of_others_are_ids_and_back);
 	tcase_add_test(tests, other_ids_are_no_identifiers);
 	tcase_add_test(tests, our_own_have_the_id_of_their_name);
+	tcase_add_test(tests, probes_are_known_by_name_or_label);
 	tcase_add_test(tests, labels_count_on);
 	tcase_add_test(tests, names_are_remembered_for_each_server);
 	suite_add_tcase(suite, tests);
