@@ -42,6 +42,7 @@ for hash in 256 384 512; do
 done
 
 step "a message that is too long for the server is refused, and the session goes on"
+# shows C_SignUpdate: CKR_DATA_LEN_RANGE
 head -c 300000 /dev/zero >"$work/long"
 expect_refusal CKR_DATA_LEN_RANGE pkcs11-tool --module "$module" --token-label "$token" --sign \
 	--id "$id" --mechanism SHA256-RSA-PKCS --input-file "$work/long" --output-file "$work/never"

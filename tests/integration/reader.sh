@@ -75,6 +75,18 @@ export P11_KMS_CONFIG="$hsm_folder/p11-kms.conf"
 "$p11_kms" decrypt job-42 --in ciphertext >decrypted 2>/dev/null
 cmp plaintext decrypted || fail "decrypted wrongly"
 
+step "with the HSM at hand it signs, and still makes no keys"
+# shows C_GenerateKeyPair: CKR_TOKEN_WRITE_PROTECTED
+cp -r "$hsm_folder/tokens" "$work/reader/tokens"
+printf 'directories.tokendir = %s\nobjectstore.backend = file\n' "$work/reader/tokens" >softhsm2.conf
+chown -R 65534:65534 "$work/reader/tokens"
+chmod 644 softhsm2.conf
+export SOFTHSM2_CONF="$work/softhsm2.conf" P11_KMS_CONFIG="$work/reader/p11-kms.conf"
+expect_refusal CKR_TOKEN_WRITE_PROTECTED as_nobody pkcs11-tool --module "$nobodys_module" \
+	--login --pin "$pin" --keypairgen --key-type rsa:2048 --label mine
+as_nobody pkcs11-tool --module "$nobodys_module" --login --pin "$pin" --sign --mechanism ECDSA \
+	--id 51 --input-file digest >out 2>&1 || fail "no private key works: $(cat out)"
+
 step "without a KMS in its configuration the reader still encrypts and verifies"
 sed -i '/^kms/d' reader/p11-kms.conf
 export P11_KMS_CONFIG="$work/reader/p11-kms.conf"

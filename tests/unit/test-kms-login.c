@@ -189,6 +189,7 @@ START_TEST(logging_out_ends_the_login_at_the_hsm)
 }
 END_TEST
 
+/* shows C_Login: CKR_PIN_LOCKED, CKR_PIN_LEN_RANGE, CKR_PIN_EXPIRED: it returns what this does. */
 START_TEST(passes_on_what_the_hsm_says_of_a_pin)
 {
 	static const CK_RV codes[] = { CKR_PIN_LOCKED, CKR_PIN_LEN_RANGE, CKR_PIN_EXPIRED };
@@ -330,7 +331,10 @@ START_TEST(sets_the_pin_of_one_who_is_not_logged_in)
 }
 END_TEST
 
-/* Once, whatever the answer: each try may count as a wrong PIN. */
+/*
+ * Once, whatever the answer: each try may count as a wrong PIN.
+ * shows C_SetPIN: CKR_PIN_LOCKED, CKR_PIN_INVALID, CKR_DEVICE_ERROR: it returns what this does.
+ */
 START_TEST(passes_on_what_the_hsm_says_of_a_new_pin)
 {
 	static const struct {

@@ -276,6 +276,9 @@ main(void)
 	srunner_add_suite(runner, random_suite());
 	srunner_add_suite(runner, secret_key_suite());
 	srunner_add_suite(runner, wrap_suite());
+	srunner_add_suite(runner, derive_suite());
+	srunner_add_suite(runner, wrong_key_suite());
+	srunner_add_suite(runner, write_protected_suite());
 	srunner_add_suite(runner, refused_suite());
 	srunner_add_suite(runner, crypt_parts_suite());
 	srunner_add_suite(runner, message_suite());

@@ -76,6 +76,7 @@ CK_ULONG attribute_ulong(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object,
 
 Suite *concurrency_suite(void);
 Suite *crypt_parts_suite(void);
+Suite *derive_suite(void);
 Suite *digest_suite(void);
 Suite *encrypt_decrypt_suite(void);
 Suite *find_suite(void);
@@ -96,5 +97,7 @@ Suite *session_suite(void);
 Suite *sign_verify_suite(void);
 Suite *slot_token_suite(void);
 Suite *wrap_suite(void);
+Suite *write_protected_suite(void);
+Suite *wrong_key_suite(void);
 
 #endif

@@ -205,14 +205,14 @@ START_TEST(templates_refused)
 	       generate_with(CKM_EC_KEY_PAIR_GEN, of_public, 1, of_private, 1));
 	/* What only the token can say. */
 	of_private[0] = (CK_ATTRIBUTE)ATTRIBUTE(CKA_LOCAL, &yes, sizeof(yes));
-	expect_any(generate_with(CKM_EC_KEY_PAIR_GEN, of_public, 1, of_private, 1),
-	           CKR_ATTRIBUTE_READ_ONLY, CKR_TEMPLATE_INCONSISTENT);
+	expect(CKR_ATTRIBUTE_READ_ONLY,
+	       generate_with(CKM_EC_KEY_PAIR_GEN, of_public, 1, of_private, 1));
 	of_private[0] = (CK_ATTRIBUTE)ATTRIBUTE(CKA_VALUE, "12345678", 8);
-	expect_any(generate_with(CKM_EC_KEY_PAIR_GEN, of_public, 1, of_private, 1),
-	           CKR_ATTRIBUTE_READ_ONLY, CKR_TEMPLATE_INCONSISTENT);
+	expect(CKR_ATTRIBUTE_READ_ONLY,
+	       generate_with(CKM_EC_KEY_PAIR_GEN, of_public, 1, of_private, 1));
 	of_private[0] = (CK_ATTRIBUTE)ATTRIBUTE(CKA_VENDOR_DEFINED | 0x7777, "12345678", 8);
-	expect_any(generate_with(CKM_EC_KEY_PAIR_GEN, of_public, 1, of_private, 1),
-	           CKR_ATTRIBUTE_TYPE_INVALID, CKR_TEMPLATE_INCONSISTENT);
+	expect(CKR_ATTRIBUTE_TYPE_INVALID,
+	       generate_with(CKM_EC_KEY_PAIR_GEN, of_public, 1, of_private, 1));
 }
 END_TEST
 

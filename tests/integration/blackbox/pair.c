@@ -128,6 +128,9 @@ pairs_make(void)
 	CK_OBJECT_HANDLE public_key, private_key;
 	CK_ULONG size;
 
+	/* Such a token has only what it has. */
+	if (token_flags & CKF_WRITE_PROTECTED)
+		return;
 	for (enum pair_kind kind = 0; kind < PAIR_KINDS; kind++) {
 		const unsigned char *id = pair_id(kind, &size);
 
