@@ -298,6 +298,7 @@ static const struct key keys[] = {
 	{ "deadline", set_milliseconds, FIELD(deadline_ms), 100, 600000, { NULL, NULL } },
 	{ "keep-pin", set_choice, FIELD(keep_pin), 0, 0, { "no", "yes" } },
 	{ "legacy-decrypt", set_choice, FIELD(legacy_decrypt), 0, 0, { "no", "yes" } },
+	{ "certificates", set_choice, FIELD(self_signed), 0, 0, { "stored", "self-signed" } },
 	{ "same-label", set_choice, FIELD(refuse_same_label), 0, 0, { "rotate", "refuse" } },
 	{ "tls-ca", set_path, FIELD(tls_ca), 0, 0, { NULL, NULL } },
 	{ "tls-certificate", set_path, FIELD(tls_certificate), 0, 0, { NULL, NULL } },

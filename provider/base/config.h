@@ -32,6 +32,7 @@ struct config_token {
 	int64_t deadline_ms;   /* default 5000 */
 	bool keep_pin;         /* default yes */
 	bool legacy_decrypt;   /* default no */
+	bool self_signed;       /* certificates = self-signed (default: stored) */
 	bool refuse_same_label; /* same-label = refuse (default: rotate) */
 
 	/* For kmip:// only; paths. */

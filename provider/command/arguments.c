@@ -29,6 +29,22 @@ options_prepare(struct option *options, char *letters)
 	options[OPTION_COUNT] = (struct option){ NULL, 0, NULL, 0 };
 }
 
+/* NULL: it is given once, and a later one takes its place. */
+static struct option_values *
+values_of(struct arguments *arguments, int option)
+{
+	switch (option) {
+	case OPTION_SET:
+		return &arguments->settings;
+	case OPTION_DNS:
+		return &arguments->dns;
+	case OPTION_IP:
+		return &arguments->ip;
+	default:
+		return NULL;
+	}
+}
+
 static int
 option_by_letter(int letter)
 {
@@ -45,6 +61,7 @@ collect(int argc, char **argv, struct arguments *arguments)
 {
 	struct option options[OPTION_COUNT + 1];
 	char letters[2 * OPTION_COUNT + 3];
+	struct option_values *values;
 	int code;
 
 	options_prepare(options, letters);
@@ -71,8 +88,9 @@ collect(int argc, char **argv, struct arguments *arguments)
 			return false;
 		}
 		arguments->options[option] = optarg != NULL ? optarg : "";
-		if (option == OPTION_SET)
-			arguments->settings[arguments->setting_count++] = optarg;
+		values = values_of(arguments, option);
+		if (values != NULL)
+			values->values[values->count++] = optarg;
 	}
 	while (optind < argc)
 		arguments->operands[arguments->operand_count++] = argv[optind++];
@@ -118,8 +136,11 @@ arguments_parse(int argc, char **argv, struct arguments *ret_arguments,
 	const struct command *command = NULL;
 
 	arguments.operands = calloc((size_t)argc + 1, sizeof *arguments.operands);
-	arguments.settings = calloc((size_t)argc + 1, sizeof *arguments.settings);
-	if (arguments.operands == NULL || arguments.settings == NULL) {
+	arguments.settings.values = calloc((size_t)argc + 1, sizeof(char *));
+	arguments.dns.values = calloc((size_t)argc + 1, sizeof(char *));
+	arguments.ip.values = calloc((size_t)argc + 1, sizeof(char *));
+	if (arguments.operands == NULL || arguments.settings.values == NULL ||
+	    arguments.dns.values == NULL || arguments.ip.values == NULL) {
 		complain("out of memory");
 		goto fail;
 	}
@@ -150,5 +171,7 @@ void
 arguments_free(struct arguments *arguments)
 {
 	free(arguments->operands);
-	free(arguments->settings);
+	free(arguments->settings.values);
+	free(arguments->dns.values);
+	free(arguments->ip.values);
 }

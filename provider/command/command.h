@@ -26,18 +26,26 @@ enum option_id {
 	OPTION_ALGORITHM,
 	OPTION_ALL,
 	OPTION_CONFIG,
+	OPTION_CSR,
+	OPTION_DAYS,
+	OPTION_DNS,
 	OPTION_DRY_RUN,
+	OPTION_EXPORT,
 	OPTION_FORMAT,
 	OPTION_HELP,
 	OPTION_ID,
+	OPTION_IMPORT,
 	OPTION_IN,
+	OPTION_IP,
 	OPTION_JSON,
 	OPTION_LABEL,
 	OPTION_OUT,
 	OPTION_PIN_SOURCE,
+	OPTION_PSS,
 	OPTION_REASON,
 	OPTION_ROTATE_EVERY,
 	OPTION_SET,
+	OPTION_SUBJECT,
 	OPTION_TOKEN,
 	OPTION_USAGE,
 	OPTION_VERSION,
@@ -53,11 +61,17 @@ struct option_row {
 	bool everywhere;      /* every command takes it */
 };
 
+/* The values of an option that may be given several times, in order. */
+struct option_values {
+	const char **values; /* owned */
+	int count;
+};
+
 /* What was given on the command line; everything borrowed from argv. */
 struct arguments {
 	const char *options[OPTION_COUNT]; /* NULL: not given; "" for flags */
-	const char **settings;             /* every --set, in order */
-	int setting_count;
+	struct option_values settings;     /* --set */
+	struct option_values dns, ip;      /* --dns, --ip */
 	char **operands;
 	int operand_count;
 };
@@ -68,7 +82,7 @@ struct command {
 	int least, most;      /* how many */
 	const char *summary;  /* a line in the list */
 	const char *details;  /* a paragraph; --help folds it */
-	enum option_id options[8]; /* beside those that all take; OPTION_COUNT ends */
+	enum option_id options[14]; /* beside those that all take; OPTION_COUNT ends */
 	int (*run)(const struct arguments *arguments); /* exit code */
 };
 
@@ -89,6 +103,7 @@ void help_all(void);
 void help_command(const struct command *command);
 
 int command_adopt(const struct arguments *arguments);
+int command_certificate(const struct arguments *arguments);
 int command_compromise(const struct arguments *arguments);
 int command_create(const struct arguments *arguments);
 int command_deactivate(const struct arguments *arguments);

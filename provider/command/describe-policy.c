@@ -14,8 +14,8 @@ policy_read(const struct arguments *arguments, struct policy_change *policy)
 {
 	char *why = NULL;
 
-	for (int i = 0; i < arguments->setting_count; i++) {
-		if (policy_parse(arguments->settings[i], policy, &why))
+	for (int i = 0; i < arguments->settings.count; i++) {
+		if (policy_parse(arguments->settings.values[i], policy, &why))
 			continue;
 		complain("%s", why != NULL ? why : "out of memory");
 		free(why);

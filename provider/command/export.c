@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "command/describe-version.h"
+#include "command/pem.h"
 #include "command/reference.h"
 #include "command/ssh.h"
 
-#include <openssl/bio.h>
 #include <openssl/pem.h>
 
 #include <stdlib.h>
@@ -14,19 +14,8 @@
 static CK_RV
 make_pem(const struct version *version, struct buffer *ret_text)
 {
-	BIO *bio = BIO_new(BIO_s_mem());
-	CK_RV rv = CKR_HOST_MEMORY;
-	char *text;
-	long size;
-
 	/* The registry holds the encoding that PEM wraps: no need to take it apart. */
-	if (bio != NULL && PEM_write_bio(bio, PEM_STRING_PUBLIC, "", version->spki.data,
-	                                 (long)version->spki.size) > 0) {
-		size = BIO_get_mem_data(bio, &text);
-		rv = buffer_append(ret_text, text, (size_t)size);
-	}
-	BIO_free(bio);
-	return rv;
+	return pem_write(PEM_STRING_PUBLIC, &version->spki, ret_text);
 }
 
 static CK_RV

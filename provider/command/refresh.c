@@ -57,7 +57,7 @@ static json_t *
 summary_json(const struct workspace *workspace, const struct refresh_summary *summary,
              bool dry_run)
 {
-	return json_pack("{s:o, s:b, s:b, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i}",
+	return json_pack("{s:o, s:b, s:b, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i}",
 	                 "token", json_text(workspace->token->name),
 	                 "dry_run", dry_run,
 	                 "interrupted", interrupted != 0,
@@ -69,6 +69,7 @@ summary_json(const struct workspace *workspace, const struct refresh_summary *su
 	                 "activated", (int)summary->activated,
 	                 "deactivated", (int)summary->deactivated,
 	                 "retired", (int)summary->retired,
+	                 "certified", (int)summary->certified,
 	                 "failed", (int)summary->failed,
 	                 "left", (int)summary->left);
 }
@@ -90,6 +91,9 @@ tell(const struct arguments *arguments, const struct workspace *workspace,
 		if (summary->taken_up + summary->activated + summary->deactivated + summary->retired != 0)
 			say("  and %u taken up from other hosts, %u activated, %u deactivated, %u no longer kept",
 			    summary->taken_up, summary->activated, summary->deactivated, summary->retired);
+		if (summary->certified != 0)
+			say("  and %u %s made", summary->certified,
+			    plural(summary->certified, "certificate", "certificates"));
 	}
 	if (interrupted != 0)
 		complain("interrupted: %u keys are left; run `p11-kms refresh` again", summary->left);

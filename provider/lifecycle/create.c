@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/openssl.h"
 #include "base/text.h"
+#include "lifecycle/certificate.h"
 #include "lifecycle/commit.h"
 #include "mechanism/public-key.h"
 
@@ -311,5 +312,7 @@ lifecycle_create(struct lifecycle *lifecycle, const struct create_request *reque
 	CK_RV rv;
 
 	rv = version_create(lifecycle, request, 0, deadline, ret_version);
+	if (rv == CKR_OK)
+		version_certify(lifecycle, *ret_version, deadline);
 	return rv == CKR_ACTION_PROHIBITED ? CKR_FUNCTION_FAILED : rv;
 }

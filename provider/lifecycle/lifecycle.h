@@ -106,6 +106,7 @@ struct refresh_summary {
 	unsigned deactivated; /* superseded versions whose overlap is over */
 	unsigned retired;     /* versions that the policy does not keep: destroy-pending now */
 	unsigned purged;      /* versions past their grace, destroyed in the KMS */
+	unsigned certified;   /* versions that a certificate was made for */
 	unsigned failed;      /* what could not be done, each logged */
 	unsigned left;        /* keys not looked at, when it was told to stop */
 };

@@ -3,13 +3,11 @@
 
 #include "base/log.h"
 #include "base/openssl.h"
-#include "mechanism/mechanism.h"
+#include "lifecycle/signing.h"
 
 #include <openssl/rand.h>
 
 #include <string.h>
-
-#define SIGNATURE_SIZE_MAX 2048 /* RSA of 16384 bits */
 
 struct proof {
 	struct kms *kms;
@@ -21,12 +19,6 @@ struct proof {
 	bool given;             /* at least one proof was given */
 	bool trying;            /* a failure is an answer, not an error */
 };
-
-static bool
-offered(const void *context, CK_MECHANISM_TYPE primitive)
-{
-	return token_record_has(context, primitive);
-}
 
 /* Failures of the way to the KMS stay what they are; all others mean that the pair is no good. */
 static CK_RV
@@ -46,33 +38,13 @@ verdict(const struct proof *proof, const char *what, CK_RV rv)
 }
 
 static CK_RV
-sign_and_verify(struct proof *proof, struct mechanism_use *use)
+sign_and_verify(struct proof *proof, const struct mechanism_use *use)
 {
-	unsigned char digest[DIGEST_SIZE_MAX], signature[SIGNATURE_SIZE_MAX];
-	size_t size = sizeof proof->data, signature_size = sizeof signature;
-	const void *data = proof->data;
-	struct buffer block = BUFFER_INIT;
-	struct mechanism_plan plan;
-	CK_RV rv;
+	struct buffer signature = BUFFER_INIT;
+	CK_RV rv = key_sign(proof->kms, proof->token, &proof->key, proof->public_key, use,
+	                    proof->data, sizeof proof->data, proof->deadline, &signature);
 
-	if (use->mechanism->digest != 0) {
-		rv = digest_once(use->mechanism->digest, proof->data, sizeof proof->data, digest);
-		if (rv != CKR_OK)
-			return rv;
-		data = digest;
-		size = digest_size(use->mechanism->digest);
-	}
-	rv = mechanism_plan_message(use, proof->public_key, offered, proof->token, proof->data,
-	                            sizeof proof->data, &plan, &block);
-	if (rv != CKR_OK)
-		goto out;
-	rv = kms_sign(proof->kms, &proof->key, &plan.primitive, block.data, block.size,
-	              proof->deadline, signature, &signature_size);
-	if (rv != CKR_OK)
-		goto out;
-	rv = mechanism_verify(use, proof->public_key, data, size, signature, signature_size);
-out:
-	buffer_clear(&block);
+	buffer_clear(&signature);
 	return rv;
 }
 
@@ -95,7 +67,7 @@ prove_signing(struct proof *proof)
 		const struct mechanism *row = mechanism_find(mechanisms[i].mechanism);
 
 		if (row == NULL || row->key_type != type ||
-		    (mechanism_flags(row, false, offered, proof->token) & CKF_SIGN) == 0)
+		    (mechanism_flags(row, false, token_record_offers, proof->token) & CKF_SIGN) == 0)
 			continue;
 		rv = mechanism_use_init(&mechanisms[i], CKF_SIGN, proof->public_key, &use);
 		if (rv != CKR_OK)
@@ -116,7 +88,7 @@ encrypt_and_decrypt(struct proof *proof, const struct mechanism_use *use)
 	struct mechanism_plan plan;
 	CK_RV rv;
 
-	rv = mechanism_plan_decrypt(use, proof->public_key, offered, proof->token, &plan);
+	rv = mechanism_plan_decrypt(use, proof->public_key, token_record_offers, proof->token, &plan);
 	if (rv != CKR_OK)
 		return rv;
 	rv = buffer_resize(&ciphertext, mechanism_output_size(use, proof->public_key));

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "lifecycle/authority-signer.h"
+#include "lifecycle/certificate.h"
 #include "lifecycle/describe.h"
 #include "lifecycle/reconcile.h"
 #include "lifecycle/takeup.h"
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PAGE 64
 
 struct refresh {
 	struct lifecycle *lifecycle; /* borrowed */
@@ -208,6 +210,50 @@ look_after_keys(struct refresh *refresh)
 	return CKR_OK;
 }
 
+static CK_RV
+certify_one(struct refresh *refresh, int64_t object)
+{
+	struct lifecycle *lifecycle = refresh->lifecycle;
+	struct version *version = NULL;
+	CK_RV rv = registry_version(lifecycle->registry, object, &version);
+
+	if (rv != CKR_OK)
+		return weigh(refresh, "making a certificate for", "a version", rv);
+	if (!refresh->dry_run)
+		rv = version_certify_once(lifecycle, version, deadline_in(LIFECYCLE_DEADLINE_MS));
+	if (rv == CKR_OK)
+		refresh->summary.certified++;
+	if (rv == CKR_ACTION_PROHIBITED)
+		rv = CKR_OK; /* it needs none, or another host was faster */
+	rv = weigh(refresh, "making a certificate for", version->name, rv);
+	version_free(&version);
+	return rv;
+}
+
+/* "certificates = self-signed": those that have none yet, whatever way they came about. */
+static CK_RV
+certify(struct refresh *refresh)
+{
+	struct registry *registry = refresh->lifecycle->registry;
+	int64_t objects[PAGE];
+	size_t count = 0;
+	CK_RV rv;
+
+	for (int64_t after = 0;; after = objects[count - 1]) {
+		rv = registry_uncertified(registry, after, objects, PAGE, &count);
+		if (rv != CKR_OK || count == 0)
+			return rv;
+		refresh->total += count;
+		for (size_t i = 0; i < count; i++) {
+			if (!step(refresh))
+				return CKR_OK;
+			rv = certify_one(refresh, objects[i]);
+			if (rv != CKR_OK)
+				return rv;
+		}
+	}
+}
+
 CK_RV
 lifecycle_refresh(struct lifecycle *lifecycle, bool dry_run, refresh_progress progress,
                   void *context, struct refresh_summary *ret_summary)
@@ -235,6 +281,8 @@ lifecycle_refresh(struct lifecycle *lifecycle, bool dry_run, refresh_progress pr
 	refresh.total += refresh.name_count;
 	if (rv == CKR_OK)
 		rv = look_after_keys(&refresh);
+	if (rv == CKR_OK && lifecycle->config->self_signed)
+		rv = certify(&refresh);
 	if (rv == CKR_OK && progress != NULL && !refresh.stopped)
 		(void)progress(context, refresh.done, refresh.total);
 	names_free(refresh.names, refresh.name_count);

@@ -17,4 +17,10 @@ MUST_USE CK_RV certificate_parse(const void *der, size_t size,
                                  struct certificate_parts *ret_parts);
 void certificate_parts_clear(struct certificate_parts *parts);
 
+/*
+ * The DER of the one certificate that a file holds, in DER or in PEM (RFC 7468), there with
+ * whatever text around it. CKR_ATTRIBUTE_VALUE_INVALID: none; CKR_DATA_LEN_RANGE: several.
+ */
+MUST_USE CK_RV certificate_decode(const void *data, size_t size, struct buffer *ret_der);
+
 #endif

@@ -109,6 +109,10 @@ MUST_USE CK_RV registry_search_objects(struct registry *registry,
                                        const struct registry_object_search *search,
                                        int64_t *ret_objects, size_t max, size_t *ret_count);
 
+/* Versions that sign and no certificate has the CKA_ID of, oldest first, after the given one. A preselection, as above. */
+MUST_USE CK_RV registry_uncertified(struct registry *registry, int64_t after, int64_t *ret_objects,
+                                    size_t max, size_t *ret_count);
+
 /* At most max objects, newest first. */
 MUST_USE CK_RV registry_search(struct registry *registry, const struct registry_search *search,
                                int64_t *ret_objects, size_t max, size_t *ret_count);

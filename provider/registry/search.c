@@ -77,6 +77,9 @@ CK_RV
 registry_search_objects(struct registry *registry, const struct registry_object_search *search,
                         int64_t *ret_objects, size_t max, size_t *ret_count)
 {
+	enum statement which = search->id != NULL      ? SEARCH_OBJECTS_ID
+	                       : search->label != NULL ? SEARCH_OBJECTS_LABEL
+	                                               : SEARCH_OBJECTS;
 	sqlite3_stmt *statement = NULL;
 	size_t count = 0;
 	int result = SQLITE_ROW;
@@ -87,14 +90,42 @@ registry_search_objects(struct registry *registry, const struct registry_object_
 		return CKR_OK;
 	}
 	(void)pthread_mutex_lock(&registry->lock);
-	rv = store_statement(registry->store, SEARCH_OBJECTS, &statement);
+	rv = store_statement(registry->store, which, &statement);
 	if (rv == CKR_OK) {
 		sqlite3_bind_int64(statement, 1, search->before == 0 ? INT64_MAX : search->before);
 		sqlite3_bind_int64(statement, 2, max > INT32_MAX ? INT32_MAX : (int64_t)max);
 		if (search->class != NULL)
 			sqlite3_bind_int64(statement, 3, (sqlite3_int64)*search->class);
-		bind_bytes(statement, 4, search->label, search->label_size);
-		bind_bytes(statement, 5, search->id, search->id_size);
+		if (which != SEARCH_OBJECTS)
+			bind_bytes(statement, 4, search->label, search->label_size);
+		if (which == SEARCH_OBJECTS_ID)
+			bind_bytes(statement, 5, search->id, search->id_size);
+		while (count < max && (result = sqlite3_step(statement)) == SQLITE_ROW)
+			ret_objects[count++] = sqlite3_column_int64(statement, 0);
+		if (result != SQLITE_ROW && result != SQLITE_DONE)
+			rv = store_failure(registry->store, result);
+		store_done(statement);
+	}
+	(void)pthread_mutex_unlock(&registry->lock);
+	if (rv == CKR_OK)
+		*ret_count = count;
+	return rv;
+}
+
+CK_RV
+registry_uncertified(struct registry *registry, int64_t after, int64_t *ret_objects, size_t max,
+                     size_t *ret_count)
+{
+	sqlite3_stmt *statement = NULL;
+	size_t count = 0;
+	int result = SQLITE_ROW;
+	CK_RV rv;
+
+	(void)pthread_mutex_lock(&registry->lock);
+	rv = store_statement(registry->store, UNCERTIFIED, &statement);
+	if (rv == CKR_OK) {
+		sqlite3_bind_int64(statement, 1, after);
+		sqlite3_bind_int64(statement, 2, max > INT32_MAX ? INT32_MAX : (int64_t)max);
 		while (count < max && (result = sqlite3_step(statement)) == SQLITE_ROW)
 			ret_objects[count++] = sqlite3_column_int64(statement, 0);
 		if (result != SQLITE_ROW && result != SQLITE_DONE)

@@ -37,6 +37,8 @@ const char store_schema[] =
 	" class INTEGER NOT NULL,"
 	" label BLOB NOT NULL,"
 	" id BLOB NOT NULL);"
+	"CREATE INDEX objects_by_label ON objects (label);"
+	"CREATE INDEX objects_by_id ON objects (id);"
 	"CREATE TABLE intents ("
 	" id BLOB PRIMARY KEY NOT NULL,"
 	" name TEXT NOT NULL,"
@@ -49,6 +51,10 @@ const char store_schema[] =
 	" AND object < ?1 AND (?2 = 0 OR state = 'active')" \
 	" AND (?3 = 1 OR state NOT IN ('destroy-pending', 'destroyed'))" \
 	" ORDER BY object DESC LIMIT ?4"
+
+/* The same of objects: ?1 before, ?2 how many, ?3 of this class only. */
+#define OBJECTS_END \
+	" AND object < ?1 AND (?3 IS NULL OR class = ?3) ORDER BY object DESC LIMIT ?2"
 
 /*
  * What the payloads of a version (v) and of its key (k) say; 0 for what is missing or is no
@@ -92,9 +98,20 @@ const char *const statement_texts[STATEMENT_COUNT] = {
 	                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
 	[OBJECT_UPDATE] = "UPDATE objects SET sequence = ?2, removed = ?3, class = ?4, label = ?5,"
 	                  " id = ?6 WHERE object = ?1 AND sequence < ?2",
-	[SEARCH_OBJECTS] = "SELECT object FROM objects WHERE removed = 0 AND object < ?1"
-	                   " AND (?3 IS NULL OR class = ?3) AND (?4 IS NULL OR label = ?4)"
-	                   " AND (?5 IS NULL OR id = ?5) ORDER BY object DESC LIMIT ?2",
+	/* Three, so that each goes by its index. */
+	[SEARCH_OBJECTS] = "SELECT object FROM objects WHERE removed = 0" OBJECTS_END,
+	[SEARCH_OBJECTS_LABEL] = "SELECT object FROM objects WHERE removed = 0 AND label = ?4"
+	                         OBJECTS_END,
+	[SEARCH_OBJECTS_ID] = "SELECT object FROM objects WHERE removed = 0 AND id = ?5"
+	                      " AND (?4 IS NULL OR label = ?4)" OBJECTS_END,
+	/* A preselection: "sign" is among the usages, or somewhere else. Class 1: CKO_CERTIFICATE. */
+	[UNCERTIFIED] = "SELECT v.object FROM versions AS v"
+	                " LEFT JOIN entries AS e ON e.sequence = v.sequence WHERE v.object > ?1"
+	                " AND v.state IN ('pre-active', 'active', 'deactivated')"
+	                " AND NOT EXISTS (SELECT 1 FROM objects AS o WHERE o.id = v.id"
+	                " AND o.removed = 0 AND o.class = 1)"
+	                " AND instr(CAST(e.payload AS TEXT), '\"sign\"') > 0"
+	                " ORDER BY v.object LIMIT ?2",
 	[OBJECT_ROW] = "SELECT sequence, removed FROM objects WHERE object = ?1",
 	[SEARCH_ALL] = "SELECT object FROM versions WHERE (?6 = 0 OR number = ?6)" SEARCH_END,
 	[SEARCH_ID] = "SELECT object FROM versions WHERE id = ?5 AND (?7 IS NULL OR name = ?7)"

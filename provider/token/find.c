@@ -12,7 +12,7 @@
 #define PAGE 64
 
 /* Where objects come from, in the order in which they are found. */
-enum source { SOURCE_SESSIONS, SOURCE_VERSIONS, SOURCE_STORED, SOURCE_PROFILES, SOURCES };
+enum source { SOURCE_SESSIONS, SOURCE_VERSIONS, SOURCE_STORED, SOURCE_CERTIFICATES, SOURCE_PROFILES, SOURCES };
 
 /* Objects of the registry that are still to be looked at. */
 struct page {
@@ -109,6 +109,8 @@ find_by_label(struct find *find, const CK_ATTRIBUTE *label)
 		else
 			find->search.number = 0;
 	}
+	/* Certificates of versions are kept under the key's name, and follow the version's label. */
+	find->asks[SOURCE_CERTIFICATES] = find->asks[SOURCE_STORED] && find->search.number != 0;
 	find->search.active = find->search.number == 0;
 	return CKR_OK;
 }
@@ -257,6 +259,10 @@ next_candidate(struct find *find, CK_OBJECT_HANDLE *ret_handle)
 		return CKR_OK;
 	case SOURCE_VERSIONS:
 		return next_of_versions(find, ret_handle);
+	case SOURCE_CERTIFICATES:
+		find->stored.label = find->name;
+		find->stored.label_size = strlen(find->name);
+		return next_of_stored(find, ret_handle);
 	case SOURCE_STORED:
 		return next_of_stored(find, ret_handle);
 	case SOURCE_PROFILES:
@@ -290,6 +296,7 @@ next_match(struct find *find, CK_OBJECT_HANDLE *ret_handle)
 		}
 		find->source++;
 		find->page.count = find->page.next = 0;
+		find->stored.before = 0;
 	}
 	*ret_handle = CK_INVALID_HANDLE;
 	return CKR_OK;

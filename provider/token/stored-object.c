@@ -3,7 +3,46 @@
 
 #include "base/log.h"
 #include "lifecycle/stored-object.h"
+#include "p11-kms/p11-kms.h"
 #include "token/handle.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * The certificate of a version (lifecycle/certificate.h) is seen while that is, by its label
+ * of today. CKR_OBJECT_HANDLE_INVALID: not to be seen.
+ */
+static CK_RV
+follow_version(struct token *token, struct attributes *list)
+{
+	const struct attribute *id = attributes_find(list, CKA_ID);
+	struct registry_search search = { 0 };
+	struct key *key = NULL;
+	int64_t object = 0;
+	size_t count = 0;
+	char *label;
+	CK_RV rv;
+
+	if (attributes_find(list, CKA_P11_KMS_KEY_NAME) == NULL || id == NULL)
+		return CKR_OK;
+	search.id = id->value.data;
+	search.id_size = id->value.size;
+	rv = registry_search(token->registry, &search, &object, 1, &count);
+	if (rv == CKR_OK && count == 0)
+		rv = CKR_OBJECT_HANDLE_INVALID;
+	if (rv == CKR_OK)
+		rv = token_key(token, object, &key);
+	if (rv != CKR_OK)
+		return rv;
+	label = version_label(key->version);
+	rv = label == NULL ? CKR_HOST_MEMORY : attributes_set(list, CKA_LABEL, label, strlen(label));
+	if (rv == CKR_OK)
+		rv = attributes_set_ulong(list, CKA_P11_KMS_VERSION, (CK_ULONG)key->version->number);
+	free(label);
+	key_release(&key);
+	return rv;
+}
 
 CK_RV
 stored_object_get(struct token *token, int64_t object, struct plain_object **ret_object)
@@ -16,7 +55,10 @@ stored_object_get(struct token *token, int64_t object, struct plain_object **ret
 		rv = registry_object(token->registry, object, &record);
 	if (rv != CKR_OK)
 		return rv;
-	rv = plain_object_new(CK_INVALID_HANDLE, &record->attributes, &no_material, ret_object);
+	rv = follow_version(token, &record->attributes);
+	if (rv == CKR_OK)
+		rv = plain_object_new(CK_INVALID_HANDLE, &record->attributes, &no_material,
+		                      ret_object);
 	if (rv == CKR_OK)
 		(*ret_object)->handle = handle_of_stored(object);
 	object_record_free(&record);

@@ -97,6 +97,7 @@ START_TEST(defaults_are_set)
 	ck_assert_int_eq(token->deadline_ms, 5000);
 	ck_assert(token->keep_pin);
 	ck_assert(!token->legacy_decrypt);
+	ck_assert(!token->self_signed);
 	ck_assert(!token->refuse_same_label);
 	config_free(&config);
 	config_free(&config);
@@ -124,6 +125,7 @@ START_TEST(every_key_is_read)
 		"deadline = 100ms\n"
 		"keep-pin = no\n"
 		"legacy-decrypt = yes\n"
+		"certificates = self-signed\n"
 		"same-label = refuse\n");
 	const struct config_token *token = config_token_find(config, "two words");
 
@@ -143,6 +145,7 @@ START_TEST(every_key_is_read)
 	ck_assert_int_eq(token->deadline_ms, 100);
 	ck_assert(!token->keep_pin);
 	ck_assert(token->legacy_decrypt);
+	ck_assert(token->self_signed);
 	ck_assert(token->refuse_same_label);
 
 	ck_assert_str_eq(config_token_find(config, "one")->name, "one");
@@ -514,6 +517,9 @@ START_TEST(choices_are_literal)
 	assert_bad_setting("keep-pin = true", "keep-pin is neither no nor yes; write one of them");
 	assert_bad_setting("legacy-decrypt = YES",
 	                   "legacy-decrypt is neither no nor yes; write one of them");
+	assert_good_setting("certificates = stored");
+	assert_bad_setting("certificates = yes",
+	                   "certificates is neither stored nor self-signed; write one of them");
 	assert_bad_setting("same-label =",
 	                   "same-label is neither rotate nor refuse; write one of them");
 }
