@@ -144,6 +144,15 @@ static const struct command commands[] = {
 		.options = { OPTION_DRY_RUN, OPTION_PIN_SOURCE, OPTION_ROTATE_EVERY, END },
 		.run = command_rebuild,
 	}, {
+		.name = "authority", .operands = "show|rotate|pin|purge", .least = 1, .most = 1,
+		.summary = "show or replace the key that signs the registry",
+		.details = "show: the one that is pinned here, and the one that signs now. rotate: a new one "
+		           "is made in the KMS; the old one signs the hand-over to it, and nothing after "
+		           "that. Hosts that pin the old one follow by themselves. pin: pins the one that "
+		           "signs now on this host. purge: removes former ones from the KMS.",
+		.options = { OPTION_PIN_SOURCE, OPTION_YES, END },
+		.run = command_authority,
+	}, {
 		.name = "status", .operands = "",
 		.summary = "show how a token does, in short",
 		.details = "Asks the KMS whether it is there, and reads the registry.",

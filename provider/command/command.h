@@ -104,6 +104,7 @@ void help_command(const struct command *command);
 
 int command_adopt(const struct arguments *arguments);
 int command_certificate(const struct arguments *arguments);
+int command_authority(const struct arguments *arguments);
 int command_compromise(const struct arguments *arguments);
 int command_create(const struct arguments *arguments);
 int command_deactivate(const struct arguments *arguments);

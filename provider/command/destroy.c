@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "command/confirm.h"
 #include "command/describe-version.h"
 #include "command/reference.h"
 #include "lifecycle/state.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <unistd.h>
 
 /* One command that moves a version from state to state. */
 struct moving {
@@ -16,28 +14,6 @@ struct moving {
 	const char *question; /* NULL: nothing is asked */
 	CK_RV (*change)(struct lifecycle *lifecycle, int64_t object);
 };
-
-/* The answer must be given by somebody: a program says --yes. */
-static int
-confirm(const struct arguments *arguments, const struct moving *moving, const char *name)
-{
-	char answer[16];
-
-	if (arguments->options[OPTION_YES] != NULL)
-		return EXIT_DONE;
-	if (!isatty(STDIN_FILENO)) {
-		complain("to %s %s must be confirmed: give --yes", moving->what, name);
-		return EXIT_USAGE;
-	}
-	remark("%s: %s (yes/no)", name, moving->question);
-	if (fgets(answer, sizeof answer, stdin) != NULL) {
-		answer[strcspn(answer, "\n")] = '\0';
-		if (strcasecmp(answer, "yes") == 0 || strcasecmp(answer, "y") == 0)
-			return EXIT_DONE;
-	}
-	complain("%s stays as it is", name);
-	return EXIT_FAILED;
-}
 
 static int
 tell(const struct arguments *arguments, const struct workspace *workspace,
@@ -115,7 +91,7 @@ change_state(const struct arguments *arguments, const struct moving *moving)
 		goto out;
 	}
 	if (moving->question != NULL && state_allows(version->state, moving->move))
-		code = confirm(arguments, moving, name);
+		code = confirm(arguments, moving->what, name, moving->question);
 	if (code != EXIT_DONE)
 		goto out;
 	rv = moving->move == MOVE_COMPROMISE

@@ -124,12 +124,15 @@ check_authority(struct verification *verification)
 	struct workspace *workspace = verification->workspace;
 	struct findings *findings = verification->findings;
 	struct token_record *token = NULL;
+	struct succession *succession = NULL;
 	struct buffer spki = BUFFER_INIT;
-	const struct buffer *pinned = authority_spki(workspace->authority);
+	const struct buffer *signing;
 	CK_RV rv;
 
 	findings_begin(findings, "authority");
-	rv = registry_token(workspace->registry, &token);
+	rv = registry_succession(workspace->registry, &succession);
+	if (rv == CKR_OK)
+		rv = registry_token(workspace->registry, &token);
 	if (rv == CKR_OK)
 		rv = kms_public_key(workspace->kms, token->authority_id.data, token->authority_id.size,
 		                    soon(verification), &spki);
@@ -137,9 +140,18 @@ check_authority(struct verification *verification)
 		finding(findings, RESULT_FAIL, "the KMS does not hold it: no key can be made or rotated");
 	else if (rv != CKR_OK)
 		finding(findings, RESULT_FAIL, "it can't be looked up: %s", ckr_name(rv));
-	else if (!buffer_equal(pinned, spki.data, spki.size))
-		finding(findings, RESULT_FAIL, "the KMS holds another one than the pinned");
+	if (rv == CKR_OK) {
+		signing = authority_spki(succession_current(succession)->authority);
+		if (!buffer_equal(signing, spki.data, spki.size))
+			finding(findings, RESULT_FAIL, "the KMS holds another one than the pinned, or the one "
+			        "that this handed over to");
+		else if (succession->count > 1)
+			finding(findings, RESULT_OK, "the pinned one handed over to %s; `p11-kms authority pin` "
+			        "pins that",
+			        authority_fingerprint(succession_current(succession)->authority));
+	}
 	findings_ok(findings, "the KMS holds it");
+	succession_release(&succession);
 	buffer_clear(&spki);
 	token_record_free(&token);
 }

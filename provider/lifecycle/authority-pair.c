@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lifecycle/authority-pair.h"
 
+#include "base/log.h"
 #include "base/openssl.h"
+#include "base/text.h"
 
 #include <openssl/rand.h>
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +31,32 @@ bool
 label_is_authority(const char *label)
 {
 	return label != NULL && strncmp(label, AUTHORITY_LABEL_PREFIX, strlen(AUTHORITY_LABEL_PREFIX)) == 0;
+}
+
+char *
+authority_label(const char *token_name, int64_t number)
+{
+	if (number <= 1)
+		return text_format(AUTHORITY_LABEL_PREFIX "%s", token_name);
+	return text_format(AUTHORITY_LABEL_PREFIX "%s@%lld", token_name, (long long)number);
+}
+
+/* 0: it is not this token's. */
+static int64_t
+own_number(const char *label, const char *token_name)
+{
+	const char *rest = label + strlen(AUTHORITY_LABEL_PREFIX);
+	size_t digits;
+
+	if (strncmp(rest, token_name, strlen(token_name)) != 0)
+		return 0;
+	rest += strlen(token_name);
+	if (*rest == '\0')
+		return 1;
+	digits = *rest == '@' ? strspn(rest + 1, "0123456789") : 0;
+	if (digits == 0 || digits > 15 || rest[1] == '0' || rest[1 + digits] != '\0')
+		return 0;
+	return strtoll(rest + 1, NULL, 10);
 }
 
 static CK_RV
@@ -61,10 +88,12 @@ found(void *context, const void *id, size_t id_size, const char *label, CK_KEY_T
 	if (label == NULL)
 		return CKR_OK;
 	keys->authority = label_is_authority(label);
-	keys->own = keys->authority &&
-	            strcmp(label + strlen(AUTHORITY_LABEL_PREFIX), reading->token_name) == 0;
-	listing->own += keys->own;
-	listing->versions += labels_version(label);
+	if (keys->authority)
+		keys->own = own_number(label, reading->token_name);
+	listing->own += keys->own != 0;
+	if (keys->own > listing->own_highest)
+		listing->own_highest = keys->own;
+	listing->versions += !keys->authority && labels_version(label);
 	return CKR_OK;
 }
 
@@ -91,6 +120,23 @@ kms_listing_clear(struct kms_listing *listing)
 		buffer_clear(&listing->keys[i].id);
 	free(listing->keys);
 	*listing = (struct kms_listing){ .keys = NULL };
+}
+
+const struct kms_listing_key *
+kms_listing_own(const struct kms_listing *listing, int64_t number, bool *ret_several)
+{
+	const struct kms_listing_key *key = NULL;
+	bool several = false;
+
+	for (size_t i = 0; i < listing->count; i++) {
+		if (listing->keys[i].own != number)
+			continue;
+		several |= key != NULL;
+		key = &listing->keys[i];
+	}
+	if (ret_several != NULL)
+		*ret_several = several;
+	return several ? NULL : key;
 }
 
 CK_RV
@@ -122,14 +168,24 @@ authority_find(struct kms *kms, const struct kms_listing *listing,
 }
 
 CK_RV
-authority_generate(struct kms *kms, const struct token_record *token, const char *token_name,
-                   struct deadline deadline, struct buffer *ret_id,
+authority_id_make(struct buffer *ret_id)
+{
+	unsigned char id[ID_SIZE];
+
+	if (RAND_bytes_ex(openssl_context(), id, sizeof id, 0) != 1)
+		return openssl_failure(CKR_FUNCTION_FAILED);
+	return buffer_set(ret_id, id, sizeof id);
+}
+
+CK_RV
+authority_generate(struct kms *kms, const struct token_record *token, const char *label,
+                   const struct buffer *id, struct deadline deadline,
                    struct authority **ret_authority)
 {
-	struct kms_pair pair = { .sign = true, .id_size = ID_SIZE };
-	struct buffer spki = BUFFER_INIT;
-	unsigned char id[ID_SIZE];
-	char *label = NULL;
+	struct kms_pair pair = {
+		.sign = true, .id = id->data, .id_size = id->size, .label = label
+	};
+	struct buffer spki = BUFFER_INIT, stored = BUFFER_INIT;
 	bool ecdsa;
 	CK_RV rv;
 
@@ -137,21 +193,16 @@ authority_generate(struct kms *kms, const struct token_record *token, const char
 	ecdsa = token_record_has(token, CKM_ECDSA) || token_record_has(token, CKM_ECDSA_SHA256);
 	pair.algorithm = algorithm_by_name(
 	        token_record_has(token, CKM_EC_KEY_PAIR_GEN) && ecdsa ? "p-256" : "rsa-3072");
-	pair.id = id;
-	if (RAND_bytes_ex(openssl_context(), id, sizeof id, 0) != 1)
-		return openssl_failure(CKR_FUNCTION_FAILED);
-	if (asprintf(&label, AUTHORITY_LABEL_PREFIX "%s", token_name) < 0)
-		return CKR_HOST_MEMORY;
-	pair.label = label;
 	rv = kms_generate_pair(kms, &pair, deadline, &spki);
-	if (rv != CKR_OK)
-		goto out;
-	rv = buffer_append(ret_id, id, sizeof id);
-	if (rv != CKR_OK)
-		goto out;
-	rv = authority_new(spki.data, spki.size, ret_authority);
-out:
+	if (rv == CKR_OK)
+		rv = kms_public_key(kms, id->data, id->size, deadline, &stored);
+	if (rv == CKR_OK && !buffer_equal(&spki, stored.data, stored.size)) {
+		log_error("the KMS stored another public key for \"%s\" than it made", label);
+		rv = CKR_FUNCTION_FAILED;
+	}
+	if (rv == CKR_OK)
+		rv = authority_new(spki.data, spki.size, ret_authority);
+	buffer_clear(&stored);
 	buffer_clear(&spki);
-	free(label);
 	return rv;
 }

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "lifecycle/authority-pair.h"
+#include "lifecycle/authority-rotate.h"
 #include "lifecycle/authority-signer.h"
 #include "lifecycle/describe.h"
 
@@ -24,7 +25,8 @@ struct init {
 	const struct config_token *config; /* borrowed */
 	struct kms *kms;                   /* borrowed */
 	struct deadline deadline;
-	struct authority *authority; /* owned, and so are those that follow */
+	struct authority *authority; /* the pinned one; owned, and so are those that follow */
+	struct succession *succession; /* of the registry that is there, where it can be read */
 	struct registry *registry;
 	struct token_record *token;
 	bool recover; /* the registry is lost: lifecycle_recover */
@@ -75,6 +77,24 @@ check_folder(struct init *init, const char *path)
 	return rv;
 }
 
+/* A registry that is there may say that the pinned authority has handed over to another. */
+static const struct authority *
+signing(struct init *init)
+{
+	char *why = NULL;
+
+	/* What is wrong with it is told when it is needed: settle_registry. */
+	if (is_there(init->config->registry) &&
+	    (registry_open(init->config->registry, init->authority, REGISTRY_WRITE, &init->registry,
+	                   &why) != CKR_OK ||
+	     registry_succession(init->registry, &init->succession) != CKR_OK))
+		succession_release(&init->succession);
+	registry_free(&init->registry);
+	free(why);
+	return init->succession == NULL ? init->authority :
+	                                  succession_current(init->succession)->authority;
+}
+
 static CK_RV
 find_pinned(struct init *init, const struct kms_listing *listing)
 {
@@ -82,7 +102,7 @@ find_pinned(struct init *init, const struct kms_listing *listing)
 
 	if (!authority_read(init->config->authority, &init->authority, &init->why))
 		return CKR_ARGUMENTS_BAD;
-	rv = authority_find(init->kms, listing, init->authority, init->deadline,
+	rv = authority_find(init->kms, listing, signing(init), init->deadline,
 	                    &init->token->authority_id);
 	if (rv == CKR_KEY_HANDLE_INVALID)
 		rv = refuse(init, rv, "%s: the KMS of token %s does not hold this authority (%s); is its "
@@ -90,6 +110,30 @@ find_pinned(struct init *init, const struct kms_listing *listing)
 		            init->config->authority, init->config->name,
 		            authority_fingerprint(init->authority), init->config->registry);
 	return rv;
+}
+
+/* The lowest number above that one which an authority of this token has; 0: none. */
+static int64_t
+own_after(const struct kms_listing *listing, int64_t number)
+{
+	int64_t lowest = 0;
+
+	for (size_t i = 0; i < listing->count; i++) {
+		int64_t own = listing->keys[i].own;
+
+		if (own > number && (lowest == 0 || own < lowest))
+			lowest = own;
+	}
+	return lowest;
+}
+
+/* The authority of this token that the others came after. NULL: none, or several. */
+static const struct kms_listing_key *
+oldest(const struct kms_listing *listing)
+{
+	int64_t lowest = own_after(listing, 0);
+
+	return lowest == 0 ? NULL : kms_listing_own(listing, lowest, NULL);
 }
 
 /* A run that was killed before it could write the pinned file left the only pair there is. */
@@ -100,17 +144,31 @@ adopt(struct init *init, const struct kms_listing *listing)
 	struct buffer spki = BUFFER_INIT;
 	CK_RV rv = CKR_KEY_HANDLE_INVALID;
 
-	for (size_t i = 0; i < listing->count; i++) {
-		if (!listing->keys[i].own)
-			continue;
-		rv = buffer_set(id, listing->keys[i].id.data, listing->keys[i].id.size);
-		if (rv == CKR_OK)
-			rv = kms_public_key(init->kms, id->data, id->size, init->deadline, &spki);
-		if (rv == CKR_OK)
-			rv = authority_new(spki.data, spki.size, &init->authority);
-		break;
-	}
+	const struct kms_listing_key *key = oldest(listing);
+
+	if (key != NULL)
+		rv = buffer_set(id, key->id.data, key->id.size);
+	if (rv == CKR_OK)
+		rv = kms_public_key(init->kms, id->data, id->size, init->deadline, &spki);
+	if (rv == CKR_OK)
+		rv = authority_new(spki.data, spki.size, &init->authority);
 	buffer_clear(&spki);
+	return rv;
+}
+
+static CK_RV
+generate(struct init *init)
+{
+	char *label = authority_label(init->config->name, 1);
+	CK_RV rv;
+
+	if (label == NULL)
+		return CKR_HOST_MEMORY;
+	rv = authority_id_make(&init->token->authority_id);
+	if (rv == CKR_OK)
+		rv = authority_generate(init->kms, init->token, label, &init->token->authority_id,
+		                        init->deadline, &init->authority);
+	free(label);
 	return rv;
 }
 
@@ -121,7 +179,7 @@ make_pinned(struct init *init, const struct kms_listing *listing)
 	bool fresh = !init->recover && (listing->own != 1 || listing->versions != 0);
 	CK_RV rv;
 
-	if (init->recover && listing->own != 1)
+	if (init->recover && oldest(listing) == NULL)
 		return refuse(init, CKR_ARGUMENTS_BAD,
 		              "the KMS of token %s holds %zu authorities of that name, and %s is not there: "
 		              "copy this file from a host that has it", init->config->name, listing->own,
@@ -137,9 +195,7 @@ make_pinned(struct init *init, const struct kms_listing *listing)
 		            "on another host, copy %s and the registry from there instead",
 		            init->config->name, listing->own,
 		            listing->own == 1 ? "authority" : "authorities", init->config->authority);
-	rv = fresh ? authority_generate(init->kms, init->token, init->config->name, init->deadline, id,
-	                                &init->authority)
-	           : adopt(init, listing);
+	rv = fresh ? generate(init) : adopt(init, listing);
 	if (rv == CKR_OK)
 		rv = lifecycle_prove(init->kms, init->token, USAGE_SIGN, id->data, id->size,
 		                     authority_spki(init->authority), init->deadline);
@@ -205,6 +261,68 @@ make_registry(struct init *init)
 	return registry_create(path, init->authority, &init->registry, &init->why);
 }
 
+/* CKR_FUNCTION_FAILED, CKR_PUBLIC_KEY_INVALID: what is left of an interrupted rotation. */
+static CK_RV
+hand_over_to(struct init *init, const struct signer *signer, const struct authority *from,
+             const struct kms_listing_key *key)
+{
+	struct authority *to = NULL;
+	struct buffer spki = BUFFER_INIT;
+	CK_RV rv;
+
+	rv = kms_public_key(init->kms, key->id.data, key->id.size, init->deadline, &spki);
+	if (rv == CKR_OK)
+		rv = authority_new(spki.data, spki.size, &to);
+	if (rv == CKR_OK)
+		rv = lifecycle_prove(init->kms, init->token, USAGE_SIGN, key->id.data, key->id.size, &spki,
+		                     init->deadline);
+	if (rv == CKR_OK)
+		rv = authority_hand_over(init->config, init->registry, signer, from, to, &key->id);
+	buffer_clear(&spki);
+	authority_free(&to);
+	return rv;
+}
+
+/*
+ * The registry that is lost may have been handed over: to the authorities of this token in the
+ * KMS that have a higher number than the one that begins. Hosts that pin one of them follow.
+ */
+static CK_RV
+hand_over_again(struct init *init, const struct signer *signer)
+{
+	const struct buffer *id = &init->token->authority_id;
+	struct succession *succession = NULL;
+	struct kms_listing listing;
+	const struct kms_listing_key *key;
+	int64_t number = 0;
+	CK_RV rv;
+
+	rv = kms_listing_read(init->kms, init->config->name, init->deadline, &listing);
+	if (rv != CKR_OK)
+		return rv;
+	for (size_t i = 0; i < listing.count; i++) {
+		if (listing.keys[i].own != 0 && buffer_equal(&listing.keys[i].id, id->data, id->size))
+			number = listing.keys[i].own;
+	}
+	while (rv == CKR_OK && number != 0 && (number = own_after(&listing, number)) != 0) {
+		key = kms_listing_own(&listing, number, NULL);
+		if (key == NULL)
+			continue;
+		rv = registry_succession(init->registry, &succession);
+		if (rv == CKR_OK)
+			rv = hand_over_to(init, signer, succession_current(succession)->authority, key);
+		succession_release(&succession);
+		if (rv == CKR_FUNCTION_FAILED || rv == CKR_PUBLIC_KEY_INVALID ||
+		    rv == CKR_KEY_HANDLE_INVALID) {
+			log_warning("token %s: the authority number %lld in its KMS is no good, and is passed over",
+			            init->config->name, (long long)number);
+			rv = CKR_OK;
+		}
+	}
+	kms_listing_clear(&listing);
+	return rv;
+}
+
 static CK_RV
 settle_registry(struct init *init)
 {
@@ -215,7 +333,9 @@ settle_registry(struct init *init)
 	struct signer use;
 	CK_RV rv;
 
-	if (is_there(config->registry))
+	if (init->registry != NULL)
+		rv = CKR_OK;
+	else if (is_there(config->registry))
 		rv = registry_open(config->registry, init->authority, REGISTRY_WRITE, &init->registry,
 		                   &init->why);
 	else
@@ -229,14 +349,15 @@ settle_registry(struct init *init)
 	token_record_free(&token);
 	if (rv != CKR_OBJECT_HANDLE_INVALID)
 		return rv;
-	rv = authority_signer_new(init->kms, config->deadline_ms, init->authority, init->token,
-	                          &signer);
+	rv = authority_signer_new(init->kms, config->deadline_ms, init->token, &signer);
 	if (rv != CKR_OK)
 		return rv;
 	use = authority_signer_use(signer);
 	rv = registry_change(init->registry, &use, config->expires_after, build, init->token);
-	authority_signer_free(&signer);
 	init->made |= rv == CKR_OK;
+	if (rv == CKR_OK && init->recover)
+		rv = hand_over_again(init, &use);
+	authority_signer_free(&signer);
 	return rv;
 }
 

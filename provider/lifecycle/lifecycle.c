@@ -8,12 +8,12 @@
 
 #include <stdlib.h>
 
-/* The key that the token record names must be, in the KMS, the one that the host pins. */
+/* The key that the token record names must be, in the KMS, the one that signs. */
 static CK_RV
-check_authority(struct lifecycle *lifecycle)
+check_authority(struct lifecycle *lifecycle, const struct authority *authority)
 {
 	const struct buffer *id = &lifecycle->token->authority_id;
-	const struct buffer *pinned = authority_spki(lifecycle->authority);
+	const struct buffer *wanted = authority_spki(authority);
 	struct buffer spki = BUFFER_INIT;
 	CK_RV rv;
 
@@ -22,15 +22,15 @@ check_authority(struct lifecycle *lifecycle)
 	if (rv == CKR_KEY_HANDLE_INVALID) {
 		log_error("token %s: its KMS does not hold the authority %s of this registry; look at the "
 		          "\"kms\" of the token in the configuration", lifecycle->config->name,
-		          authority_fingerprint(lifecycle->authority));
+		          authority_fingerprint(authority));
 		return CKR_DEVICE_ERROR;
 	}
 	if (rv != CKR_OK)
 		return rv;
-	if (!buffer_equal(pinned, spki.data, spki.size)) {
-		log_error("token %s: the authority in its KMS is not the one pinned in %s (%s)",
-		          lifecycle->config->name, lifecycle->config->authority,
-		          authority_fingerprint(lifecycle->authority));
+	if (!buffer_equal(wanted, spki.data, spki.size)) {
+		log_error("token %s: the authority in its KMS is not the one pinned in %s, nor one that this "
+		          "handed over to (%s)", lifecycle->config->name, lifecycle->config->authority,
+		          authority_fingerprint(authority));
 		rv = CKR_DEVICE_ERROR;
 	}
 	buffer_clear(&spki);
@@ -39,11 +39,11 @@ check_authority(struct lifecycle *lifecycle)
 
 /*
  * A token record that is broken in the registry is made anew, or nothing could be changed any
- * more. The authority is found in the KMS by the public half that the host pins; refresh
+ * more. The authority is found in the KMS by the public half that the host knows; refresh
  * writes the record.
  */
 static CK_RV
-describe_again(struct lifecycle *lifecycle)
+describe_again(struct lifecycle *lifecycle, const struct authority *authority)
 {
 	struct deadline deadline = deadline_in(LIFECYCLE_DEADLINE_MS);
 	struct kms_listing listing;
@@ -53,7 +53,7 @@ describe_again(struct lifecycle *lifecycle)
 	rv = kms_listing_read(lifecycle->kms, lifecycle->config->name, deadline, &listing);
 	if (rv != CKR_OK)
 		return rv;
-	rv = authority_find(lifecycle->kms, &listing, lifecycle->authority, deadline, &id);
+	rv = authority_find(lifecycle->kms, &listing, authority, deadline, &id);
 	if (rv == CKR_OK)
 		rv = token_describe(lifecycle->kms, deadline, id.data, id.size, &lifecycle->token);
 	else if (rv == CKR_KEY_HANDLE_INVALID)
@@ -67,6 +67,8 @@ CK_RV
 lifecycle_open(const struct config_token *config, struct kms *kms, struct registry *registry,
                const struct authority *authority, struct lifecycle **ret_lifecycle)
 {
+	struct succession *succession = NULL;
+	const struct authority *signing;
 	struct lifecycle *lifecycle;
 	CK_RV rv;
 
@@ -77,21 +79,25 @@ lifecycle_open(const struct config_token *config, struct kms *kms, struct regist
 	lifecycle->kms = kms;
 	lifecycle->registry = registry;
 	lifecycle->authority = authority;
+	rv = registry_succession(registry, &succession);
+	if (rv != CKR_OK)
+		goto out;
+	signing = succession_current(succession)->authority;
 	rv = registry_token(registry, &lifecycle->token);
 	if (rv == CKR_DEVICE_ERROR)
-		rv = describe_again(lifecycle);
+		rv = describe_again(lifecycle, signing);
 	if (rv != CKR_OK)
 		goto out;
-	rv = check_authority(lifecycle);
+	rv = check_authority(lifecycle, signing);
 	if (rv != CKR_OK)
 		goto out;
-	rv = authority_signer_new(kms, config->deadline_ms, authority, lifecycle->token,
-	                          &lifecycle->signer);
+	rv = authority_signer_new(kms, config->deadline_ms, lifecycle->token, &lifecycle->signer);
 	if (rv != CKR_OK)
 		goto out;
 	*ret_lifecycle = lifecycle;
 	lifecycle = NULL;
 out:
+	succession_release(&succession);
 	lifecycle_free(&lifecycle);
 	return rv;
 }

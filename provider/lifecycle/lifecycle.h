@@ -22,13 +22,14 @@ struct lifecycle {
 	const struct config_token *config; /* borrowed, all four */
 	struct kms *kms;
 	struct registry *registry; /* opened to write */
-	const struct authority *authority;
+	const struct authority *authority; /* the pinned one */
 	struct token_record *token; /* owned, as it was when this was opened */
 	struct authority_signer *signer; /* owned: lifecycle/authority-signer.h */
 };
 
 /*
- * Reads the token record and looks whether the KMS's authority is the pinned one.
+ * Reads the token record and looks whether the KMS's authority is the pinned one, or the one
+ * that this handed over to.
  * CKR_OBJECT_HANDLE_INVALID: the registry is empty (init was not run). CKR_DEVICE_ERROR also
  * when the KMS has another authority, or none (logged).
  */
@@ -134,9 +135,23 @@ MUST_USE CK_RV lifecycle_try(struct kms *kms, const struct token_record *token, 
                              struct deadline deadline, unsigned *ret_usage);
 
 /*
+ * A new authority takes over: intent, generate, read back, prove, commit the hand-over. Hosts
+ * follow by themselves. The old pair stays in the KMS. CKR_ACTION_PROHIBITED: another host
+ * handed over at the same time; CKR_FUNCTION_FAILED, CKR_PUBLIC_KEY_INVALID: the KMS made a bad
+ * pair. Nothing is left of it then, or refresh removes it.
+ */
+MUST_USE CK_RV lifecycle_rotate_authority(struct lifecycle *lifecycle, struct deadline deadline);
+/* Called for each pair that is, or would be, removed: its CKA_ID. May be NULL. */
+typedef void (*authority_purged)(void *context, const struct buffer *id);
+/* Removes the pairs of former authorities of this registry from the KMS, as far as they are there. */
+MUST_USE CK_RV lifecycle_purge_authorities(struct lifecycle *lifecycle, bool dry_run,
+                                           authority_purged purged, void *context);
+
+/*
  * init's steps for a registry that is lost: the pinned file is written again when it is lost
- * too and the KMS holds one authority of this token, the registry is begun anew. One that is
- * there stays as it is. Failures as of lifecycle_init.
+ * too and the KMS holds authorities of this token, the registry is begun anew, with the
+ * hand-overs from the pinned one to the later ones that the KMS holds. One that is there stays
+ * as it is. Failures as of lifecycle_init.
  */
 MUST_USE CK_RV lifecycle_recover(const struct config_token *config, struct kms *kms,
                                  struct deadline deadline, bool *ret_made, char **ret_why);

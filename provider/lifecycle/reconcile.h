@@ -40,4 +40,12 @@ enum reconciled {
 MUST_USE CK_RV intent_reconcile(struct lifecycle *lifecycle, const struct intent *intent,
                                 bool dry_run, enum reconciled *ret_result);
 
+/*
+ * Of an authority's pair: only ever undone, as nobody was told that it signs. Where this host
+ * can't keep what it has seen of the registry, the pair stays, and only the intent goes: the
+ * registry may be an older one, put back with an intent that names the authority of a newer one.
+ */
+MUST_USE CK_RV authority_intent_reconcile(struct lifecycle *lifecycle, const struct intent *intent,
+                                          bool dry_run, enum reconciled *ret_result);
+
 #endif

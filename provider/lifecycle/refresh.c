@@ -76,7 +76,9 @@ build_token(struct registry *registry, struct change *change, void *context)
 		return change_add_token(change, described);
 	if (rv != CKR_OK)
 		return rv;
-	if (!token_record_equal(token, described)) {
+	/* Another authority may have taken over since this was opened. */
+	rv = buffer_set(&described->authority_id, token->authority_id.data, token->authority_id.size);
+	if (rv == CKR_OK && !token_record_equal(token, described)) {
 		described->created = token->created;
 		rv = change_add_token(change, described);
 	}
@@ -117,15 +119,19 @@ reconcile(struct refresh *refresh)
 			break;
 		if (intent->since > before) {
 			log_info("the creation of %s@%lld began less than a minute ago, and is left alone",
-			         intent->name, (long long)intent->number);
+			         intent_is_authority(intent) ? "an authority" : intent->name,
+			         (long long)intent->number);
 			continue;
 		}
-		rv = intent_reconcile(refresh->lifecycle, intent, refresh->dry_run, &result);
+		rv = intent_is_authority(intent) ?
+		     authority_intent_reconcile(refresh->lifecycle, intent, refresh->dry_run, &result) :
+		     intent_reconcile(refresh->lifecycle, intent, refresh->dry_run, &result);
 		if (rv == CKR_OK && result == RECONCILED_FINISHED)
 			refresh->summary.finished++;
 		else if (rv == CKR_OK && result == RECONCILED_UNDONE)
 			refresh->summary.undone++;
-		rv = weigh(refresh, "finishing the interrupted creation of", intent->name, rv);
+		rv = weigh(refresh, "finishing the interrupted creation of",
+		           intent_is_authority(intent) ? "an authority" : intent->name, rv);
 		if (rv != CKR_OK)
 			return rv;
 	}

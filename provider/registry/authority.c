@@ -204,19 +204,13 @@ out:
 }
 
 bool
-authority_write(const struct authority *authority, const char *path, char **ret_why)
+authority_replace(const struct authority *authority, const char *path, char **ret_why)
 {
-	struct stat status;
 	BIO *bio = NULL;
 	char *text = NULL;
 	long size;
 	bool good = false;
 
-	if (lstat(path, &status) == 0) {
-		why(ret_why, path, "is there already and is not replaced; "
-		    "move it away if it is of no use any more");
-		return false;
-	}
 	bio = BIO_new(BIO_s_mem());
 	if (bio == NULL || PEM_write_bio_PUBKEY(bio, authority->key) != 1) {
 		(void)openssl_failure(CKR_HOST_MEMORY);
@@ -228,6 +222,19 @@ authority_write(const struct authority *authority, const char *path, char **ret_
 out:
 	BIO_free(bio);
 	return good;
+}
+
+bool
+authority_write(const struct authority *authority, const char *path, char **ret_why)
+{
+	struct stat status;
+
+	if (lstat(path, &status) == 0) {
+		why(ret_why, path, "is there already and is not replaced; "
+		    "move it away if it is of no use any more");
+		return false;
+	}
+	return authority_replace(authority, path, ret_why);
 }
 
 void

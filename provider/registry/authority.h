@@ -23,6 +23,8 @@ MUST_USE CK_RV authority_new(const void *spki, size_t size, struct authority **r
 MUST_USE bool authority_read(const char *path, struct authority **ret_authority, char **ret_why);
 /* Refuses to replace a file that is there. */
 MUST_USE bool authority_write(const struct authority *authority, const char *path, char **ret_why);
+/* Replaces it. */
+MUST_USE bool authority_replace(const struct authority *authority, const char *path, char **ret_why);
 void authority_free(struct authority **authority);
 
 /* DER SubjectPublicKeyInfo, borrowed. */
@@ -34,9 +36,12 @@ const char *authority_fingerprint(const struct authority *authority);
 MUST_USE CK_RV authority_verify(const struct authority *authority, const void *message, size_t size,
                                 const void *signature, size_t signature_size);
 
-/* Signs a message as the authority. sign: appends nothing on failure. */
+struct term; /* registry/succession.h */
+
+/* Signs a message as the authority of that term. sign: appends nothing on failure. */
 struct signer {
-	CK_RV (*sign)(void *context, const void *message, size_t size, struct buffer *ret_signature);
+	CK_RV (*sign)(void *context, const struct term *term, const void *message, size_t size,
+	              struct buffer *ret_signature);
 	void *context;
 };
 

@@ -3,7 +3,7 @@
  * Appending to the log. Signing may take long (the KMS does it), so the file is not locked
  * meanwhile: what was built on a head that is no longer the last is built again.
  */
-#include "registry/internal.h"
+#include "registry/change.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -19,41 +19,19 @@
 #define TRIES_MAX 50
 #define PAUSE_MAX_MS 32
 
-enum addition_kind { ADDITION_VERSION, ADDITION_KEY, ADDITION_TOKEN, ADDITION_OBJECT };
-
-/* One entry that will be appended, and its row of the index. */
-struct addition {
-	enum addition_kind kind;
-	struct entry entry;
-	char *name; /* of a version or key, owned */
-	bool first; /* of a version or object: its first entry */
-	int64_t object;
-	int64_t number;
-	struct buffer id;
-	enum version_state state;
-	bool removed;         /* of an object, as is what follows */
-	CK_OBJECT_CLASS class;
-	struct buffer label;
-};
-
-struct additions {
-	struct addition *items;
-	size_t count;
-};
-
-struct change {
-	struct registry_head follows; /* sequence 0: the log is empty */
-	struct additions now;
-	struct additions former;      /* of the try before, which came too late */
-};
-
-static void
+void
 addition_clear(struct addition *addition)
 {
 	entry_clear(&addition->entry);
 	buffer_clear(&addition->id);
 	buffer_clear(&addition->label);
 	free(addition->name);
+	if (addition->successor != NULL) {
+		authority_free(&addition->successor->authority);
+		buffer_clear(&addition->successor->id);
+		free(addition->successor);
+		addition->successor = NULL;
+	}
 }
 
 static void
@@ -66,14 +44,13 @@ additions_clear(struct additions *additions)
 	additions->count = 0;
 }
 
-static int64_t
-next_sequence(const struct change *change)
+int64_t
+change_next(const struct change *change)
 {
 	return change->follows.sequence + (int64_t)change->now.count + 1;
 }
 
-/* Takes what addition holds, also on failure. */
-static CK_RV
+CK_RV
 change_take(struct change *change, struct addition *addition)
 {
 	struct addition *grown;
@@ -84,7 +61,7 @@ change_take(struct change *change, struct addition *addition)
 		return CKR_HOST_MEMORY;
 	}
 	change->now.items = grown;
-	addition->entry.sequence = next_sequence(change);
+	addition->entry.sequence = change_next(change);
 	grown[change->now.count++] = *addition;
 	return CKR_OK;
 }
@@ -118,7 +95,7 @@ CK_RV
 change_add_version(struct change *change, struct version *version)
 {
 	struct addition addition = { .kind = ADDITION_VERSION };
-	int64_t sequence = next_sequence(change);
+	int64_t sequence = change_next(change);
 	int64_t object = version->object;
 	CK_RV rv;
 
@@ -204,7 +181,7 @@ change_add_object(struct change *change, struct object_record *record)
 		    change->former.items[i].first && change->former.items[i].object == object)
 			addition.first = true;
 	if (addition.first)
-		record->object = next_sequence(change);
+		record->object = change_next(change);
 	addition.object = record->object;
 	addition.class = attributes_ulong(&record->attributes, CKA_CLASS, 0);
 	rv = object_record_encode(record, &addition.entry.payload);
@@ -231,25 +208,22 @@ follow(struct registry *registry, struct change *change)
 	const char *wrong = NULL;
 	CK_RV rv;
 
-	(void)pthread_mutex_lock(&registry->lock);
-	rv = registry_generation_locked(registry, &generation);
-	if (rv == CKR_OK)
-		rv = chain_head(registry->store, &row);
-	(void)pthread_mutex_unlock(&registry->lock);
+	succession_release(&change->succession);
+	rv = registry_read_head(registry, &highest, &row, &change->succession, &generation);
 	if (rv != CKR_OK)
 		return rv;
 	memset(&change->follows, 0, sizeof change->follows);
 	if (row.absent && row.last == 0) {
-		rv = registry_guard(registry, &highest, &change->follows);
+		rv = registry_guard(registry, &highest, &change->follows, change->succession);
 		goto out;
 	}
-	rv = head_row_check(&row, registry->authority, &wrong);
+	rv = head_row_check(&row, succession_current(change->succession)->authority, &wrong);
 	if (rv == CKR_OK && wrong != NULL) {
 		log_error("%s: %s; nothing was changed; run p11-kms verify", registry->path, wrong);
 		rv = CKR_DEVICE_ERROR;
 	}
 	if (rv == CKR_OK)
-		rv = registry_guard(registry, &highest, &row.head);
+		rv = registry_guard(registry, &highest, &row.head, change->succession);
 	if (rv == CKR_OK)
 		change->follows = row.head;
 out:
@@ -257,53 +231,59 @@ out:
 	return rv;
 }
 
-/* Signs, and checks that the signer is the authority which hosts have pinned. */
+/* Signs, and checks that the signer is the authority which hosts have pinned, or follow to. */
 static CK_RV
-sign(const struct registry *registry, const struct signer *signer, const struct buffer *message,
-     struct buffer *ret_signature)
+sign(const struct registry *registry, const struct signer *signer, const struct term *term,
+     const struct buffer *message, struct buffer *ret_signature)
 {
 	CK_RV rv;
 
 	buffer_clear(ret_signature);
-	rv = signer->sign(signer->context, message->data, message->size, ret_signature);
+	rv = signer->sign(signer->context, term, message->data, message->size, ret_signature);
 	if (rv != CKR_OK)
 		return rv;
-	rv = authority_verify(registry->authority, message->data, message->size, ret_signature->data,
+	rv = authority_verify(term->authority, message->data, message->size, ret_signature->data,
 	                      ret_signature->size);
 	if (rv == CKR_SIGNATURE_INVALID) {
 		log_error("%s: the KMS's signature is not by the pinned authority %s; nothing was changed; "
 		          "check that the configuration names the right KMS and authority", registry->path,
-		          authority_fingerprint(registry->authority));
+		          authority_fingerprint(term->authority));
 		return CKR_DEVICE_ERROR;
 	}
 	return rv;
 }
 
+/* A hand-over is signed by the one that hands over; ret_term: who signs what comes next. */
 static CK_RV
 sign_entries(const struct registry *registry, const struct signer *signer, struct change *change,
-             unsigned char *hash)
+             unsigned char *hash, const struct term **ret_term)
 {
+	const struct term *term = succession_current(change->succession);
 	struct buffer message = BUFFER_INIT;
 	CK_RV rv = CKR_OK;
 
 	for (size_t i = 0; i < change->now.count; i++) {
-		struct entry *entry = &change->now.items[i].entry;
+		struct addition *addition = &change->now.items[i];
+		struct entry *entry = &addition->entry;
 
 		memcpy(entry->previous, hash, CHAIN_HASH_SIZE);
 		rv = entry_message(entry, &message);
 		if (rv == CKR_OK)
-			rv = sign(registry, signer, &message, &entry->signature);
+			rv = sign(registry, signer, term, &message, &entry->signature);
 		if (rv == CKR_OK)
 			rv = entry_hash(entry, hash);
 		if (rv != CKR_OK)
 			break;
+		if (addition->kind == ADDITION_HANDOVER)
+			term = addition->successor;
 	}
 	buffer_clear(&message);
+	*ret_term = term;
 	return rv;
 }
 
 static CK_RV
-sign_head(const struct registry *registry, const struct signer *signer,
+sign_head(const struct registry *registry, const struct signer *signer, const struct term *term,
           const struct registry_head *head, struct buffer *ret_signature)
 {
 	struct buffer message = BUFFER_INIT;
@@ -311,103 +291,9 @@ sign_head(const struct registry *registry, const struct signer *signer,
 
 	rv = head_message(head, &message);
 	if (rv == CKR_OK)
-		rv = sign(registry, signer, &message, ret_signature);
+		rv = sign(registry, signer, term, &message, ret_signature);
 	buffer_clear(&message);
 	return rv;
-}
-
-static CK_RV
-index_version(struct store *store, const struct addition *addition)
-{
-	sqlite3_stmt *statement = NULL;
-	CK_RV rv;
-
-	rv = store_statement(store, addition->first ? VERSION_INSERT : VERSION_UPDATE, &statement);
-	if (rv != CKR_OK)
-		return rv;
-	sqlite3_bind_int64(statement, 1, addition->object);
-	sqlite3_bind_int64(statement, 2, addition->entry.sequence);
-	sqlite3_bind_text(statement, 3, addition->name, -1, SQLITE_STATIC);
-	sqlite3_bind_int64(statement, 4, addition->number);
-	sqlite3_bind_blob(statement, 5, addition->id.data, (int)addition->id.size, SQLITE_STATIC);
-	sqlite3_bind_text(statement, 6, version_state_name(addition->state), -1, SQLITE_STATIC);
-	rv = store_run(store, statement);
-	if (rv != CKR_OK)
-		return rv;
-	/* An update must find its row: same name, number and CKA_ID, an older entry. */
-	if (sqlite3_changes(store->db) != 1) {
-		log_error("%s: there is no version %s@%" PRId64 " that entry %" PRId64 " could follow",
-		          store->path, addition->name, addition->number, addition->entry.sequence);
-		return CKR_DATA_INVALID;
-	}
-	if (!addition->first)
-		return CKR_OK;
-	rv = store_statement(store, INTENT_DELETE, &statement);
-	if (rv != CKR_OK)
-		return rv;
-	sqlite3_bind_blob(statement, 1, addition->id.data, (int)addition->id.size, SQLITE_STATIC);
-	return store_run(store, statement);
-}
-
-static CK_RV
-index_record(struct store *store, const struct addition *addition)
-{
-	sqlite3_stmt *statement = NULL;
-	CK_RV rv;
-
-	rv = store_statement(store, addition->kind == ADDITION_KEY ? KEY_WRITE : TOKEN_WRITE, &statement);
-	if (rv != CKR_OK)
-		return rv;
-	if (addition->kind == ADDITION_KEY) {
-		sqlite3_bind_text(statement, 1, addition->name, -1, SQLITE_STATIC);
-		sqlite3_bind_int64(statement, 2, addition->entry.sequence);
-	} else {
-		sqlite3_bind_int64(statement, 1, addition->entry.sequence);
-	}
-	return store_run(store, statement);
-}
-
-static void
-bind_bytes(sqlite3_stmt *statement, int place, const struct buffer *bytes)
-{
-	sqlite3_bind_blob(statement, place, bytes->size != 0 ? bytes->data : (const void *)"",
-	                  (int)bytes->size, SQLITE_STATIC);
-}
-
-static CK_RV
-index_object(struct store *store, const struct addition *addition)
-{
-	sqlite3_stmt *statement = NULL;
-	CK_RV rv = store_statement(store, addition->first ? OBJECT_INSERT : OBJECT_UPDATE, &statement);
-
-	if (rv != CKR_OK)
-		return rv;
-	sqlite3_bind_int64(statement, 1, addition->object);
-	sqlite3_bind_int64(statement, 2, addition->entry.sequence);
-	sqlite3_bind_int(statement, 3, addition->removed);
-	sqlite3_bind_int64(statement, 4, (sqlite3_int64)addition->class);
-	bind_bytes(statement, 5, &addition->label);
-	bind_bytes(statement, 6, &addition->id);
-	rv = store_run(store, statement);
-	if (rv == CKR_OK && sqlite3_changes(store->db) != 1) {
-		log_error("%s: there is no object %" PRId64 " that entry %" PRId64 " could follow",
-		          store->path, addition->object, addition->entry.sequence);
-		rv = CKR_DATA_INVALID;
-	}
-	return rv;
-}
-
-static CK_RV
-index_addition(struct store *store, const struct addition *addition)
-{
-	switch (addition->kind) {
-	case ADDITION_VERSION:
-		return index_version(store, addition);
-	case ADDITION_OBJECT:
-		return index_object(store, addition);
-	default:
-		return index_record(store, addition);
-	}
 }
 
 static CK_RV
@@ -480,6 +366,7 @@ change_try(struct registry *registry, const struct signer *signer, int64_t expir
            registry_build build, void *context, struct change *change, bool *ret_late)
 {
 	struct buffer signature = BUFFER_INIT;
+	const struct term *term = NULL;
 	struct registry_head head;
 	CK_RV rv;
 
@@ -496,18 +383,18 @@ change_try(struct registry *registry, const struct signer *signer, int64_t expir
 		return CKR_DATA_INVALID;
 	}
 	head = change->follows;
-	rv = sign_entries(registry, signer, change, head.hash);
+	rv = sign_entries(registry, signer, change, head.hash, &term);
 	if (rv != CKR_OK)
 		return rv;
-	head.sequence = next_sequence(change) - 1;
+	head.sequence = change_next(change) - 1;
 	head.issued = clock_now();
 	head.expires = expires_after <= 0 || expires_after > RECORD_TIME_MAX - head.issued ?
 	               RECORD_TIME_MAX : head.issued + expires_after;
-	rv = sign_head(registry, signer, &head, &signature);
+	rv = sign_head(registry, signer, term, &head, &signature);
 	if (rv == CKR_OK)
 		rv = commit(registry, change, &head, &signature, ret_late);
 	if (rv == CKR_OK && !*ret_late)
-		registry_saw(registry, &head);
+		registry_saw(registry, &head, term->authority);
 	buffer_clear(&signature);
 	return rv;
 }
@@ -553,5 +440,6 @@ registry_change(struct registry *registry, const struct signer *signer, int64_t 
 	}
 	additions_clear(&change.former);
 	additions_clear(&change.now);
+	succession_release(&change.succession);
 	return rv;
 }

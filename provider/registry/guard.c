@@ -9,10 +9,15 @@
 #include <string.h>
 
 static void
-mark_set(struct seen_mark *mark, const struct registry_head *head)
+mark_set(struct seen_mark *mark, const struct registry_head *head, const struct authority *signer)
 {
+	const char *fingerprint = authority_fingerprint(signer);
+
 	mark->sequence = head->sequence;
 	memcpy(mark->hash, head->hash, SEEN_HASH_SIZE);
+	mark->signer[0] = '\0';
+	if (strlen(fingerprint) < SEEN_SIGNER_SIZE)
+		strcpy(mark->signer, fingerprint);
 }
 
 struct highest
@@ -74,6 +79,26 @@ compare(struct registry *registry, const struct registry_head *head, const struc
 	return rv;
 }
 
+static const char *
+where(const struct highest *highest)
+{
+	return highest->where == NULL ? "in this process" : highest->where;
+}
+
+/* Takes text; number: it is logged once for each. */
+static void
+turned_back_told(struct registry *registry, char *text, const char *wrong, int64_t number)
+{
+	if (text == NULL)
+		text = strdup(wrong);
+	if (text != NULL && registry_report_once(registry, INT64_MIN + number))
+		log_error("%s", text);
+	(void)pthread_mutex_lock(&registry->lock);
+	free(registry->turned_back);
+	registry->turned_back = text;
+	(void)pthread_mutex_unlock(&registry->lock);
+}
+
 static void
 turned_back(struct registry *registry, const struct registry_head *head,
             const struct highest *highest, const char *wrong)
@@ -84,25 +109,35 @@ turned_back(struct registry *registry, const struct registry_head *head,
 	                   "is not used. Get the newest copy; or, if a backup was put back on "
 	                   "purpose, run: p11-kms verify --accept-restored",
 	                   registry->path, wrong, (long long)head->sequence,
-	                   (long long)highest->mark.sequence,
-	                   highest->where == NULL ? "in this process" : highest->where);
-	if (text == NULL)
-		text = strdup(wrong);
-	if (text != NULL && registry_report_once(registry, INT64_MIN + head->sequence))
-		log_error("%s", text);
-	(void)pthread_mutex_lock(&registry->lock);
-	free(registry->turned_back);
-	registry->turned_back = text;
-	(void)pthread_mutex_unlock(&registry->lock);
+	                   (long long)highest->mark.sequence, where(highest));
+	turned_back_told(registry, text, wrong, head->sequence);
+}
+
+CK_RV
+registry_guard_succession(struct registry *registry, const struct highest *highest,
+                          const struct succession *succession)
+{
+	static const char wrong[] = "its authority was replaced";
+	const char *signer = highest->mark.signer;
+	char *text;
+
+	if (highest->mark.sequence == 0 || signer[0] == '\0' || succession_has(succession, signer))
+		return CKR_OK;
+	text = text_format("%s: %s: it is not signed by %s, which signed what was there before (%s), nor "
+	                   "by one that this handed over to; it is not used. Get the newest copy",
+	                   registry->path, wrong, signer, where(highest));
+	turned_back_told(registry, text, wrong, 0);
+	return CKR_DEVICE_ERROR;
 }
 
 void
-registry_saw(struct registry *registry, const struct registry_head *head)
+registry_saw(struct registry *registry, const struct registry_head *head,
+             const struct authority *signer)
 {
 	struct seen_mark mark;
 	bool anew;
 
-	mark_set(&mark, head);
+	mark_set(&mark, head, signer);
 	(void)pthread_mutex_lock(&registry->lock);
 	free(registry->turned_back);
 	registry->turned_back = NULL;
@@ -116,11 +151,14 @@ registry_saw(struct registry *registry, const struct registry_head *head)
 
 CK_RV
 registry_guard(struct registry *registry, const struct highest *highest,
-               const struct registry_head *head)
+               const struct registry_head *head, const struct succession *succession)
 {
 	const char *wrong = NULL;
 	CK_RV rv;
 
+	rv = registry_guard_succession(registry, highest, succession);
+	if (rv != CKR_OK)
+		return rv;
 	rv = compare(registry, head, &highest->mark, &wrong);
 	if (rv != CKR_OK)
 		return rv;
@@ -129,7 +167,7 @@ registry_guard(struct registry *registry, const struct highest *highest,
 		return CKR_DEVICE_ERROR;
 	}
 	if (head->sequence > 0)
-		registry_saw(registry, head);
+		registry_saw(registry, head, succession_current(succession)->authority);
 	return CKR_OK;
 }
 
@@ -160,24 +198,26 @@ registry_remembers(struct registry *registry)
 CK_RV
 registry_accept(struct registry *registry)
 {
+	struct highest highest = registry_highest(registry);
 	struct head_row row = { .present = false };
+	struct succession *succession = NULL;
+	uint64_t generation = 0;
 	const char *wrong = NULL;
 	struct seen_mark mark;
 	CK_RV rv;
 
-	(void)pthread_mutex_lock(&registry->lock);
-	rv = chain_head(registry->store, &row);
-	(void)pthread_mutex_unlock(&registry->lock);
+	/* Not from before a hand-over: whoever stole that authority could then go on with it. */
+	rv = registry_read_head(registry, &highest, &row, &succession, &generation);
 	if (rv != CKR_OK)
 		return rv;
-	rv = head_row_check(&row, registry->authority, &wrong);
+	rv = head_row_check(&row, succession_current(succession)->authority, &wrong);
 	if (rv == CKR_OK && wrong != NULL) {
 		log_error("%s: %s; it can't be accepted", registry->path, wrong);
 		rv = CKR_DEVICE_ERROR;
 	}
 	if (rv != CKR_OK)
 		goto out;
-	mark_set(&mark, &row.head);
+	mark_set(&mark, &row.head, succession_current(succession)->authority);
 	if (!seen_write(registry->seen, &mark, true)) {
 		rv = CKR_FUNCTION_FAILED;
 		goto out;
@@ -188,6 +228,7 @@ registry_accept(struct registry *registry)
 	registry->turned_back = NULL;
 	(void)pthread_mutex_unlock(&registry->lock);
 out:
+	succession_release(&succession);
 	head_row_clear(&row);
 	return rv;
 }

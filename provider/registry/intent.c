@@ -22,9 +22,10 @@ number_read(struct store *store, sqlite3_stmt *statement, int64_t *ret_number)
 	return rv;
 }
 
-/* Inside a write transaction. */
+/* Inside a write transaction. least: the number is no less. */
 static CK_RV
-intend(struct store *store, const char *name, const void *id, int id_size, int64_t *ret_number)
+intend(struct store *store, const char *name, const void *id, int id_size, int64_t least,
+       int64_t *ret_number)
 {
 	sqlite3_stmt *statement = NULL;
 	int64_t in_use = 0;
@@ -47,6 +48,8 @@ intend(struct store *store, const char *name, const void *id, int id_size, int64
 	rv = number_read(store, statement, ret_number);
 	if (rv != CKR_OK)
 		return rv;
+	if (*ret_number < least)
+		*ret_number = least;
 
 	rv = store_statement(store, INTENT_INSERT, &statement);
 	if (rv != CKR_OK)
@@ -58,27 +61,50 @@ intend(struct store *store, const char *name, const void *id, int id_size, int64
 	return store_run(store, statement);
 }
 
-CK_RV
-registry_intend(struct registry *registry, const char *name, const void *id, size_t id_size,
-                int64_t *ret_number)
+static CK_RV
+intend_alone(struct registry *registry, const char *name, const void *id, size_t id_size,
+             int64_t least, int64_t *ret_number)
 {
 	int64_t number = 0;
 	CK_RV rv;
 
 	if (registry->mode != REGISTRY_WRITE)
 		return CKR_TOKEN_WRITE_PROTECTED;
-	if (!record_name_valid(name, strlen(name)) || id_size < 1 || id_size > RECORD_ID_MAX)
+	if (id_size < 1 || id_size > RECORD_ID_MAX)
 		return CKR_ATTRIBUTE_VALUE_INVALID;
 	(void)pthread_mutex_lock(&registry->lock);
 	rv = store_run_plain(registry->store, BEGIN_WRITE);
 	if (rv == CKR_OK) {
-		rv = intend(registry->store, name, id, (int)id_size, &number);
+		rv = intend(registry->store, name, id, (int)id_size, least, &number);
 		rv = registry_end_locked(registry, rv);
 	}
 	(void)pthread_mutex_unlock(&registry->lock);
 	if (rv == CKR_OK)
 		*ret_number = number;
 	return rv;
+}
+
+CK_RV
+registry_intend(struct registry *registry, const char *name, const void *id, size_t id_size,
+                int64_t *ret_number)
+{
+	if (registry->mode == REGISTRY_WRITE && !record_name_valid(name, strlen(name)))
+		return CKR_ATTRIBUTE_VALUE_INVALID;
+	return intend_alone(registry, name, id, id_size, 1, ret_number);
+}
+
+/* No key has an empty name. */
+CK_RV
+registry_intend_authority(struct registry *registry, const void *id, size_t id_size,
+                          int64_t number, int64_t *ret_number)
+{
+	return intend_alone(registry, "", id, id_size, number, ret_number);
+}
+
+bool
+intent_is_authority(const struct intent *intent)
+{
+	return intent->name[0] == '\0';
 }
 
 static CK_RV

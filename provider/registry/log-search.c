@@ -65,16 +65,24 @@ static CK_RV
 check_end(struct log_search *search)
 {
 	struct head_row row = { .present = false };
+	struct handovers handovers = { NULL, 0 };
+	struct succession *succession = NULL;
 	const char *wrong = NULL;
 	CK_RV rv;
 
 	rv = chain_head(search->store, &row);
 	if (rv != CKR_OK)
 		return rv;
-	rv = head_row_check(&row, search->registry->authority, &wrong);
+	rv = handovers_read(search->store, &handovers);
+	if (rv == CKR_OK)
+		rv = succession_follow(search->registry->authority, &handovers, &succession);
+	if (rv == CKR_OK)
+		rv = head_row_check(&row, succession_current(succession)->authority, &wrong);
 	if (rv == CKR_OK && (wrong != NULL || row.head.sequence != search->last ||
 	                     memcmp(row.head.hash, search->hash, CHAIN_HASH_SIZE) != 0))
 		search->whole = false;
+	succession_release(&succession);
+	handovers_clear(&handovers);
 	head_row_clear(&row);
 	return rv;
 }

@@ -104,7 +104,7 @@ index_row_verify(struct registry *registry, const struct index_row *row)
 		registry_report(registry, row->entry.sequence, "is in the index, but missing or malformed");
 		return CKR_DEVICE_ERROR;
 	}
-	rv = entry_verify(&row->entry, registry->authority);
+	rv = registry_entry_verify(registry, &row->entry);
 	if (rv == CKR_SIGNATURE_INVALID) {
 		registry_report(registry, row->entry.sequence, "is not signed by the pinned authority");
 		return CKR_DEVICE_ERROR;

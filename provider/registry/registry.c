@@ -127,6 +127,8 @@ static void
 registry_clear(struct registry *registry)
 {
 	seen_free(&registry->seen);
+	succession_release(&registry->succession);
+	free(registry->pages);
 	free(registry->turned_back);
 	free(registry->path);
 	free(registry);
@@ -295,6 +297,7 @@ CK_RV
 registry_head(struct registry *registry, struct registry_head *ret_head)
 {
 	struct head_row row = { .present = false };
+	struct succession *succession = NULL;
 	struct highest highest;
 	uint64_t generation = 0;
 	const char *wrong = NULL;
@@ -305,21 +308,17 @@ registry_head(struct registry *registry, struct registry_head *ret_head)
 	if (rv != CKR_OK || cached)
 		return rv;
 	highest = registry_highest(registry);
-	(void)pthread_mutex_lock(&registry->lock);
-	rv = registry_generation_locked(registry, &generation);
-	if (rv == CKR_OK)
-		rv = chain_head(registry->store, &row);
-	(void)pthread_mutex_unlock(&registry->lock);
+	rv = registry_read_head(registry, &highest, &row, &succession, &generation);
 	if (rv != CKR_OK)
 		return rv;
 
-	rv = head_row_check(&row, registry->authority, &wrong);
+	rv = head_row_check(&row, succession_current(succession)->authority, &wrong);
 	if (rv == CKR_OK && wrong != NULL) {
 		report_head(registry, row.last, wrong);
 		rv = CKR_DEVICE_ERROR;
 	}
 	if (rv == CKR_OK)
-		rv = registry_guard(registry, &highest, &row.head);
+		rv = registry_guard(registry, &highest, &row.head, succession);
 	if (rv == CKR_OK) {
 		(void)pthread_mutex_lock(&registry->lock);
 		registry->head = row.head;
@@ -327,6 +326,7 @@ registry_head(struct registry *registry, struct registry_head *ret_head)
 		(void)pthread_mutex_unlock(&registry->lock);
 		*ret_head = row.head;
 	}
+	succession_release(&succession);
 	head_row_clear(&row);
 	return rv;
 }

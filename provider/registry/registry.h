@@ -19,6 +19,8 @@
 #include "registry/authority.h"
 #include "registry/object-record.h"
 #include "registry/record.h"
+#include "registry/succession-record.h"
+#include "registry/succession.h"
 
 struct registry; /* opaque */
 
@@ -71,6 +73,9 @@ bool registry_turned_back(struct registry *registry, char **ret_why);
 bool registry_remembers(struct registry *registry);
 /* A backup was put back on purpose: what is there now is the highest seen, for this user, and for all when root says so. CKR_FUNCTION_FAILED: it can't be kept (logged). */
 MUST_USE CK_RV registry_accept(struct registry *registry);
+
+/* Who signs the registry, as the pinned authority handed over. Caller: succession_release. CKR_DEVICE_ERROR also when it was turned back. */
+MUST_USE CK_RV registry_succession(struct registry *registry, struct succession **ret_succession);
 
 /* CKR_OBJECT_HANDLE_INVALID: no such version (key, token record). Caller frees. */
 MUST_USE CK_RV registry_version(struct registry *registry, int64_t object,
@@ -157,12 +162,21 @@ MUST_USE CK_RV change_add_token(struct change *change, const struct token_record
 MUST_USE CK_RV change_add_object(struct change *change, struct object_record *record);
 
 /*
+ * Hands over to another authority: what follows in this change, and in all later ones, is
+ * signed by it. First of a change, once; add the token record with its id next.
+ * CKR_DATA_INVALID: not the first. CKR_PUBLIC_KEY_INVALID: no authority. CKR_DEVICE_ERROR: the
+ * log is not whole, so that the new authority can't vouch for it (logged).
+ */
+MUST_USE CK_RV change_add_handover(struct registry *registry, struct change *change,
+                                   const struct handover_record *record);
+
+/*
  * Intents: pairs about to be made in the KMS, so that a crash can be reconciled. Unsigned:
  * whoever can write the file can make one up. Nothing may be done with a pair on an intent's
  * word alone: see lifecycle/reconcile.c.
  */
 struct intent {
-	char *name; /* owned */
+	char *name; /* owned; "" for an authority's pair */
 	int64_t number;
 	struct buffer id;
 	int64_t since;
@@ -172,6 +186,11 @@ struct intent {
 /* Reserves id and the key's next number. CKR_ATTRIBUTE_VALUE_INVALID: id is in use. */
 MUST_USE CK_RV registry_intend(struct registry *registry, const char *name, const void *id,
                                size_t id_size, int64_t *ret_number);
+/* The same for an authority's pair. number: at least that; *ret_number is at least it, and greater than those of its other intents. */
+MUST_USE CK_RV registry_intend_authority(struct registry *registry, const void *id, size_t id_size,
+                                         int64_t number, int64_t *ret_number);
+/* What the intent is for: not for a version of a key. */
+bool intent_is_authority(const struct intent *intent);
 MUST_USE CK_RV registry_intents(struct registry *registry, struct intent **ret_intents,
                                 size_t *ret_count);
 void intents_free(struct intent *intents, size_t count);

@@ -133,18 +133,20 @@ note_decode(const struct seen *seen, const struct buffer *content, struct note *
 {
 	struct note note = { .mark = { .sequence = 0 } };
 	json_int_t sequence = 0, written = 0, accepted = 0;
-	const char *path = NULL, *authority = NULL, *hash = NULL;
+	const char *path = NULL, *authority = NULL, *hash = NULL, *signer = "";
 	json_t *json;
 	bool good;
 
 	json = json_loadb((const char *)content->data, content->size, JSON_REJECT_DUPLICATES, NULL);
 	good = json != NULL &&
-	       json_unpack(json, "{s:s, s:s, s:s, s:I, s:I, s:I}", "path", &path, "authority",
+	       json_unpack(json, "{s:s, s:s, s:s, s:I, s:I, s:I, s?s}", "path", &path, "authority",
 	                   &authority, "hash", &hash, "sequence", &sequence, "written", &written,
-	                   "accepted", &accepted) == 0 &&
-	       sequence > 0 && hash_parse(hash, note.mark.hash);
-	if (good && strcmp(path, seen->path) == 0 && strcmp(authority, seen->authority) == 0) {
+	                   "accepted", &accepted, "signer", &signer) == 0 &&
+	       sequence > 0 && strlen(signer) < SEEN_SIGNER_SIZE && hash_parse(hash, note.mark.hash);
+	if (good && strcmp(path, seen->path) == 0 &&
+	    (strcmp(authority, seen->authority) == 0 || strcmp(signer, seen->authority) == 0)) {
 		note.mark.sequence = sequence;
+		strcpy(note.mark.signer, signer);
 		note.written = written;
 		note.accepted = accepted;
 	}
@@ -235,10 +237,11 @@ note_encode(const struct seen *seen, const struct note *note)
 
 	if (hash == NULL)
 		return NULL;
-	json = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I}", "path", seen->path, "authority",
+	json = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:s}", "path", seen->path, "authority",
 	                 seen->authority, "hash", hash, "sequence", (json_int_t)note->mark.sequence,
 	                 "written", (json_int_t)note->written, "accepted",
-	                 (json_int_t)note->accepted);
+	                 (json_int_t)note->accepted, "signer",
+	                 note->mark.signer[0] != '\0' ? note->mark.signer : seen->authority);
 	if (json != NULL)
 		text = json_dumps(json, JSON_INDENT(1) | JSON_SORT_KEYS);
 	json_decref(json);

@@ -6,8 +6,9 @@
  *
  * Two folders: the user's own, $XDG_STATE_HOME/p11-kms (by default ~/.local/state/p11-kms),
  * and the system's, which root writes and everybody reads. A file each for each path of a
- * registry; it counts for the authority that it names only, so a registry that is begun
- * anew, with another authority, is not held to it. What root accepts (a backup that was
+ * registry; it counts for the authority that it names as pinned, or as the one that signed, so
+ * a registry that is begun anew, with another authority, is not held to it, and a host that
+ * goes over to pinning the one that signs now still is. What root accepts (a backup that was
  * put back on purpose) makes what users saw before void.
  *
  * No function needs a lock. Failures to keep a mark are never the caller's: they are logged once.
@@ -22,10 +23,12 @@
 #include <stdint.h>
 
 #define SEEN_HASH_SIZE 32
+#define SEEN_SIGNER_SIZE 64 /* a fingerprint and its zero byte */
 
 struct seen_mark {
 	int64_t sequence; /* 0: nothing was seen */
 	unsigned char hash[SEEN_HASH_SIZE];
+	char signer[SEEN_SIGNER_SIZE]; /* fingerprint of the authority that signed that; "": the pinned one */
 };
 
 struct seen; /* opaque */

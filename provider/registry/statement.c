@@ -2,6 +2,9 @@
 /* All SQL of the registry. doc/registry-format.md explains the tables. */
 #include "registry/store.h"
 
+/* Which entries hand over to another authority. Registries of before that was possible get it with the first. */
+#define HANDOVER_SCHEMA "CREATE TABLE IF NOT EXISTS handovers (sequence INTEGER PRIMARY KEY)"
+
 const char store_schema[] =
 	"CREATE TABLE entries ("
 	" sequence INTEGER PRIMARY KEY,"
@@ -39,6 +42,7 @@ const char store_schema[] =
 	" id BLOB NOT NULL);"
 	"CREATE INDEX objects_by_label ON objects (label);"
 	"CREATE INDEX objects_by_id ON objects (id);"
+	HANDOVER_SCHEMA ";"
 	"CREATE TABLE intents ("
 	" id BLOB PRIMARY KEY NOT NULL,"
 	" name TEXT NOT NULL,"
@@ -70,6 +74,13 @@ const char store_schema[] =
 const char *const statement_texts[STATEMENT_COUNT] = {
 	[ENTRY_INSERT] = "INSERT INTO entries (sequence, previous, payload, signature)"
 	                 " VALUES (?1, ?2, ?3, ?4)",
+	[HANDOVER_TABLE] = "SELECT count(*) FROM sqlite_master WHERE type = 'table'"
+	                   " AND name = 'handovers'",
+	[HANDOVER_TABLE_MAKE] = HANDOVER_SCHEMA,
+	[HANDOVERS] = "SELECT h.sequence, e.previous, e.payload, e.signature FROM handovers AS h"
+	              " LEFT JOIN entries AS e ON e.sequence = h.sequence ORDER BY h.sequence"
+	              " LIMIT 1000" /* HANDOVERS_MAX */,
+	[HANDOVER_INSERT] = "INSERT INTO handovers (sequence) VALUES (?1)",
 	/* The left side is one made row, so that an empty registry also gives one. */
 	[HEAD_READ] = "SELECT (SELECT max(sequence) FROM entries), h.sequence, h.hash, h.issued,"
 	              " h.expires, h.signature, e.previous, e.payload, e.signature"
@@ -149,6 +160,8 @@ const char *const statement_texts[STATEMENT_COUNT] = {
 	[INTENT_GIVE_UP] = "UPDATE intents SET since = -abs(since) WHERE id = ?1",
 	[INTENT_DELETE] = "DELETE FROM intents WHERE id = ?1",
 	[ENTRIES] = "SELECT sequence, previous, payload, signature FROM entries ORDER BY sequence",
+	[ENTRIES_FROM] = "SELECT sequence, previous, payload, signature FROM entries"
+	                 " WHERE sequence >= ?1 ORDER BY sequence LIMIT ?2",
 	[ENTRY_READ] = "SELECT previous, payload, signature FROM entries WHERE sequence = ?1",
 	[VERSION_ROW] = "SELECT sequence, name, number, id, state FROM versions WHERE object = ?1",
 	[VERSION_ROWS] = "SELECT v.object, v.sequence, e.previous, e.payload, e.signature"

@@ -23,6 +23,10 @@
 /* The statements that are kept prepared; their texts are in statement.c. */
 enum statement {
 	ENTRY_INSERT,
+	HANDOVER_TABLE,
+	HANDOVER_TABLE_MAKE,
+	HANDOVERS,
+	HANDOVER_INSERT,
 	HEAD_READ,
 	HEAD_WRITE,
 	VERSION_READ,
@@ -56,6 +60,7 @@ enum statement {
 	INTENT_GIVE_UP,
 	INTENT_DELETE,
 	ENTRIES,
+	ENTRIES_FROM,
 	ENTRY_READ,
 	VERSION_ROW,
 	VERSION_ROWS,

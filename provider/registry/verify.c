@@ -33,6 +33,11 @@ struct walk {
 	int64_t last; /* sequence of the entry before */
 	unsigned char hash[CHAIN_HASH_SIZE];
 	struct tally versions, keys, tokens, objects;
+	struct succession *succession; /* owned; who signs, by the index */
+	struct authority *signer;      /* owned; who signs, by the log so far; NULL: one from before the pinned one, who is not known */
+	int64_t since;                 /* the last hand-over so far */
+	int64_t last_page;             /* up to which entry the pages of the past go that follow it */
+	int64_t handovers_met;
 };
 
 static void
@@ -160,9 +165,104 @@ check_object(struct walk *walk, const struct entry *entry, const struct object_r
 	return rv;
 }
 
+/* believed: the entry is signed by whom it should be. */
+static CK_RV
+check_handover(struct walk *walk, const struct entry *entry, const struct handover_record *record,
+               bool believed)
+{
+	const struct succession *succession = walk->succession;
+	struct authority *signer = NULL;
+	bool met = false;
+	CK_RV rv;
+
+	for (size_t i = 0; !met && i < succession->handover_count; i++)
+		met = succession->handovers[i] == entry->sequence;
+	walk->handovers_met += met;
+	if (!met)
+		found(walk, entry->sequence, 0, "the hand-over is missing in the index");
+	walk->since = entry->sequence;
+	walk->last_page = page_sequence(entry->sequence, entry->sequence - 1);
+	if (!believed)
+		return CKR_OK;
+	rv = authority_new(record->spki.data, record->spki.size, &signer);
+	if (rv == CKR_HOST_MEMORY)
+		return rv;
+	if (rv != CKR_OK) {
+		found(walk, entry->sequence, 0, "hands over to a key that can't be an authority");
+		return CKR_OK;
+	}
+	authority_free(&walk->signer);
+	walk->signer = signer;
+	return CKR_OK;
+}
+
+static CK_RV
+compare_page(struct walk *walk, const struct entry *entry, const struct page_record *page)
+{
+	unsigned char hash[CHAIN_HASH_SIZE];
+	struct entry old = { .sequence = 0 };
+	size_t count = page->hashes.size / PAGE_HASH_SIZE, place = 0;
+	sqlite3_stmt *row = NULL;
+	CK_RV rv;
+
+	rv = store_statement(walk->store, ENTRIES_FROM, &row);
+	if (rv != CKR_OK)
+		return rv;
+	sqlite3_bind_int64(row, 1, page->first);
+	sqlite3_bind_int64(row, 2, (int64_t)count);
+	for (; rv == CKR_OK && place < count && sqlite3_step(row) == SQLITE_ROW; place++) {
+		old.sequence = sqlite3_column_int64(row, 0);
+		rv = entry_column(row, 1, &old);
+		if (rv == CKR_OK)
+			rv = entry_hash(&old, hash);
+		if (rv == CKR_OK && memcmp(hash, page->hashes.data + place * PAGE_HASH_SIZE,
+		                           CHAIN_HASH_SIZE) != 0)
+			break;
+	}
+	store_done(row);
+	entry_clear(&old);
+	if (rv == CKR_HOST_MEMORY)
+		return rv;
+	if (place < count)
+		found(walk, entry->sequence, 0, "vouches for other entries than those that the log has");
+	return CKR_OK;
+}
+
+static CK_RV
+check_page(struct walk *walk, const struct entry *entry)
+{
+	struct page_record page;
+	CK_RV rv;
+
+	rv = page_read(entry, walk->since, &page);
+	if (rv == CKR_OK)
+		rv = compare_page(walk, entry, &page);
+	page_record_clear(&page);
+	if (rv != CKR_DATA_INVALID)
+		return rv;
+	found(walk, entry->sequence, 0, "is not what vouches for entries before a hand-over");
+	return CKR_OK;
+}
+
+/* What the succession of authorities needs. */
+static CK_RV
+check_succession(struct walk *walk, const struct entry *entry, bool believed)
+{
+	struct handover_record record;
+	CK_RV rv;
+
+	rv = handover_record_decode(entry->payload.data, entry->payload.size, &record);
+	if (rv == CKR_OK)
+		rv = check_handover(walk, entry, &record, believed);
+	else if (rv == CKR_DATA_INVALID)
+		rv = check_page(walk, entry);
+	handover_record_clear(&record);
+	return rv;
+}
+
 /* Tries the kinds of records, the most frequent first. */
 static CK_RV
-check_payload(struct walk *walk, const struct entry *entry)
+check_payload(struct walk *walk, const struct entry *entry, bool believed)
 {
 	struct version *version = NULL;
 	struct key_record *key = NULL;
@@ -197,15 +297,33 @@ check_payload(struct walk *walk, const struct entry *entry)
 		object_record_free(&object);
 		return rv;
 	}
-	if (rv != CKR_DATA_INVALID)
+	return rv == CKR_DATA_INVALID ? check_succession(walk, entry, believed) : rv;
+}
+
+/* Those from before the pinned authority's term are chained to it, and vouched for, but their signers are not known. */
+static CK_RV
+check_signature(struct walk *walk, const struct entry *entry, bool *ret_believed)
+{
+	CK_RV rv;
+
+	*ret_believed = walk->signer == NULL && entry->sequence == walk->succession->terms[0].since;
+	if (walk->signer == NULL)
+		return CKR_OK;
+	rv = entry_verify(entry, walk->signer);
+	*ret_believed = rv == CKR_OK;
+	if (rv != CKR_SIGNATURE_INVALID)
 		return rv;
-	found(walk, entry->sequence, 0, "is not a record in canonical form");
+	found(walk, entry->sequence, 0, walk->since <= walk->succession->terms[0].since ?
+	                                "is not signed by the pinned authority" :
+	                                "is not signed by the authority of its time");
 	return CKR_OK;
 }
 
 static CK_RV
 check_entry(struct walk *walk, const struct entry *entry)
 {
+	bool believed = false, page = entry->sequence <= walk->last_page;
+	int64_t findings;
 	CK_RV rv;
 
 	if (entry->sequence != walk->last + 1)
@@ -215,14 +333,32 @@ check_entry(struct walk *walk, const struct entry *entry)
 	rv = entry_hash(entry, walk->hash);
 	if (rv != CKR_OK)
 		return rv;
-	rv = entry_verify(entry, walk->registry->authority);
-	if (rv == CKR_SIGNATURE_INVALID) {
-		found(walk, entry->sequence, 0, "is not signed by the pinned authority");
-		return CKR_OK;
-	}
+	findings = walk->findings;
+	rv = check_signature(walk, entry, &believed);
+	if (rv != CKR_OK || walk->findings != findings)
+		return rv;
+	return page ? check_page(walk, entry) : check_payload(walk, entry, believed);
+}
+
+/* Who signs the first entry: the pinned authority, unless it is one that was handed over to. */
+static CK_RV
+walk_begin(struct walk *walk)
+{
+	struct handovers handovers = { NULL, 0 };
+	const struct term *pinned;
+	CK_RV rv;
+
+	rv = handovers_read(walk->store, &handovers);
+	if (rv == CKR_OK)
+		rv = succession_follow(walk->registry->authority, &handovers, &walk->succession);
+	handovers_clear(&handovers);
 	if (rv != CKR_OK)
 		return rv;
-	return check_payload(walk, entry);
+	pinned = &walk->succession->terms[0];
+	if (pinned->since != 0)
+		return CKR_OK;
+	return authority_new(authority_spki(pinned->authority)->data,
+	                     authority_spki(pinned->authority)->size, &walk->signer);
 }
 
 static CK_RV
@@ -288,7 +424,7 @@ walk_head(struct walk *walk)
 	rv = chain_head(walk->store, &row);
 	if (rv != CKR_OK)
 		return rv;
-	rv = head_row_check(&row, walk->registry->authority, &wrong);
+	rv = head_row_check(&row, succession_current(walk->succession)->authority, &wrong);
 	if (rv == CKR_OK && wrong != NULL)
 		found(walk, row.head.sequence, 0, wrong);
 	else if (rv == CKR_OK && registry_expired(row.head.expires, clock_now()))
@@ -382,6 +518,8 @@ walk_index(struct walk *walk)
 		found(walk, 0, 0, "the index has an object that its entry is not about");
 	if (rv == CKR_OK && walk->tokens.met != walk->tokens.rows)
 		found(walk, 0, 0, "the index has a token that its entry is not about");
+	if (rv == CKR_OK && walk->handovers_met != (int64_t)walk->succession->handover_count)
+		found(walk, 0, 0, "the index has a hand-over that its entry is not");
 	return rv;
 }
 
@@ -403,6 +541,8 @@ registry_verify(struct registry *registry, registry_finding finding, void *conte
 	if (rv == CKR_OK)
 		rv = walk_file(&walk);
 	if (rv == CKR_OK)
+		rv = walk_begin(&walk);
+	if (rv == CKR_OK)
 		rv = walk_entries(&walk);
 	if (rv == CKR_OK)
 		rv = walk_head(&walk);
@@ -411,6 +551,8 @@ registry_verify(struct registry *registry, registry_finding finding, void *conte
 	if (rv == CKR_OK)
 		rv = store_run_plain(walk.store, COMMIT);
 	store_close(&walk.store);
+	succession_release(&walk.succession);
+	authority_free(&walk.signer);
 	if (rv != CKR_OK)
 		return rv;
 	*ret_entries = walk.entries;

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# A program encrypts in a loop while another rotates its key 100 times: nothing fails, nothing is
-# encrypted under a version that was not the current one within its second, and all decrypts.
+# A program encrypts in a loop while another rotates its key 100 times, and the authority once:
+# nothing fails, nothing is encrypted under a version that was not the current one within its
+# second, and all decrypts.
 # shellcheck source=tests/lib.sh
 . "${srcdir:-.}/tests/lib.sh"
 
@@ -41,6 +42,7 @@ rotation=0
 while [ $rotation -lt 10 ]; do
 	quietly "$p11_kms" rotate job-42 job-42 job-42 job-42 job-42 job-42 job-42 job-42 job-42 job-42
 	kill -0 $loop 2>/dev/null || fail "the program ended: $(cat loop.log)"
+	[ $rotation -ne 5 ] || quietly "$p11_kms" authority rotate
 	rotation=$((rotation + 1))
 done
 sleep 0.2

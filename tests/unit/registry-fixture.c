@@ -67,10 +67,23 @@ ecdsa_raw(unsigned char *signature, size_t size)
 	return 64;
 }
 
-CK_RV
-fixture_sign(void *context, const void *message, size_t size, struct buffer *ret_signature)
+/* The one of that term, among those that came after. */
+static struct fixture_authority *
+authority_of(struct fixture_authority *authority, const struct term *term)
 {
-	struct fixture_authority *authority = context;
+	for (; term != NULL && authority->next != NULL; authority = authority->next) {
+		if (strcmp(authority_fingerprint(authority->authority),
+		           authority_fingerprint(term->authority)) == 0)
+			break;
+	}
+	return authority;
+}
+
+CK_RV
+fixture_sign(void *context, const struct term *term, const void *message, size_t size,
+             struct buffer *ret_signature)
+{
+	struct fixture_authority *authority = authority_of(context, term);
 	unsigned char signature[2048];
 	size_t length = sizeof signature;
 	EVP_MD_CTX *digest;

@@ -15,6 +15,7 @@ struct fixture_authority {
 	struct signer signer; /* signs with key, in this process */
 	unsigned signatures;  /* how many it made */
 	CK_RV fail;           /* what it returns instead, when not CKR_OK */
+	struct fixture_authority *next; /* signs when it is the one of the term; borrowed, may be NULL */
 };
 
 /* algorithm: "p-256", or "rsa-2048" … openssl_start comes first. */
@@ -22,7 +23,8 @@ void fixture_authority_new(const char *algorithm, struct fixture_authority *ret_
 void fixture_authority_clear(struct fixture_authority *authority);
 
 /* A signature as the KMS makes it: r and s, or RSASSA-PKCS1-v1_5. Returns a CK_RV. */
-CK_RV fixture_sign(void *context, const void *message, size_t size, struct buffer *ret_signature);
+CK_RV fixture_sign(void *context, const struct term *term, const void *message, size_t size,
+                   struct buffer *ret_signature);
 
 /* A P-256 public key (the authority's own bytes do). CKA_ID: 16 bytes made of seed. State active. */
 struct version *fixture_version(const char *name, int64_t number, uint64_t seed,

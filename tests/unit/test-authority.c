@@ -47,7 +47,7 @@ START_TEST(signature_is_verified)
 	struct fixture_authority *fixture = &shared[_i];
 	struct buffer signature = BUFFER_INIT;
 
-	ck_assert_uint_eq(fixture_sign(fixture, "message", 7, &signature), CKR_OK);
+	ck_assert_uint_eq(fixture_sign(fixture, NULL, "message", 7, &signature), CKR_OK);
 	ck_assert_uint_eq(authority_verify(fixture->authority, "message", 7, signature.data,
 	                                   signature.size), CKR_OK);
 	ck_assert_uint_eq(authority_verify(fixture->authority, "Message", 7, signature.data,
@@ -63,7 +63,7 @@ START_TEST(signature_with_any_bit_changed_is_refused)
 	struct fixture_authority *fixture = &shared[_i];
 	struct buffer signature = BUFFER_INIT;
 
-	ck_assert_uint_eq(fixture_sign(fixture, "message", 7, &signature), CKR_OK);
+	ck_assert_uint_eq(fixture_sign(fixture, NULL, "message", 7, &signature), CKR_OK);
 	for (size_t bit = 0; bit < 8 * signature.size; bit += _i == 0 ? 1 : 9) {
 		signature.data[bit / 8] ^= (unsigned char)(1 << bit % 8);
 		ck_assert_uint_eq(authority_verify(fixture->authority, "message", 7, signature.data,
@@ -80,7 +80,7 @@ START_TEST(signature_of_another_size_is_refused)
 	struct buffer signature = BUFFER_INIT;
 	size_t size;
 
-	ck_assert_uint_eq(fixture_sign(fixture, "message", 7, &signature), CKR_OK);
+	ck_assert_uint_eq(fixture_sign(fixture, NULL, "message", 7, &signature), CKR_OK);
 	size = signature.size;
 	ck_assert_uint_eq(buffer_append(&signature, "", 1), CKR_OK);
 	ck_assert_uint_eq(authority_verify(fixture->authority, "message", 7, signature.data, size + 1),
@@ -105,7 +105,7 @@ START_TEST(another_authority_is_refused)
 	struct buffer signature = BUFFER_INIT;
 
 	fixture_authority_new("P-256", &two);
-	ck_assert_uint_eq(fixture_sign(one, "message", 7, &signature), CKR_OK);
+	ck_assert_uint_eq(fixture_sign(one, NULL, "message", 7, &signature), CKR_OK);
 	ck_assert_uint_eq(authority_verify(two.authority, "message", 7, signature.data, signature.size),
 	                  CKR_SIGNATURE_INVALID);
 	buffer_clear(&signature);
@@ -357,7 +357,7 @@ START_TEST(threads_share_an_authority)
 	struct worker workers[4];
 	pthread_t threads[4];
 
-	ck_assert_uint_eq(fixture_sign(&shared[_i], "message", 7, &crowd.signature), CKR_OK);
+	ck_assert_uint_eq(fixture_sign(&shared[_i], NULL, "message", 7, &crowd.signature), CKR_OK);
 	for (size_t i = 0; i < 4; i++) {
 		workers[i] = (struct worker){ &crowd, i };
 		ck_assert_int_eq(pthread_create(&threads[i], NULL, verify_often, &workers[i]), 0);

@@ -347,7 +347,8 @@ END_TEST
 
 /* No lock is held while the KMS signs: another connection writes meanwhile. */
 static CK_RV
-sign_slowly(void *context, const void *message, size_t size, struct buffer *ret_signature)
+sign_slowly(void *context, const struct term *term, const void *message, size_t size,
+            struct buffer *ret_signature)
 {
 	struct registry **rival = context;
 	struct registry_head head;
@@ -360,7 +361,7 @@ sign_slowly(void *context, const void *message, size_t size, struct buffer *ret_
 		(void)fixture_add_key(once, &authority, "meanwhile", 500);
 		registry_free(&once);
 	}
-	return fixture_sign(&authority, message, size, ret_signature);
+	return fixture_sign(&authority, term, message, size, ret_signature);
 }
 
 START_TEST(nothing_is_locked_while_signing)

@@ -256,6 +256,7 @@ START_TEST(signs_with_the_pinned_authority_only)
 	struct authority_signer *signer = NULL;
 	struct buffer signature = BUFFER_INIT;
 	struct token_record *token = NULL;
+	struct term term = { .id = BUFFER_INIT };
 	struct signer use;
 
 	ck_assert_uint_eq(init(), CKR_OK);
@@ -263,15 +264,16 @@ START_TEST(signs_with_the_pinned_authority_only)
 	kms_generate("p-256");
 	ck_assert_uint_eq(token_record_new(&token), CKR_OK);
 	ck_assert_uint_eq(buffer_set(&token->authority_id, kms_id, KMS_ID_SIZE), CKR_OK);
-	ck_assert_uint_eq(authority_signer_new(kms, 5000, authority, token, &signer), CKR_OK);
+	term.authority = authority;
+	ck_assert_uint_eq(authority_signer_new(kms, 5000, token, &signer), CKR_OK);
 	use = authority_signer_use(signer);
-	ck_assert_uint_eq(use.sign(use.context, "text", 4, &signature), CKR_DEVICE_ERROR);
+	ck_assert_uint_eq(use.sign(use.context, &term, "text", 4, &signature), CKR_DEVICE_ERROR);
 	ck_assert_uint_eq(signature.size, 0);
 	authority_signer_free(&signer);
 	ck_assert_uint_eq(buffer_set(&token->authority_id, "none", 4), CKR_OK);
-	ck_assert_uint_eq(authority_signer_new(kms, 5000, authority, token, &signer), CKR_OK);
+	ck_assert_uint_eq(authority_signer_new(kms, 5000, token, &signer), CKR_OK);
 	use = authority_signer_use(signer);
-	ck_assert_uint_eq(use.sign(use.context, "text", 4, &signature), CKR_KEY_HANDLE_INVALID);
+	ck_assert_uint_eq(use.sign(use.context, &term, "text", 4, &signature), CKR_KEY_HANDLE_INVALID);
 	authority_signer_free(&signer);
 	token_record_free(&token);
 	authority_free(&authority);
