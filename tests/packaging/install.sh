@@ -18,11 +18,21 @@ quietly make -C "$build_folder" install DESTDIR="$root"
 for path in "$(setting bindir)/p11-kms" "$(setting p11moduledir)/p11-kms.so" \
 	"$(setting p11configdir)/p11-kms.module" "$(setting pkgconfigdir)/p11-kms.pc" \
 	"$(setting p11kmsincludedir)/p11-kms.h" "$(setting man1dir)/p11-kms.1" \
-	"$(setting man5dir)/p11-kms.conf.5"; do
+	"$(setting man5dir)/p11-kms.conf.5" \
+	"$(setting systemdsystemunitdir)/p11-kms-refresh.service" \
+	"$(setting systemdsystemunitdir)/p11-kms-refresh.timer"; do
 	[ -s "$root$path" ] || fail "not installed: $path"
 done
 grep -qxF "module: $(setting p11moduledir)/p11-kms.so" "$root$(setting p11configdir)/p11-kms.module" ||
 	fail "p11-kms.module names another module: $(cat "$root$(setting p11configdir)/p11-kms.module")"
+
+unit=$root$(setting systemdsystemunitdir)/p11-kms-refresh.service
+grep -qxF "ExecStart=$(setting bindir)/p11-kms refresh" "$unit" || fail "the unit runs another command"
+grep -qxF "ConditionPathExists=$(setting sysconfdir)/p11-kms/p11-kms.conf" "$unit" ||
+	fail "the unit asks for another configuration"
+if grep -n '@[a-z]*@' "$unit"; then
+	fail "the unit has a folder that was not filled in"
+fi
 
 step "the command works where it was put"
 expect_match "^p11-kms $(setting PACKAGE_VERSION)\$" "$root$(setting bindir)/p11-kms" --version
