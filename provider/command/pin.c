@@ -52,9 +52,12 @@ read_line(int terminal, struct secret *pin)
 	return true;
 }
 
-/* With the echo off, whatever signal comes. */
+/*
+ * With the echo off, whatever signal comes. It is off before the prompt shows: who types at
+ * once is neither seen nor, since turning it off drops what was typed before, ignored.
+ */
 static bool
-read_hidden(int terminal, struct secret *pin)
+read_hidden(int terminal, const char *token_name, struct secret *pin)
 {
 	struct sigaction action = { .sa_handler = catch }, before[SIGNAL_COUNT];
 	struct termios shown, hidden;
@@ -68,7 +71,9 @@ read_hidden(int terminal, struct secret *pin)
 		sigaction(signals[i], &action, &before[i]);
 	hidden = shown;
 	hidden.c_lflag &= ~(tcflag_t)(ECHO | ECHONL);
-	done = tcsetattr(terminal, TCSAFLUSH, &hidden) == 0 && read_line(terminal, pin);
+	done = tcsetattr(terminal, TCSAFLUSH, &hidden) == 0 &&
+	       dprintf(terminal, "PIN of the KMS of token %s: ", token_name) > 0 &&
+	       read_line(terminal, pin);
 	tcsetattr(terminal, TCSAFLUSH, &shown);
 	for (size_t i = 0; i < SIGNAL_COUNT; i++)
 		sigaction(signals[i], &before[i], NULL);
@@ -91,10 +96,8 @@ pin_ask(const char *token_name, struct secret **ret_pin)
 		         "--pin-source FILE, or set pin-source in the configuration", token_name);
 		return false;
 	}
-	if (secret_new(PIN_SIZE_MAX, &pin) == CKR_OK) {
-		dprintf(terminal, "PIN of the KMS of token %s: ", token_name);
-		done = read_hidden(terminal, pin);
-	}
+	if (secret_new(PIN_SIZE_MAX, &pin) == CKR_OK)
+		done = read_hidden(terminal, token_name, pin);
 	close(terminal);
 	if (!done) {
 		secret_free(&pin);
