@@ -23,15 +23,6 @@ entry_end(const char *function, struct session *session, CK_RV rv)
 	return rv;
 }
 
-CK_RV
-entry_unsupported(const char *function, CK_SESSION_HANDLE handle)
-{
-	struct session *session = NULL;
-	CK_RV rv = entry_begin(handle, &session);
-
-	return entry_end(function, session, rv == CKR_OK ? CKR_FUNCTION_NOT_SUPPORTED : rv);
-}
-
 bool
 entry_room(size_t size, const void *out, CK_ULONG *out_size, CK_RV *ret_rv)
 {

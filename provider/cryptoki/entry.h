@@ -17,8 +17,6 @@
 MUST_USE CK_RV entry_begin(CK_SESSION_HANDLE handle, struct session **ret_session);
 /* Logs function and result, releases the session (NULL is allowed), returns rv. */
 CK_RV entry_end(const char *function, struct session *session, CK_RV rv);
-/* For a function that this token does not have: valid arguments are told so. */
-CK_RV entry_unsupported(const char *function, CK_SESSION_HANDLE handle);
 
 /*
  * Section 5.2: a result of size bytes is to go to out with *out_size bytes of room. True when

@@ -8,9 +8,11 @@ C_SignInit(CK_SESSION_HANDLE handle, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE k
 	return entry_init("C_SignInit", handle, OPERATION_SIGN, mechanism, key);
 }
 
-CK_RV
-C_Sign(CK_SESSION_HANDLE handle, unsigned char *data, CK_ULONG data_size,
-       unsigned char *signature, CK_ULONG *signature_size)
+/* The whole of C_Sign and C_SignRecover: they differ in what the key must permit. */
+static CK_RV
+sign_single(const char *function, CK_SESSION_HANDLE handle, enum operation_kind kind,
+            const unsigned char *data, CK_ULONG data_size, unsigned char *signature,
+            CK_ULONG *signature_size)
 {
 	struct session *session = NULL;
 	struct operation *operation;
@@ -22,7 +24,7 @@ C_Sign(CK_SESSION_HANDLE handle, unsigned char *data, CK_ULONG data_size,
 	rv = entry_begin(handle, &session);
 	if (rv != CKR_OK)
 		goto out;
-	rv = entry_operation(session, OPERATION_SIGN, true, &operation);
+	rv = entry_operation(session, kind, true, &operation);
 	if (rv != CKR_OK)
 		goto out;
 	size = operation_output_size(operation);
@@ -31,9 +33,17 @@ C_Sign(CK_SESSION_HANDLE handle, unsigned char *data, CK_ULONG data_size,
 	rv = operation_sign(operation, data, data_size, signature, &size);
 	if (rv == CKR_OK)
 		*signature_size = size;
-	operation_free(&session->operations[OPERATION_SIGN]);
+	operation_free(&session->operations[kind]);
 out:
-	return entry_end("C_Sign", session, rv);
+	return entry_end(function, session, rv);
+}
+
+CK_RV
+C_Sign(CK_SESSION_HANDLE handle, unsigned char *data, CK_ULONG data_size,
+       unsigned char *signature, CK_ULONG *signature_size)
+{
+	return sign_single("C_Sign", handle, OPERATION_SIGN, data, data_size, signature,
+	                   signature_size);
 }
 
 CK_RV
@@ -88,18 +98,13 @@ out:
 CK_RV
 C_SignRecoverInit(CK_SESSION_HANDLE handle, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key)
 {
-	(void)key;
-	if (mechanism == NULL)
-		return CKR_ARGUMENTS_BAD;
-	return entry_unsupported("C_SignRecoverInit", handle);
+	return entry_init("C_SignRecoverInit", handle, OPERATION_SIGN_RECOVER, mechanism, key);
 }
 
 CK_RV
 C_SignRecover(CK_SESSION_HANDLE handle, unsigned char *data, CK_ULONG data_size,
               unsigned char *signature, CK_ULONG *signature_size)
 {
-	(void)signature;
-	if ((data == NULL && data_size != 0) || signature_size == NULL)
-		return CKR_ARGUMENTS_BAD;
-	return entry_unsupported("C_SignRecover", handle);
+	return sign_single("C_SignRecover", handle, OPERATION_SIGN_RECOVER, data, data_size,
+	                   signature, signature_size);
 }

@@ -76,18 +76,34 @@ out:
 CK_RV
 C_VerifyRecoverInit(CK_SESSION_HANDLE handle, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key)
 {
-	(void)key;
-	if (mechanism == NULL)
-		return CKR_ARGUMENTS_BAD;
-	return entry_unsupported("C_VerifyRecoverInit", handle);
+	return entry_init("C_VerifyRecoverInit", handle, OPERATION_VERIFY_RECOVER, mechanism, key);
 }
 
+/* How much was signed shows only once the signature is open: it is opened for a size query, too. */
 CK_RV
 C_VerifyRecover(CK_SESSION_HANDLE handle, unsigned char *signature, CK_ULONG signature_size,
                 unsigned char *data, CK_ULONG *data_size)
 {
-	(void)data;
+	struct session *session = NULL;
+	struct operation *operation;
+	size_t size = 0;
+	CK_RV rv;
+
 	if ((signature == NULL && signature_size != 0) || data_size == NULL)
 		return CKR_ARGUMENTS_BAD;
-	return entry_unsupported("C_VerifyRecover", handle);
+	rv = entry_begin(handle, &session);
+	if (rv != CKR_OK)
+		goto out;
+	rv = entry_operation(session, OPERATION_VERIFY_RECOVER, true, &operation);
+	if (rv != CKR_OK)
+		goto out;
+	rv = operation_recover(operation, signature, signature_size, data,
+	                       data == NULL ? 0 : *data_size, &size);
+	if ((rv == CKR_OK || rv == CKR_BUFFER_TOO_SMALL) && !entry_room(size, data, data_size, &rv))
+		goto out;
+	if (rv == CKR_OK)
+		*data_size = size;
+	operation_free(&session->operations[OPERATION_VERIFY_RECOVER]);
+out:
+	return entry_end("C_VerifyRecover", session, rv);
 }

@@ -212,6 +212,17 @@ mechanism_verify(const struct mechanism_use *use, struct public_key *key, const 
 }
 
 CK_RV
+mechanism_recover(const struct mechanism_use *use, struct public_key *key, const void *signature,
+                  size_t signature_size, struct buffer *ret_data)
+{
+	if ((use->mechanism->local & CKF_VERIFY_RECOVER) == 0)
+		return CKR_MECHANISM_INVALID;
+	if (signature_size != public_key_signature_size(key))
+		return CKR_SIGNATURE_LEN_RANGE;
+	return rsa_recover(use, key, signature, ret_data);
+}
+
+CK_RV
 mechanism_plan_sign(const struct mechanism_use *use, const struct public_key *key,
                     const void *data, size_t data_size, struct mechanism_plan *ret_plan,
                     struct buffer *ret_block)

@@ -111,6 +111,15 @@ MUST_USE CK_RV mechanism_verify(const struct mechanism_use *use, struct public_k
                                 const void *data, size_t data_size, const void *signature,
                                 size_t signature_size);
 
+/*
+ * What was signed, out of a signature with CKF_VERIFY_RECOVER: for PKCS#1 v1.5 what the
+ * padding is around, of any length; for raw RSA the block. CKR_SIGNATURE_INVALID,
+ * CKR_SIGNATURE_LEN_RANGE.
+ */
+MUST_USE CK_RV mechanism_recover(const struct mechanism_use *use, struct public_key *key,
+                                 const void *signature, size_t signature_size,
+                                 struct buffer *ret_data);
+
 /* A primitive to send to the KMS, with its parameter beside it. */
 struct mechanism_plan {
 	CK_MECHANISM primitive; /* points into this struct: don't copy it */

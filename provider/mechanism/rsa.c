@@ -235,6 +235,16 @@ rsa_encrypt(const struct mechanism_use *use, struct public_key *key, const void 
 	return rv;
 }
 
+/* The block that was signed: as many bytes as the modulus has. */
+static CK_RV
+signature_open(const struct mechanism_use *use, struct public_key *key, const void *signature,
+               unsigned char *block)
+{
+	if (memcmp(signature, key->parts.modulus.data, key->signature_size) >= 0)
+		return CKR_SIGNATURE_INVALID;
+	return encrypt(use, key, OPERATION_RAW, signature, key->signature_size, block);
+}
+
 /* Opens the signature and compares it with the block it must be: nothing is parsed. */
 static CK_RV
 verify_block(const struct mechanism_use *use, struct public_key *key, const void *data,
@@ -250,9 +260,7 @@ verify_block(const struct mechanism_use *use, struct public_key *key, const void
 		rv = signature_block(key, data, data_size, block);
 	if (rv != CKR_OK)
 		return rv;
-	if (memcmp(signature, key->parts.modulus.data, size) >= 0)
-		return CKR_SIGNATURE_INVALID;
-	rv = encrypt(use, key, OPERATION_RAW, signature, size, opened);
+	rv = signature_open(use, key, signature, opened);
 	if (rv != CKR_OK)
 		return rv;
 	return memcmp(opened, block, size) == 0 ? CKR_OK : CKR_SIGNATURE_INVALID;
@@ -278,6 +286,29 @@ rsa_verify(const struct mechanism_use *use, struct public_key *key, const void *
 	}
 	prepared_put(&key->prepared, &prepared);
 	return CKR_OK;
+}
+
+/*
+ * Section 2.1.6: the padding is that of signature_block, to the last byte, with 8 bytes of 0xff
+ * at the least. All of it is public: anybody can open a signature.
+ */
+CK_RV
+rsa_recover(const struct mechanism_use *use, struct public_key *key, const void *signature,
+            struct buffer *ret_data)
+{
+	unsigned char block[BLOCK_SIZE_MAX];
+	size_t size = key->signature_size, at = 2;
+	CK_RV rv = signature_open(use, key, signature, block);
+
+	if (rv != CKR_OK)
+		return rv;
+	if (use->mechanism->padding == PADDING_RSA_RAW)
+		return buffer_set(ret_data, block, size);
+	while (at < size && block[at] == 0xff)
+		at++;
+	if (block[0] != 0 || block[1] != 1 || at < 10 || at == size || block[at] != 0)
+		return CKR_SIGNATURE_INVALID;
+	return buffer_set(ret_data, block + at + 1, size - at - 1);
 }
 
 /* DigestInfo (RFC 8017, appendix A.2.4): the hash's identifier with NULL, and the hash. */

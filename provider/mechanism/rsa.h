@@ -19,6 +19,8 @@ MUST_USE CK_RV rsa_encrypt(const struct mechanism_use *use, struct public_key *k
 /* The signature's length has been checked. */
 MUST_USE CK_RV rsa_verify(const struct mechanism_use *use, struct public_key *key,
                           const void *data, size_t data_size, const void *signature);
+MUST_USE CK_RV rsa_recover(const struct mechanism_use *use, struct public_key *key,
+                           const void *signature, struct buffer *ret_data);
 MUST_USE CK_RV rsa_plan_sign(const struct mechanism_use *use, const struct public_key *key,
                              const void *data, size_t data_size, struct mechanism_plan *ret_plan,
                              struct buffer *ret_block);

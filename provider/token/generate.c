@@ -204,6 +204,13 @@ templates_usage(struct template public_template, struct template private_templat
 		if (rv != CKR_OK)
 			return rv;
 	}
+	/* Who asks for signatures with recovery asks for a key that signs. */
+	value = false;
+	rv = template_bool(private_template.attributes, private_template.count, CKA_SIGN_RECOVER,
+	                   &value);
+	if (rv != CKR_OK)
+		return rv;
+	private_usage |= value ? USAGE_SIGN : 0;
 	*ret_usage = private_usage != 0 ? private_usage : public_usage;
 	/* Tools ask for more than a type of key can do; its attributes tell what came of it. */
 	*ret_usage &= key_type == CKK_RSA ? USAGE_DECRYPT | USAGE_SIGN | USAGE_UNWRAP

@@ -20,6 +20,9 @@ static const struct {
 	[OPERATION_DIGEST] = { CKF_DIGEST, 0, 0, false },
 	[OPERATION_SIGN] = { CKF_SIGN, CKO_PRIVATE_KEY, CKA_SIGN, true },
 	[OPERATION_VERIFY] = { CKF_VERIFY, CKO_PUBLIC_KEY, CKA_VERIFY, false },
+	[OPERATION_SIGN_RECOVER] = { CKF_SIGN_RECOVER, CKO_PRIVATE_KEY, CKA_SIGN_RECOVER, true },
+	[OPERATION_VERIFY_RECOVER] = { CKF_VERIFY_RECOVER, CKO_PUBLIC_KEY, CKA_VERIFY_RECOVER,
+	                               false },
 };
 
 /* Says why a key that is there may not be used: the caller gets but a code. */
@@ -425,6 +428,25 @@ operation_verify_final(struct operation *operation, const void *signature, size_
 	return mechanism_verify(&operation->use, operation->public_key, value,
 	                        digest_size(operation->use.mechanism->digest), signature,
 	                        signature_size);
+}
+
+CK_RV
+operation_recover(struct operation *operation, const void *signature, size_t signature_size,
+                  unsigned char *out, size_t room, size_t *ret_size)
+{
+	struct buffer data = BUFFER_INIT;
+	CK_RV rv = mechanism_recover(&operation->use, operation->public_key, signature,
+	                             signature_size, &data);
+
+	if (rv != CKR_OK)
+		return rv;
+	*ret_size = data.size;
+	if (room < data.size)
+		rv = CKR_BUFFER_TOO_SMALL;
+	else if (data.size != 0)
+		memcpy(out, data.data, data.size);
+	buffer_clear(&data);
+	return rv;
 }
 
 CK_RV

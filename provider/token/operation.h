@@ -24,6 +24,8 @@ enum operation_kind {
 	OPERATION_DIGEST,
 	OPERATION_SIGN,
 	OPERATION_VERIFY,
+	OPERATION_SIGN_RECOVER,
+	OPERATION_VERIFY_RECOVER,
 	OPERATION_KINDS
 };
 
@@ -95,6 +97,14 @@ MUST_USE CK_RV operation_sign(struct operation *operation, const void *data, siz
                               unsigned char *ret_signature, size_t *ret_size);
 MUST_USE CK_RV operation_verify(struct operation *operation, const void *data, size_t size,
                                 const void *signature, size_t signature_size);
+
+/*
+ * What was signed, with room and *ret_size as of operation_crypt. CKR_SIGNATURE_INVALID,
+ * CKR_SIGNATURE_LEN_RANGE.
+ */
+MUST_USE CK_RV operation_recover(struct operation *operation, const void *signature,
+                                 size_t signature_size, unsigned char *out, size_t room,
+                                 size_t *ret_size);
 
 /* The value of a secret key as the next part of a message. CKR_KEY_INDIGESTIBLE: another key; CKR_KEY_HANDLE_INVALID. */
 MUST_USE CK_RV operation_digest_key(struct operation *operation, CK_OBJECT_HANDLE key);

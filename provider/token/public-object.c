@@ -59,7 +59,8 @@ static CK_RV
 settle_attributes(struct attributes *list, CK_KEY_TYPE key_type, const struct buffer *spki,
                   const struct public_key *key)
 {
-	static const CK_ATTRIBUTE_TYPE verbs[] = { CKA_ENCRYPT, CKA_VERIFY, CKA_WRAP, CKA_DERIVE };
+	static const CK_ATTRIBUTE_TYPE verbs[] = { CKA_ENCRYPT, CKA_VERIFY, CKA_WRAP, CKA_DERIVE,
+		                                   CKA_VERIFY_RECOVER };
 	CK_RV rv = attributes_set(list, CKA_PUBLIC_KEY_INFO, spki->data, spki->size);
 	bool named = false;
 
@@ -70,6 +71,8 @@ settle_attributes(struct attributes *list, CK_KEY_TYPE key_type, const struct bu
 		rv = attributes_set_bool(list, CKA_VERIFY, true);
 	if (rv == CKR_OK && !named && key_type == CKK_RSA)
 		rv = attributes_set_bool(list, CKA_ENCRYPT, true);
+	if (rv == CKR_OK && !named && key_type == CKK_RSA)
+		rv = attributes_set_bool(list, CKA_VERIFY_RECOVER, true);
 	if (rv == CKR_OK)
 		rv = attributes_set_bool(list, CKA_LOCAL, false);
 	if (rv == CKR_OK)

@@ -27,6 +27,13 @@ describe_half(struct session *session, const struct kms_pair *pair, CK_OBJECT_CL
 	return rv;
 }
 
+/* As token/version-object.c has it. */
+static bool
+recovers(const struct kms_pair *pair)
+{
+	return pair->sign && pair->algorithm->key_type == CKK_RSA;
+}
+
 static CK_RV
 describe_public(const struct kms_pair *pair, const struct buffer *spki, struct attributes *list)
 {
@@ -41,7 +48,7 @@ describe_public(const struct kms_pair *pair, const struct buffer *spki, struct a
 	if (rv == CKR_OK)
 		rv = attributes_set_bool(list, CKA_DERIVE, false);
 	if (rv == CKR_OK)
-		rv = attributes_set_bool(list, CKA_VERIFY_RECOVER, false);
+		rv = attributes_set_bool(list, CKA_VERIFY_RECOVER, recovers(pair));
 	return rv == CKR_OK ? rules_defaults(CKO_PUBLIC_KEY, pair->algorithm->key_type, list) : rv;
 }
 
@@ -58,7 +65,7 @@ describe_private(const struct kms_pair *pair, struct attributes *list)
 		{ CKA_ALWAYS_SENSITIVE, true }, { CKA_NEVER_EXTRACTABLE, true },
 		{ CKA_WRAP_WITH_TRUSTED, false }, { CKA_ALWAYS_AUTHENTICATE, false },
 		{ CKA_DECRYPT, pair->decrypt && !pair->unwrap }, { CKA_SIGN, pair->sign },
-		{ CKA_SIGN_RECOVER, false }, { CKA_UNWRAP, pair->unwrap }, { CKA_DERIVE, pair->derive },
+		{ CKA_SIGN_RECOVER, recovers(pair) }, { CKA_UNWRAP, pair->unwrap }, { CKA_DERIVE, pair->derive },
 	};
 	static const CK_ATTRIBUTE_TYPE empty[] = { CKA_LABEL, CKA_ID, CKA_SUBJECT, CKA_START_DATE,
 		                                   CKA_END_DATE };

@@ -333,7 +333,15 @@ version_object_permits(const struct object *object, CK_ATTRIBUTE_TYPE verb)
 		return object->class == CKO_PRIVATE_KEY &&
 		       version->algorithm->key_type == CKK_EC &&
 		       (version->usage & USAGE_DERIVE) != 0;
-	default: /* recovery is not offered */
+	/*
+	 * The signatures are those of CKM_RSA_PKCS in any case: a permission of its own would
+	 * keep nobody from anything.
+	 */
+	case CKA_SIGN_RECOVER:
+		return rsa && version_object_permits(object, CKA_SIGN);
+	case CKA_VERIFY_RECOVER:
+		return rsa && version_object_permits(object, CKA_VERIFY);
+	default:
 		return false;
 	}
 }

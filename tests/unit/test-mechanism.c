@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define VERBS (CKF_ENCRYPT | CKF_DECRYPT | CKF_SIGN | CKF_VERIFY | CKF_DIGEST | \
+               CKF_SIGN_RECOVER | CKF_VERIFY_RECOVER | \
 	       CKF_GENERATE_KEY_PAIR | CKF_GENERATE | CKF_WRAP | CKF_UNWRAP | CKF_DERIVE | \
 	       CKF_MESSAGE_ENCRYPT | CKF_MESSAGE_DECRYPT | CKF_MULTI_MESSAGE)
 
@@ -221,8 +222,10 @@ START_TEST(flags_follow_the_kms)
 		{ CKM_RSA_PKCS_KEY_PAIR_GEN, 0, CKF_GENERATE_KEY_PAIR },
 		{ CKM_EC_KEY_PAIR_GEN, 0, CKF_GENERATE_KEY_PAIR },
 		{ CKM_EC_EDWARDS_KEY_PAIR_GEN, 0, CKF_GENERATE_KEY_PAIR },
-		{ CKM_RSA_PKCS, CKF_ENCRYPT | CKF_VERIFY, CKF_ENCRYPT | CKF_VERIFY | CKF_SIGN },
-		{ CKM_RSA_X_509, CKF_ENCRYPT | CKF_VERIFY, CKF_ENCRYPT | CKF_VERIFY },
+		{ CKM_RSA_PKCS, CKF_ENCRYPT | CKF_VERIFY | CKF_VERIFY_RECOVER,
+		  CKF_ENCRYPT | CKF_VERIFY | CKF_VERIFY_RECOVER | CKF_SIGN | CKF_SIGN_RECOVER },
+		{ CKM_RSA_X_509, CKF_ENCRYPT | CKF_VERIFY | CKF_VERIFY_RECOVER,
+		  CKF_ENCRYPT | CKF_VERIFY | CKF_VERIFY_RECOVER },
 		{ CKM_RSA_PKCS_OAEP, CKF_ENCRYPT, CKF_ENCRYPT | CKF_DECRYPT },
 		{ CKM_RSA_PKCS_PSS, CKF_VERIFY, CKF_VERIFY | CKF_SIGN },
 		{ CKM_SHA1_RSA_PKCS, CKF_VERIFY, CKF_VERIFY },
@@ -247,16 +250,18 @@ START_TEST(flags_follow_the_kms)
 	/* Raw signing is raw decryption by another name: with legacy-decrypt only. */
 	ck_assert_uint_eq(mechanism_flags(mechanism_find(CKM_RSA_X_509), true, offers_all, NULL) &
 	                          ~MESSAGES,
-	                  CKF_ENCRYPT | CKF_VERIFY | CKF_SIGN | CKF_DECRYPT);
+	                  CKF_ENCRYPT | CKF_VERIFY | CKF_VERIFY_RECOVER | CKF_SIGN |
+	                          CKF_SIGN_RECOVER | CKF_DECRYPT);
 	ck_assert_uint_eq(mechanism_flags(mechanism_find(CKM_RSA_PKCS), true, offers_all, NULL) &
 	                          ~MESSAGES,
-	                  CKF_ENCRYPT | CKF_VERIFY | CKF_WRAP | CKF_SIGN | CKF_DECRYPT | CKF_UNWRAP);
+	                  CKF_ENCRYPT | CKF_VERIFY | CKF_VERIFY_RECOVER | CKF_WRAP | CKF_SIGN |
+	                          CKF_SIGN_RECOVER | CKF_DECRYPT | CKF_UNWRAP);
 	/* Either primitive will do for OAEP, and only the own one for the others. */
 	one = CKM_RSA_X_509;
 	ck_assert_uint_eq(flags_with(CKM_RSA_PKCS_OAEP, offers_one, &one) & ~wraps,
 	                  CKF_ENCRYPT | CKF_DECRYPT);
 	ck_assert_uint_eq(flags_with(CKM_RSA_PKCS, offers_one, &one) & ~wraps,
-	                  CKF_ENCRYPT | CKF_VERIFY);
+	                  CKF_ENCRYPT | CKF_VERIFY | CKF_VERIFY_RECOVER);
 	one = CKM_RSA_PKCS_OAEP;
 	ck_assert_uint_eq(flags_with(CKM_RSA_PKCS_OAEP, offers_one, &one) & ~wraps,
 	                  CKF_ENCRYPT | CKF_DECRYPT);

@@ -272,6 +272,7 @@ main(void)
 	srunner_add_suite(runner, operation_suite());
 	srunner_add_suite(runner, encrypt_decrypt_suite());
 	srunner_add_suite(runner, sign_verify_suite());
+	srunner_add_suite(runner, recover_suite());
 	srunner_add_suite(runner, digest_suite());
 	srunner_add_suite(runner, random_suite());
 	srunner_add_suite(runner, secret_key_suite());

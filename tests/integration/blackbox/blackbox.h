@@ -91,6 +91,7 @@ Suite *not_supported_suite(void);
 Suite *object_suite(void);
 Suite *operation_suite(void);
 Suite *random_suite(void);
+Suite *recover_suite(void);
 Suite *refused_suite(void);
 Suite *secret_key_suite(void);
 Suite *session_suite(void);

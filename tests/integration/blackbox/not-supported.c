@@ -12,22 +12,6 @@ static CK_OBJECT_HANDLE object;
 static CK_MECHANISM nothing = { CKM_VENDOR_DEFINED | 0x7777, NULL, 0 };
 static CK_ATTRIBUTE label = ATTRIBUTE(CKA_LABEL, "x", 1);
 
-START_TEST(recover)
-{
-	CK_SESSION_HANDLE session = session_user(0);
-
-	size = sizeof(bytes);
-	expect_any(p11->C_SignRecoverInit(session, &nothing, 1), CKR_FUNCTION_NOT_SUPPORTED,
-	           CKR_MECHANISM_INVALID, CKR_KEY_HANDLE_INVALID, CKR_OBJECT_HANDLE_INVALID);
-	expect_any(p11->C_SignRecover(session, bytes, 1, bytes, &size), CKR_FUNCTION_NOT_SUPPORTED,
-	           CKR_OPERATION_NOT_INITIALIZED);
-	expect_any(p11->C_VerifyRecoverInit(session, &nothing, 1), CKR_FUNCTION_NOT_SUPPORTED,
-	           CKR_MECHANISM_INVALID, CKR_KEY_HANDLE_INVALID, CKR_OBJECT_HANDLE_INVALID);
-	expect_any(p11->C_VerifyRecover(session, bytes, 1, bytes, &size),
-	           CKR_FUNCTION_NOT_SUPPORTED, CKR_OPERATION_NOT_INITIALIZED);
-}
-END_TEST
-
 START_TEST(dual)
 {
 	CK_SESSION_HANDLE session = session_user(0);
@@ -138,7 +122,6 @@ not_supported_suite(void)
 	Suite *suite = suite_create("not-supported");
 	TCase *tcase = started_case(suite, "started");
 
-	tcase_add_test(tcase, recover);
 	tcase_add_test(tcase, dual);
 	tcase_add_test(tcase, parallel);
 	tcase_add_test(tcase, secret_keys);
