@@ -2,6 +2,7 @@
 #include "token/find.h"
 
 #include "token/handle.h"
+#include "token/mechanism-object.h"
 #include "token/object.h"
 #include "token/profile.h"
 #include "token/template.h"
@@ -12,7 +13,15 @@
 #define PAGE 64
 
 /* Where objects come from, in the order in which they are found. */
-enum source { SOURCE_SESSIONS, SOURCE_VERSIONS, SOURCE_STORED, SOURCE_CERTIFICATES, SOURCE_PROFILES, SOURCES };
+enum source {
+	SOURCE_SESSIONS,
+	SOURCE_VERSIONS,
+	SOURCE_STORED,
+	SOURCE_CERTIFICATES,
+	SOURCE_PROFILES,
+	SOURCE_MECHANISMS,
+	SOURCES
+};
 
 /* Objects of the registry that are still to be looked at. */
 struct page {
@@ -35,7 +44,7 @@ struct find {
 	bool private_next;      /* versions: the public half of the next one is done */
 	struct registry_object_search stored;
 	CK_OBJECT_CLASS class;  /* what stored points to */
-	size_t profile;
+	size_t profile, mechanism;
 };
 
 /*
@@ -72,6 +81,7 @@ choose_sources(struct find *find)
 	                            (any || class == CKO_CERTIFICATE || class == CKO_DATA);
 	/* As hardware features (section 5.7.7), only for those who ask for them: tools of before 3.0 don't know them. */
 	find->asks[SOURCE_PROFILES] = fits && on_token && class == CKO_PROFILE;
+	find->asks[SOURCE_MECHANISMS] = fits && on_token && class == CKO_MECHANISM; /* section 4.12 */
 	find->class = class;
 	if (!any)
 		find->stored.class = &find->class;
@@ -269,6 +279,9 @@ next_candidate(struct find *find, CK_OBJECT_HANDLE *ret_handle)
 		profile = profile_at(find->profile++);
 		if (profile != 0)
 			*ret_handle = handle_of_profile(profile);
+		return CKR_OK;
+	case SOURCE_MECHANISMS:
+		*ret_handle = mechanism_object_next(find->token, &find->mechanism);
 		return CKR_OK;
 	default:
 		return CKR_OK;

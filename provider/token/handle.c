@@ -9,6 +9,7 @@
 #define CODE_PRIVATE_KEY 2UL
 #define CODE_STORED 3UL
 #define CODE_PROFILE 4UL
+#define CODE_MECHANISM 5UL
 #define CODE_SESSION 7UL
 
 bool
@@ -69,4 +70,20 @@ handle_is_profile(CK_OBJECT_HANDLE handle, CK_ULONG *ret_profile)
 {
 	*ret_profile = handle >> CLASS_BITS;
 	return (handle & CLASS_MASK) == CODE_PROFILE && *ret_profile != 0;
+}
+
+CK_OBJECT_HANDLE
+handle_of_mechanism(CK_MECHANISM_TYPE type)
+{
+	/* CKM_RSA_PKCS_KEY_PAIR_GEN is 0. */
+	return (type + 1) << CLASS_BITS | CODE_MECHANISM;
+}
+
+bool
+handle_is_mechanism(CK_OBJECT_HANDLE handle, CK_MECHANISM_TYPE *ret_type)
+{
+	if ((handle & CLASS_MASK) != CODE_MECHANISM || (handle >> CLASS_BITS) == 0)
+		return false;
+	*ret_type = (handle >> CLASS_BITS) - 1;
+	return true;
 }

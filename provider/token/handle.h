@@ -29,5 +29,8 @@ bool handle_is_stored(CK_OBJECT_HANDLE handle, int64_t *ret_object);
 /* Profile objects: see profile.h. */
 CK_OBJECT_HANDLE handle_of_profile(CK_ULONG profile);
 bool handle_is_profile(CK_OBJECT_HANDLE handle, CK_ULONG *ret_profile);
+/* Mechanism objects: see mechanism-object.h. */
+CK_OBJECT_HANDLE handle_of_mechanism(CK_MECHANISM_TYPE type);
+bool handle_is_mechanism(CK_OBJECT_HANDLE handle, CK_MECHANISM_TYPE *ret_type);
 
 #endif

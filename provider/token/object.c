@@ -2,6 +2,7 @@
 #include "token/object.h"
 
 #include "token/handle.h"
+#include "token/mechanism-object.h"
 #include "token/profile.h"
 #include "token/stored-object.h"
 #include "token/version-object.h"
@@ -27,6 +28,7 @@ version_get(struct token *token, CK_OBJECT_HANDLE handle, struct object *object)
 static CK_RV
 plain_get(struct token *token, CK_OBJECT_HANDLE handle, struct plain_object **ret_object)
 {
+	CK_MECHANISM_TYPE type;
 	CK_ULONG profile;
 	int64_t stored;
 
@@ -34,6 +36,8 @@ plain_get(struct token *token, CK_OBJECT_HANDLE handle, struct plain_object **re
 		return stored_object_get(token, stored, ret_object);
 	if (handle_is_profile(handle, &profile))
 		return profile_get(profile, ret_object);
+	if (handle_is_mechanism(handle, &type))
+		return mechanism_object_get(token, type, ret_object);
 	return object_table_get(token->objects, handle, ret_object);
 }
 

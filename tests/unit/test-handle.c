@@ -23,6 +23,33 @@ START_TEST(handle_round_trip)
 }
 END_TEST
 
+START_TEST(handle_of_what_is_no_half)
+{
+	static const CK_MECHANISM_TYPE types[] = { CKM_RSA_PKCS_KEY_PAIR_GEN, CKM_RSA_PKCS,
+		                                   CKM_AES_GCM, CKM_VENDOR_DEFINED | 1 };
+	CK_OBJECT_CLASS class;
+	CK_MECHANISM_TYPE type;
+	CK_ULONG profile;
+	int64_t object;
+
+	for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+		CK_OBJECT_HANDLE handle = handle_of_mechanism(types[i]);
+
+		ck_assert_uint_ne(handle, CK_INVALID_HANDLE);
+		ck_assert(handle_is_mechanism(handle, &type));
+		ck_assert_uint_eq(type, types[i]);
+		ck_assert(!handle_split(handle, &object, &class));
+		ck_assert(!handle_is_profile(handle, &profile));
+		ck_assert(!handle_is_stored(handle, &object));
+		ck_assert(!handle_is_session(handle));
+	}
+	ck_assert(!handle_is_mechanism(handle_of_profile(1), &type));
+	ck_assert(!handle_is_mechanism(5, &type)); /* no mechanism */
+	ck_assert(handle_is_profile(handle_of_profile(3), &profile));
+	ck_assert_uint_eq(profile, 3);
+}
+END_TEST
+
 START_TEST(handle_halves_differ)
 {
 	ck_assert_uint_ne(handle_join(7, CKO_PUBLIC_KEY), handle_join(7, CKO_PRIVATE_KEY));
@@ -51,6 +78,7 @@ unit_suite(void)
 	TCase *tests = tcase_create("handle");
 
 	tcase_add_test(tests, handle_round_trip);
+	tcase_add_test(tests, handle_of_what_is_no_half);
 	tcase_add_test(tests, handle_halves_differ);
 	tcase_add_test(tests, handle_refuses_what_is_none);
 	suite_add_tcase(suite, tests);

@@ -180,6 +180,72 @@ START_TEST(closing_ends_search)
 }
 END_TEST
 
+/* Of the class, by what each says with its attribute; none is found without the class. */
+static CK_ULONG
+found_of(CK_SESSION_HANDLE session, CK_OBJECT_CLASS class, CK_ATTRIBUTE_TYPE type,
+         CK_ULONG *ret_values, CK_ULONG max)
+{
+	CK_OBJECT_HANDLE objects[512], all[512];
+	CK_ATTRIBUTE sought[] = {
+		ATTRIBUTE(CKA_CLASS, &class, sizeof(class)), ATTRIBUTE(type, NULL, sizeof(CK_ULONG))
+	};
+	CK_ULONG count = find_all(session, sought, 1, objects, COUNT(objects));
+	CK_ULONG all_count = find_all(session, NULL, 0, all, COUNT(all));
+	CK_OBJECT_HANDLE one;
+
+	ck_assert_uint_le(count, max);
+	for (CK_ULONG i = 0; i < count; i++) {
+		ret_values[i] = attribute_ulong(session, objects[i], type);
+		ck_assert_uint_eq(attribute_ulong(session, objects[i], CKA_CLASS), class);
+		sought[1].pValue = &ret_values[i];
+		ck_assert_uint_eq(find_all(session, sought, 2, &one, 1), 1);
+		ck_assert_uint_eq(one, objects[i]);
+		for (CK_ULONG j = 0; j < all_count && j < COUNT(all); j++)
+			ck_assert_uint_ne(all[j], objects[i]);
+	}
+	return count;
+}
+
+/* Section 4.12: mechanisms are objects, too, for those who ask for them. */
+START_TEST(mechanism_objects)
+{
+	CK_SESSION_HANDLE session = session_user(CKF_RW_SESSION);
+	CK_MECHANISM_TYPE types[512], listed[512];
+	CK_ULONG count, listed_count = COUNT(listed), j;
+	CK_OBJECT_CLASS class = CKO_MECHANISM;
+	CK_ATTRIBUTE sought = ATTRIBUTE(CKA_CLASS, &class, sizeof(class));
+	CK_OBJECT_HANDLE object;
+
+	if (p11_3 == NULL)
+		return;
+	expect(CKR_OK, p11->C_GetMechanismList(token_slot, listed, &listed_count));
+	count = found_of(session, CKO_MECHANISM, CKA_MECHANISM_TYPE, types, COUNT(types));
+	ck_assert_uint_eq(count, listed_count);
+	for (CK_ULONG i = 0; i < count; i++) {
+		for (j = 0; j < listed_count && listed[j] != types[i]; j++)
+			;
+		ck_assert_msg(j < listed_count, "mechanism 0x%lx is not listed", types[i]);
+	}
+	ck_assert_uint_ge(find_all(session, &sought, 1, &object, 1), 1);
+	expect(CKR_ACTION_PROHIBITED, p11->C_DestroyObject(session, object));
+	expect(CKR_ACTION_PROHIBITED, p11->C_SetAttributeValue(session, object, &sought, 1));
+	expect(CKR_KEY_HANDLE_INVALID,
+	       p11->C_VerifyInit(session, &(CK_MECHANISM){ CKM_SHA256_RSA_PKCS, NULL, 0 }, object));
+}
+END_TEST
+
+/* Section 4.14; baseline and extended provider, authentication token. */
+START_TEST(profile_objects)
+{
+	CK_ULONG profiles[16];
+
+	if (p11_3 == NULL)
+		return;
+	ck_assert_uint_eq(found_of(session_public(0), CKO_PROFILE, CKA_PROFILE_ID, profiles,
+	                           COUNT(profiles)), 3);
+}
+END_TEST
+
 Suite *
 find_suite(void)
 {
@@ -195,5 +261,7 @@ find_suite(void)
 	tcase_add_test(tcase, pages);
 	tcase_add_test(tcase, handles_are_shared);
 	tcase_add_test(tcase, closing_ends_search);
+	tcase_add_test(tcase, mechanism_objects);
+	tcase_add_test(tcase, profile_objects);
 	return suite;
 }
