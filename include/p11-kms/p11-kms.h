@@ -6,8 +6,9 @@
 #define P11_KMS_H
 
 /*
- * Vendor attributes of public and private keys; read only. PKCS#11 3.0, section 4.1 leaves
- * the range above CKA_VENDOR_DEFINED to vendors; these lie in a block of our own.
+ * Vendor attributes of public and private keys, the first two also of certificates that are
+ * kept with a version; read only. PKCS#11 3.0, section 4.1 leaves the range above
+ * CKA_VENDOR_DEFINED to vendors; these lie in a block of our own.
  */
 #define CKA_P11_KMS_BASE (0x80000000UL | 0x504b4d00UL) /* "PKM" */
 
