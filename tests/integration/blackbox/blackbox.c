@@ -279,6 +279,7 @@ main(void)
 	srunner_add_suite(runner, wrap_suite());
 	srunner_add_suite(runner, derive_suite());
 	srunner_add_suite(runner, wrong_key_suite());
+	srunner_add_suite(runner, roles_suite());
 	srunner_add_suite(runner, write_protected_suite());
 	srunner_add_suite(runner, refused_suite());
 	srunner_add_suite(runner, crypt_parts_suite());
