@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Section 5.4 with CKF_OS_LOCKING_OK: threads, each with sessions of its own, at once. */
+/*
+ * Section 5.4 with CKF_OS_LOCKING_OK: threads, each with sessions of its own, at once.
+ * $BLACKBOX_SECONDS: for how long.
+ */
 #include "blackbox.h"
 
 #include "base/clock.h"
@@ -9,8 +12,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#define THREADS 8
-#define SECONDS 3
+#define THREADS 20
+#define SECONDS 5
 
 /* Assertions end a process, not a thread: a worker notes its first failure for the test. */
 struct worker {
@@ -105,6 +108,72 @@ digest(struct worker *worker, CK_SESSION_HANDLE session)
 	return true;
 }
 
+/* Session objects that all threads change and use: the halves of a pair. */
+static CK_OBJECT_HANDLE wrapping_key, unwrapping_key;
+
+/* Wrapped under the public key and unwrapped by the private one it is the key that it was. */
+static bool
+wrap_and_unwrap(struct worker *worker, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key,
+                CK_OBJECT_HANDLE *ret_unwrapped)
+{
+	CK_RSA_PKCS_OAEP_PARAMS sha1 = { CKM_SHA_1, CKG_MGF1_SHA1, CKZ_DATA_SPECIFIED, NULL, 0 };
+	CK_MECHANISM oaep = { CKM_RSA_PKCS_OAEP, &sha1, sizeof(sha1) };
+	CK_OBJECT_CLASS class = CKO_SECRET_KEY;
+	CK_KEY_TYPE type = CKK_AES;
+	CK_BBOOL no = CK_FALSE, yes = CK_TRUE;
+	CK_ATTRIBUTE of_unwrapped[] = {
+		ATTRIBUTE(CKA_CLASS, &class, sizeof(class)), ATTRIBUTE(CKA_KEY_TYPE, &type, sizeof(type)),
+		ATTRIBUTE(CKA_TOKEN, &no, sizeof(no)), ATTRIBUTE(CKA_PRIVATE, &no, sizeof(no)),
+		ATTRIBUTE(CKA_DECRYPT, &yes, sizeof(yes)),
+	};
+	unsigned char wrapped[128];
+	CK_ULONG size = sizeof(wrapped);
+
+	TRY(p11->C_WrapKey(session, &oaep, wrapping_key, key, wrapped, &size));
+	TRY(p11->C_UnwrapKey(session, &oaep, unwrapping_key, wrapped, size, of_unwrapped,
+	                     COUNT(of_unwrapped), ret_unwrapped));
+	return true;
+}
+
+static bool
+session_keys(struct worker *worker, CK_SESSION_HANDLE session)
+{
+	CK_MECHANISM generate = { CKM_AES_KEY_GEN, NULL, 0 };
+	unsigned char iv[16] = { (unsigned char)worker->number }, text[100], sealed[112], opened[112];
+	CK_MECHANISM cbc = { CKM_AES_CBC_PAD, iv, sizeof(iv) };
+	CK_ULONG length = 32, size = sizeof(sealed), opened_size = sizeof(opened), count;
+	CK_BBOOL no = CK_FALSE;
+	CK_ATTRIBUTE of_key[] = { ATTRIBUTE(CKA_TOKEN, &no, sizeof(no)),
+		                  ATTRIBUTE(CKA_PRIVATE, &no, sizeof(no)),
+		                  ATTRIBUTE(CKA_VALUE_LEN, &length, sizeof(length)) };
+	CK_ATTRIBUTE label = ATTRIBUTE(CKA_LABEL, &worker->number, sizeof(worker->number));
+	CK_OBJECT_HANDLE key, copy, unwrapped, found[2];
+
+	memset(text, worker->number, sizeof(text));
+	TRY(p11->C_GenerateKey(session, &generate, of_key, COUNT(of_key), &key));
+	TRY(p11->C_SetAttributeValue(session, wrapping_key, &label, 1));
+	TRY(p11->C_CopyObject(session, key, &label, 1, &copy));
+	if (!wrap_and_unwrap(worker, session, key, &unwrapped))
+		return false;
+	TRY(p11->C_EncryptInit(session, &cbc, copy));
+	TRY(p11->C_DestroyObject(session, key));
+	TRY(p11->C_Encrypt(session, text, sizeof(text), sealed, &size));
+	TRY(p11->C_DecryptInit(session, &cbc, unwrapped));
+	TRY(p11->C_Decrypt(session, sealed, size, opened, &opened_size));
+	if (opened_size != sizeof(text) || memcmp(opened, text, sizeof(text)) != 0) {
+		worker->failed = "another thread's key";
+		return false;
+	}
+	TRY(p11->C_FindObjectsInit(session, &label, 1));
+	TRY(p11->C_FindObjects(session, found, COUNT(found), &count));
+	TRY(p11->C_FindObjectsFinal(session));
+	if (count == 0) {
+		worker->failed = "the copy is not found";
+		return false;
+	}
+	return true; /* what is left goes with the session */
+}
+
 static bool
 round_of(struct worker *worker)
 {
@@ -115,6 +184,8 @@ round_of(struct worker *worker)
 	TRY(p11->C_GetSessionInfo(session, &info));
 	if (!sign_and_verify(worker, session, PAIR_P256) ||
 	    !sign_and_verify(worker, session, PAIR_RSA) || !digest(worker, session))
+		return false;
+	if (wrapping_key != CK_INVALID_HANDLE && !session_keys(worker, session))
 		return false;
 	TRY(p11->C_CloseSession(session));
 	return true;
@@ -130,14 +201,42 @@ work(void *argument)
 	return NULL;
 }
 
+static void
+make_shared_pair(CK_SESSION_HANDLE session)
+{
+	CK_MECHANISM generate = { CKM_RSA_PKCS_KEY_PAIR_GEN, NULL, 0 };
+	CK_ULONG bits = 1024;
+	CK_BBOOL no = CK_FALSE, yes = CK_TRUE;
+	CK_ATTRIBUTE of_public[] = { ATTRIBUTE(CKA_TOKEN, &no, sizeof(no)),
+		                     ATTRIBUTE(CKA_MODULUS_BITS, &bits, sizeof(bits)),
+		                     ATTRIBUTE(CKA_WRAP, &yes, sizeof(yes)) };
+	CK_ATTRIBUTE of_private[] = { ATTRIBUTE(CKA_TOKEN, &no, sizeof(no)),
+		                      ATTRIBUTE(CKA_UNWRAP, &yes, sizeof(yes)) };
+
+	if (mechanism_offers(CKM_AES_KEY_GEN, CKF_GENERATE))
+		expect(CKR_OK, p11->C_GenerateKeyPair(session, &generate, of_public,
+		                                      COUNT(of_public), of_private,
+		                                      COUNT(of_private), &wrapping_key,
+		                                      &unwrapping_key));
+}
+
+static long
+seconds(void)
+{
+	const char *given = getenv("BLACKBOX_SECONDS");
+
+	return given ? strtol(given, NULL, 10) : SECONDS;
+}
+
 START_TEST(all_at_once)
 {
 	struct worker workers[THREADS] = { 0 };
 	CK_SESSION_HANDLE session = session_user(0); /* holds the login */
-	int64_t end = clock_monotonic_ms() + SECONDS * 1000;
+	int64_t end = clock_monotonic_ms() + seconds() * 1000;
 
 	if (!pair_offered(PAIR_RSA) || !pair_offered(PAIR_P256))
 		return;
+	make_shared_pair(session);
 	for (int i = 0; i < THREADS; i++) {
 		workers[i].number = i;
 		ck_assert_int_eq(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
@@ -209,6 +308,7 @@ concurrency_suite(void)
 	Suite *suite = suite_create("concurrency");
 	TCase *tcase = started_case(suite, "started");
 
+	tcase_set_timeout(tcase, (double)seconds() + 60);
 	tcase_add_test(tcase, all_at_once);
 	tcase = tcase_create("not started");
 	tcase_set_timeout(tcase, 60);
