@@ -297,15 +297,29 @@ registry_failed(const struct workspace *workspace, const char *what, CK_RV rv)
 	}
 }
 
-/* Both the KMS and the registry fail with CKR_DEVICE_ERROR: the KMS is asked whose it was. */
+/* Both the KMS and the registry fail with CKR_DEVICE_ERROR: they are asked whose it was. */
+static int
+device_failed(const struct workspace *workspace, const char *what)
+{
+	struct registry_head head;
+
+	if (kms_ping(workspace->kms, deadline_in(workspace->token->deadline_ms)) != CKR_OK)
+		return kms_failed(workspace, what, CKR_DEVICE_ERROR);
+	if (workspace->registry == NULL || registry_head(workspace->registry, &head) != CKR_OK)
+		return registry_failed(workspace, what, CKR_DEVICE_ERROR);
+	complain("could not %s: the KMS of token %s failed, or took longer than the deadline of %lld ms; "
+	         "it answers now: try again, or raise \"deadline\" in %s", what,
+	         workspace->token->name, (long long)workspace->token->deadline_ms,
+	         workspace->config->path);
+	return EXIT_KMS;
+}
+
 int
 change_failed(const struct workspace *workspace, const char *what, CK_RV rv)
 {
 	switch (rv) {
 	case CKR_DEVICE_ERROR:
-		if (kms_ping(workspace->kms, deadline_in(workspace->token->deadline_ms)) == CKR_OK)
-			return registry_failed(workspace, what, rv);
-		return kms_failed(workspace, what, rv);
+		return device_failed(workspace, what);
 	case CKR_DEVICE_MEMORY:
 	case CKR_TOKEN_WRITE_PROTECTED:
 		return registry_failed(workspace, what, rv);

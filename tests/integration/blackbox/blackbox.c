@@ -280,6 +280,7 @@ main(void)
 	srunner_add_suite(runner, derive_suite());
 	srunner_add_suite(runner, wrong_key_suite());
 	srunner_add_suite(runner, roles_suite());
+	srunner_add_suite(runner, edge_cases_suite());
 	srunner_add_suite(runner, write_protected_suite());
 	srunner_add_suite(runner, refused_suite());
 	srunner_add_suite(runner, crypt_parts_suite());

@@ -78,6 +78,7 @@ Suite *concurrency_suite(void);
 Suite *crypt_parts_suite(void);
 Suite *derive_suite(void);
 Suite *digest_suite(void);
+Suite *edge_cases_suite(void);
 Suite *encrypt_decrypt_suite(void);
 Suite *find_suite(void);
 Suite *fork_suite(void);
