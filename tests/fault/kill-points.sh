@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# kill -9 at each call to the file system that create, rotate and refresh make for p11-kms's own
-# files: the registry, its side files, configuration, authority, PIN. SoftHSM2 writes its token
+# kill -9 at each call to the file system that create, rotate, refresh and authority rotate make
+# for p11-kms's own files: the registry, its side files, configuration, authority, PIN. SoftHSM2 writes its token
 # in place and may lose it when it is killed there, so these points are not among them.
 #
 # After each kill every version that is shown has its private half; what was answered OK is
@@ -85,6 +85,7 @@ try create @ --algorithm p-256
 [ "$last" -gt $((every * 2)) ] || fail "killed too few times: does the trace see the calls?"
 try rotate turned
 try refresh
+try authority rotate
 
 step "refresh finishes or removes what is left, once it is old enough to be nobody's work"
 sqlite3 "$registry" "UPDATE intents SET since = since - 3600"
@@ -98,11 +99,13 @@ jq -e '[.[] | select((.check == "strays" or .check == "interrupted") and .result
 
 step "every version that is shown works, and what was answered OK is among them"
 "$p11_kms" list --all --json >list.json
-"$python" - "$module" "$token" "$hsm_module" "$hsm_token" "$pin" list.json promised <<'END' ||
+# Former ones stay in the HSM; one that never signed must be gone.
+authorities=$("$p11_kms" authority show --json | jq '.handovers + 1')
+"$python" - "$module" "$token" "$hsm_module" "$hsm_token" "$pin" list.json promised "$authorities" <<'END' ||
 import hashlib, json, sys
 import PyKCS11 as P
 
-module, label, hsm_module, hsm_label, pin, listed, promised = sys.argv[1:]
+module, label, hsm_module, hsm_label, pin, listed, promised, authorities = sys.argv[1:]
 
 
 def session(path, name, login):
@@ -134,8 +137,9 @@ versions = {f'{v["name"]}@{v["version"]}': v["id"] for v in json.load(open(liste
 missing = [v for v in open(promised).read().split() if versions.get(v) not in works]
 assert not missing, f"answered OK, and not there: {missing}"
 held = len(hsm_session.findObjects([(P.CKA_CLASS, P.CKO_PRIVATE_KEY)]))
-assert held == len(works) + 1, f"{held} pairs in the HSM, {len(works)} versions and the authority"
-print(f"{len(works)} versions shown, all work; {held} pairs in the HSM, the authority's among them")
+assert held == len(works) + int(authorities), \
+    f"{held} pairs in the HSM, {len(works)} versions and {authorities} authorities"
+print(f"{len(works)} versions shown, all work; {held} pairs in the HSM, {authorities} authorities' among them")
 END
 	fail "see above"
 

@@ -573,6 +573,7 @@ START_TEST(records_are_canonical)
 	ck_assert(buffer_equal(&again, page_json, strlen(page_json)));
 	ck_assert_uint_eq(buffer_resize(&page.hashes, 31), CKR_OK);
 	ck_assert_uint_eq(page_record_encode(&page, &again), CKR_DATA_INVALID);
+	page_record_clear(&page);
 	ck_assert_uint_eq(page_record_decode(handover_json, strlen(handover_json), &page),
 	                  CKR_DATA_INVALID);
 	page_record_clear(&page);
