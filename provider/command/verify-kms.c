@@ -10,10 +10,12 @@
 #include <string.h>
 #include <unistd.h>
 
+/* What the private keys in the KMS are compared with. */
 struct private_check {
 	struct verification *verification; /* borrowed */
+	CK_RV listed;                      /* CKR_OK: there is a list of them */
 	struct kms_listing listing;        /* owned; sorted */
-	int64_t versions, missing;
+	int64_t versions;
 };
 
 static struct deadline
@@ -118,19 +120,43 @@ log_in(struct verification *verification)
 	return rv == CKR_OK;
 }
 
-static void
-check_authority(struct verification *verification)
+static int
+compare(const void *a, const void *b)
 {
+	const struct buffer *left = &((const struct kms_listing_key *)a)->id;
+	const struct buffer *right = &((const struct kms_listing_key *)b)->id;
+
+	if (left->size != right->size)
+		return left->size < right->size ? -1 : 1;
+	return memcmp(left->data, right->data, left->size);
+}
+
+/* A private key with this CKA_ID; a public one alone does nothing. */
+static bool
+holds_private(const struct private_check *check, const struct buffer *id)
+{
+	const struct kms_listing *listing = &check->listing;
+	struct kms_listing_key wanted = { .id = *id }; /* borrowed for the search */
+
+	return listing->count != 0 &&
+	       bsearch(&wanted, listing->keys, listing->count, sizeof wanted, compare) != NULL;
+}
+
+static void
+check_authority(const struct private_check *check)
+{
+	struct verification *verification = check->verification;
 	struct workspace *workspace = verification->workspace;
 	struct findings *findings = verification->findings;
 	struct token_record *token = NULL;
 	struct succession *succession = NULL;
 	struct buffer spki = BUFFER_INIT;
 	const struct buffer *signing;
-	CK_RV rv;
+	CK_RV rv = check->listed;
 
 	findings_begin(findings, "authority");
-	rv = registry_succession(workspace->registry, &succession);
+	if (rv == CKR_OK)
+		rv = registry_succession(workspace->registry, &succession);
 	if (rv == CKR_OK)
 		rv = registry_token(workspace->registry, &token);
 	if (rv == CKR_OK)
@@ -145,6 +171,9 @@ check_authority(struct verification *verification)
 		if (!buffer_equal(signing, spki.data, spki.size))
 			finding(findings, RESULT_FAIL, "the KMS holds another one than the pinned, or the one "
 			        "that this handed over to");
+		else if (!holds_private(check, &token->authority_id))
+			finding(findings, RESULT_FAIL, "the KMS holds its public half only, for us at least: "
+			        "no key can be made or rotated");
 		else if (succession->count > 1)
 			finding(findings, RESULT_OK, "the pinned one handed over to %s; `p11-kms authority pin` "
 			        "pins that",
@@ -156,29 +185,14 @@ check_authority(struct verification *verification)
 	token_record_free(&token);
 }
 
-static int
-compare(const void *a, const void *b)
-{
-	const struct buffer *left = &((const struct kms_listing_key *)a)->id;
-	const struct buffer *right = &((const struct kms_listing_key *)b)->id;
-
-	if (left->size != right->size)
-		return left->size < right->size ? -1 : 1;
-	return memcmp(left->data, right->data, left->size);
-}
-
 static CK_RV
 check_version(void *context, const struct version *version)
 {
 	struct private_check *check = context;
-	const struct kms_listing *listing = &check->listing;
-	struct kms_listing_key wanted = { .id = version->id }; /* borrowed for the search */
 
 	check->versions++;
-	if (listing->count != 0 &&
-	    bsearch(&wanted, listing->keys, listing->count, sizeof wanted, compare) != NULL)
+	if (holds_private(check, &version->id))
 		return CKR_OK;
-	check->missing++;
 	finding(check->verification->findings, RESULT_FAIL,
 	        "%s@%lld: the KMS has no such private key: what was encrypted to it can't be decrypted",
 	        version->name, (long long)version->number);
@@ -186,28 +200,21 @@ check_version(void *context, const struct version *version)
 }
 
 static void
-check_private_halves(struct verification *verification)
+check_private_halves(struct private_check *check)
 {
-	struct workspace *workspace = verification->workspace;
-	struct private_check check = { .verification = verification };
-	CK_RV rv;
+	struct verification *verification = check->verification;
+	CK_RV rv = check->listed;
 
 	findings_begin(verification->findings, "private-halves");
-	rv = kms_listing_read(workspace->kms, workspace->token->name,
-	                      deadline_in(LIFECYCLE_DEADLINE_MS), &check.listing);
-	if (rv == CKR_OK) {
-		if (check.listing.count != 0)
-			qsort(check.listing.keys, check.listing.count, sizeof *check.listing.keys, compare);
-		rv = version_walk(workspace->registry, NULL, false, check_version, &check);
-	}
-	if (rv == CKR_DEVICE_ERROR && check.versions != 0)
+	if (rv == CKR_OK)
+		rv = version_walk(verification->workspace->registry, NULL, false, check_version, check);
+	if (rv == CKR_DEVICE_ERROR && check->versions != 0)
 		finding(verification->findings, RESULT_FAIL, "those of versions whose entries are not used "
 		        "were not looked for");
 	else if (rv != CKR_OK)
 		finding(verification->findings, RESULT_FAIL, "they can't all be looked up: %s",
 		        ckr_name(rv));
-	findings_ok(verification->findings, "the KMS holds all %lld", (long long)check.versions);
-	kms_listing_clear(&check.listing);
+	findings_ok(verification->findings, "the KMS holds all %lld", (long long)check->versions);
 }
 
 static const char *
@@ -259,12 +266,20 @@ check_strays(struct verification *verification)
 void
 verify_kms(struct verification *verification)
 {
+	struct workspace *workspace = verification->workspace;
+	struct private_check check = { .verification = verification };
+
 	if (!reach(verification) || !log_in(verification))
 		return;
 	check_servers(verification);
-	if (verification->workspace->registry == NULL)
+	if (workspace->registry == NULL)
 		return; /* told already */
-	check_authority(verification);
-	check_private_halves(verification);
+	check.listed = kms_listing_read(workspace->kms, workspace->token->name,
+	                                deadline_in(LIFECYCLE_DEADLINE_MS), &check.listing);
+	if (check.listing.count != 0)
+		qsort(check.listing.keys, check.listing.count, sizeof *check.listing.keys, compare);
+	check_authority(&check);
+	check_private_halves(&check);
+	kms_listing_clear(&check.listing);
 	check_strays(verification);
 }
