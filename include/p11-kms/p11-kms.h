@@ -20,6 +20,12 @@
 #define CKA_P11_KMS_STATE (CKA_P11_KMS_BASE | 0x03UL)
 /* When the key is due to rotate: CK_DATE, empty when never. */
 #define CKA_P11_KMS_NEXT_ROTATION (CKA_P11_KMS_BASE | 0x04UL)
+/*
+ * The offline recovery key that the key's policy names: DER SubjectPublicKeyInfo of an RSA key,
+ * empty when there is none. Whoever wraps a data key under this key wraps it under that one, too:
+ * C_CreateObject makes a session object of it (CKA_PUBLIC_KEY_INFO).
+ */
+#define CKA_P11_KMS_RECOVERY (CKA_P11_KMS_BASE | 0x05UL)
 
 /* States of a version (NIST SP 800-57 part 1, section 7). Others are not shown. */
 #define CKS_P11_KMS_ACTIVE 1UL      /* encrypts, signs, wraps; decrypts, verifies, unwraps */

@@ -56,7 +56,9 @@ static const struct command commands[] = {
 		.summary = "encrypt small data, such as a data key",
 		.details = "RSA-OAEP with SHA-256, through the PKCS#11 module: 190 bytes at most with "
 		           "rsa-2048, 318 with rsa-3072, 446 with rsa-4096. Needs no KMS. The version that "
-		           "was used is told on stderr: keep its id beside the ciphertext.",
+		           "was used is told on stderr: keep its id beside the ciphertext. Where the key's "
+		           "policy names a recovery key, FILE.recovery is written beside the FILE of --out, "
+		           "which only the recovery key opens.",
 		.options = { OPTION_IN, OPTION_OUT, END },
 		.run = command_encrypt,
 	}, {
@@ -77,8 +79,9 @@ static const struct command commands[] = {
 		.name = "policy", .operands = "NAME", .least = 1, .most = 1,
 		.summary = "show or change the policy of a key",
 		.details = "The settings are algorithm, usage, rotate-every, overlap (how long a version "
-		           "still protects after a rotation), keep-versions, keep-for, destroy-after "
-		           "and mechanisms. --set may be given several times. The allowed mechanisms are those of the "
+		           "still protects after a rotation), keep-versions, keep-for, destroy-after, "
+		           "mechanisms and recovery (a PEM file with an offline public key, or none). "
+		           "--set may be given several times. The allowed mechanisms are those of the "
 		           "current version at once, the rest counts from the next version on.",
 		.options = { OPTION_PIN_SOURCE, OPTION_SET, END },
 		.run = command_policy,

@@ -58,10 +58,31 @@ say_mechanisms(const struct mechanism_list *list)
 	}
 }
 
+/* SHA-256 over the SubjectPublicKeyInfo: what `openssl pkey -pubin -outform DER | sha256sum` tells. */
+char *
+recovery_text(const struct buffer *spki)
+{
+	unsigned char digest[DIGEST_SIZE_MAX];
+	struct public_key *key = NULL;
+	char *hex = NULL, *text = NULL;
+	CK_RV rv;
+
+	rv = public_key_new(spki->data, spki->size, &key);
+	if (rv == CKR_OK)
+		rv = digest_once(CKM_SHA256, spki->data, spki->size, digest);
+	if (rv == CKR_OK)
+		hex = hex_dup(digest, 32);
+	if (hex != NULL)
+		text = text_format("rsa-%u, SHA-256 %s", public_key_bits(key), hex);
+	free(hex);
+	public_key_free(&key);
+	return text;
+}
+
 void
 policy_say(const struct key_record *key)
 {
-	char usage[USAGE_TEXT_SIZE];
+	char usage[USAGE_TEXT_SIZE], *recovery = NULL;
 
 	usage_text(key->usage, usage);
 	say("%-15s%s", "name", key->name);
@@ -76,6 +97,10 @@ policy_say(const struct key_record *key)
 	say_duration("keep-for", key->keep_for, "forever");
 	say_duration("destroy-after", key->destroy_after, "0s");
 	say_mechanisms(&key->mechanisms);
+	if (key->recovery.size != 0)
+		recovery = recovery_text(&key->recovery);
+	say("%-15s%s", "recovery", recovery != NULL ? recovery : "none");
+	free(recovery);
 }
 
 static json_t *
@@ -103,7 +128,10 @@ number_json(int64_t number)
 json_t *
 policy_json(const struct workspace *workspace, const struct key_record *key)
 {
-	return json_pack("{s:o, s:o, s:s, s:o, s:I, s:I, s:o, s:o, s:I, s:o}",
+	char *recovery = key->recovery.size != 0 ? recovery_text(&key->recovery) : NULL;
+	json_t *json;
+
+	json = json_pack("{s:o, s:o, s:s, s:o, s:I, s:I, s:o, s:o, s:I, s:o, s:o}",
 	                 "name", json_text(key->name),
 	                 "token", json_text(workspace->token->name),
 	                 "algorithm", key->algorithm->name,
@@ -113,5 +141,8 @@ policy_json(const struct workspace *workspace, const struct key_record *key)
 	                 "keep_versions", number_json(key->keep_versions),
 	                 "keep_for_seconds", number_json(key->keep_for),
 	                 "destroy_after_seconds", (json_int_t)key->destroy_after,
-	                 "mechanisms", mechanisms_json(&key->mechanisms));
+	                 "mechanisms", mechanisms_json(&key->mechanisms),
+	                 "recovery", json_text(recovery));
+	free(recovery);
+	return json;
 }

@@ -2,14 +2,23 @@
 /* "rotate-every=30d" and the like. */
 #include "lifecycle/policy.h"
 
+#include "base/file.h"
+#include "base/openssl.h"
 #include "base/text.h"
 #include "lifecycle/usage.h"
 #include "mechanism/mechanism.h"
+#include "mechanism/public-key.h"
+
+#include <openssl/bio.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
 
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define RECOVERY_FILE_MAX 65536
+#define RECOVERY_BITS_MIN 2048
 #define VERSIONS_MAX 1000000
 
 struct setting {
@@ -132,6 +141,73 @@ take_mechanisms(const struct setting *setting, const char *value, struct policy_
 	return mechanism_list_set(&change->mechanisms, types, count) == CKR_OK;
 }
 
+static EVP_PKEY *
+pem_parse(const struct buffer *pem)
+{
+	BIO *bio = BIO_new_mem_buf(pem->data, (int)pem->size);
+	EVP_PKEY *key = NULL;
+
+	if (bio != NULL)
+		key = PEM_read_bio_PUBKEY_ex(bio, NULL, NULL, NULL, openssl_context(), NULL);
+	if (key == NULL)
+		(void)openssl_failure(CKR_OK);
+	BIO_free(bio);
+	return key;
+}
+
+/* A bad key would be found out when it is needed, which is too late. */
+static const char *
+recovery_fault(EVP_PKEY *key, const unsigned char *der, size_t size)
+{
+	const struct algorithm *algorithm;
+	const char *why = NULL;
+
+	if (EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA || EVP_PKEY_get_bits(key) < RECOVERY_BITS_MIN)
+		return "is not an RSA key of at least 2048 bits";
+	algorithm = algorithm_rsa((CK_ULONG)EVP_PKEY_get_bits(key));
+	if (algorithm == NULL)
+		return "is not an RSA key of 2048, 3072 or 4096 bits";
+	return public_key_check(der, size, algorithm, &why) == CKR_OK ? NULL : why;
+}
+
+static bool
+take_recovery(const struct setting *setting, const char *value, struct policy_change *change,
+              char **ret_why)
+{
+	struct buffer pem = BUFFER_INIT;
+	unsigned char *der = NULL;
+	EVP_PKEY *key = NULL;
+	const char *fault;
+	bool done = false;
+	int size;
+
+	buffer_clear(&change->recovery);
+	if (strcmp(value, setting->none) == 0)
+		return true;
+	if (!file_read(value, FILE_PUBLIC, RECOVERY_FILE_MAX, &pem, ret_why))
+		return false;
+	key = pem_parse(&pem);
+	if (key == NULL) {
+		*ret_why = text_format("%s holds no public key in PEM (BEGIN PUBLIC KEY); openssl pkey "
+		                       "-pubout makes one of the private key", value);
+		goto out;
+	}
+	size = i2d_PUBKEY(key, &der);
+	if (size <= 0)
+		goto out;
+	fault = recovery_fault(key, der, (size_t)size);
+	if (fault != NULL) {
+		*ret_why = text_format("the recovery key in %s %s", value, fault);
+		goto out;
+	}
+	done = buffer_set(&change->recovery, der, (size_t)size) == CKR_OK;
+out:
+	OPENSSL_free(der);
+	EVP_PKEY_free(key);
+	buffer_clear(&pem);
+	return done;
+}
+
 #define FIELD(field) offsetof(struct policy_change, field)
 
 static const struct setting settings[] = {
@@ -143,6 +219,7 @@ static const struct setting settings[] = {
 	{ "keep-for", POLICY_KEEP_FOR, take_duration, FIELD(keep_for), "forever" },
 	{ "destroy-after", POLICY_DESTROY_AFTER, take_duration, FIELD(destroy_after), NULL },
 	{ "mechanisms", POLICY_MECHANISMS, take_mechanisms, 0, "all" },
+	{ "recovery", POLICY_RECOVERY, take_recovery, 0, "none" },
 };
 
 bool
@@ -162,8 +239,8 @@ policy_parse(const char *text, struct policy_change *change, char **ret_why)
 		return setting->take(setting, text + size + 1, change, ret_why);
 	}
 	*ret_why = text_format("%s is no setting of a policy: write NAME=VALUE, with algorithm, usage, "
-	                       "rotate-every, overlap, keep-versions, keep-for, destroy-after "
-	                       "or mechanisms as the NAME", text);
+	                       "rotate-every, overlap, keep-versions, keep-for, destroy-after, "
+	                       "mechanisms or recovery as the NAME", text);
 	return false;
 }
 
@@ -171,5 +248,6 @@ void
 policy_change_clear(struct policy_change *change)
 {
 	mechanism_list_clear(&change->mechanisms);
+	buffer_clear(&change->recovery);
 	*change = (struct policy_change){ .given = 0 };
 }

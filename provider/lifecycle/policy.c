@@ -49,6 +49,8 @@ policy_apply(const struct policy_change *change, struct key_record *key)
 	if ((change->given & POLICY_MECHANISMS) != 0)
 		rv = mechanism_list_set(&key->mechanisms, change->mechanisms.types,
 		                        change->mechanisms.count);
+	if (rv == CKR_OK && (change->given & POLICY_RECOVERY) != 0)
+		rv = buffer_set(&key->recovery, change->recovery.data, change->recovery.size);
 	return rv;
 }
 

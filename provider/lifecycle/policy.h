@@ -17,6 +17,7 @@ enum policy_setting {
 	POLICY_KEEP_FOR = 32,
 	POLICY_DESTROY_AFTER = 64,
 	POLICY_MECHANISMS = 128,
+	POLICY_RECOVERY = 256,
 };
 
 /* What is to be changed; the rest stays. */
@@ -26,6 +27,7 @@ struct policy_change {
 	unsigned usage;
 	int64_t rotate_every, overlap, keep_versions, keep_for, destroy_after; /* as in key_record */
 	struct mechanism_list mechanisms;
+	struct buffer recovery;
 };
 
 void policy_change_clear(struct policy_change *change);

@@ -302,7 +302,8 @@ key_record_valid(const struct key_record *key)
 	       time_valid(key->created) && number_valid(key->rotate_every) &&
 	       number_valid(key->destroy_after) && number_valid(key->overlap) &&
 	       number_valid(key->keep_versions) && number_valid(key->keep_for) &&
-	       mechanisms_valid(key->mechanisms.types, key->mechanisms.count);
+	       mechanisms_valid(key->mechanisms.types, key->mechanisms.count) &&
+	       key->recovery.size <= SPKI_MAX;
 }
 
 /* Members of a policy that came later: there only when they are not 0. */
@@ -338,6 +339,8 @@ key_record_encode(const struct key_record *key, struct buffer *ret_json)
 	put_number(&writer, "keep_versions", key->keep_versions);
 	put_number(&writer, "keep_for", key->keep_for);
 	put_allowed(&writer, &key->mechanisms);
+	if (key->recovery.size > 0)
+		writer_base64(&writer, "recovery", &key->recovery);
 	return writer_finish(&writer, ret_json);
 }
 
@@ -367,6 +370,8 @@ key_record_decode(const void *json, size_t size, struct key_record **ret_key)
 	key->keep_versions = get_number(&reader, "keep_versions");
 	key->keep_for = get_number(&reader, "keep_for");
 	get_allowed(&reader, &key->mechanisms);
+	if (json_object_get(reader.object, "recovery") != NULL)
+		reader_base64(&reader, "recovery", &key->recovery);
 	rv = reader_finish(&reader);
 	if (rv == CKR_OK)
 		rv = same_again(key_record_encode(key, &again), &again, json, size);

@@ -202,6 +202,7 @@ key_record_free(struct key_record **key)
 		return;
 	free((*key)->name);
 	mechanism_list_clear(&(*key)->mechanisms);
+	buffer_clear(&(*key)->recovery);
 	free(*key);
 	*key = NULL;
 }

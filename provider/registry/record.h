@@ -101,6 +101,7 @@ struct key_record {
 	int64_t keep_versions; /* how many are kept, the current one among them; 0 all */
 	int64_t keep_for;      /* seconds for which one that protects no more is kept; 0 for ever */
 	struct mechanism_list mechanisms; /* that versions made from now on may be used with; empty: all */
+	struct buffer recovery; /* DER SubjectPublicKeyInfo of the recovery key; empty: none */
 };
 
 MUST_USE CK_RV key_record_new(struct key_record **ret_key);

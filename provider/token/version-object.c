@@ -143,6 +143,20 @@ set_next_rotation(const struct object *object, struct buffer *ret_value)
 	return rv;
 }
 
+static CK_RV
+set_recovery(const struct object *object, struct buffer *ret_value)
+{
+	struct key_record *key;
+	CK_RV rv;
+
+	rv = registry_key(object->token->registry, object->key->version->name, &key);
+	if (rv != CKR_OK)
+		return rv == CKR_HOST_MEMORY ? rv : CKR_DEVICE_ERROR;
+	rv = buffer_set(ret_value, key->recovery.data, key->recovery.size);
+	key_record_free(&key);
+	return rv;
+}
+
 /* Attributes that p11-kms adds. */
 static CK_RV
 attribute_vendor(const struct object *object, CK_ATTRIBUTE_TYPE type, struct buffer *ret_value)
@@ -158,6 +172,8 @@ attribute_vendor(const struct object *object, CK_ATTRIBUTE_TYPE type, struct buf
 		return set_ulong(ret_value, state_shown(version->state));
 	case CKA_P11_KMS_NEXT_ROTATION:
 		return set_next_rotation(object, ret_value);
+	case CKA_P11_KMS_RECOVERY:
+		return set_recovery(object, ret_value);
 	default:
 		return CKR_ATTRIBUTE_TYPE_INVALID;
 	}
