@@ -378,6 +378,7 @@ run(struct init *init, bool *ret_made, char **ret_why)
 	else
 		*ret_why = init->why;
 	registry_free(&init->registry);
+	succession_release(&init->succession);
 	token_record_free(&init->token);
 	authority_free(&init->authority);
 	return rv;

@@ -30,7 +30,6 @@ need sqlite3 softhsm2-util
 make_hsm
 make_configuration
 cd "$work"
-cd "$work"
 
 step "$many keys, nothing due"
 with_registry 0
