@@ -106,6 +106,14 @@ user --test >test.out 2>&1 || {
 }
 grep -q 'No errors' test.out || fail "pkcs11-tool --test found errors"
 
+# IL: C_Initialize with locks of the system; GI: C_GetInfo; SL: C_GetSlotList; T0: C_GetTokenInfo.
+step "its threads"
+pkcs11-tool --module "$module" --test-threads ILGISLT0 --test-threads ILSLGIT0 \
+	--test-threads ILSLT0GI --test-threads ILSLT0 >test.out 2>&1 ||
+	fail "pkcs11-tool --test-threads: $(cat test.out)"
+[ "$(grep -c "token label *: $token\$" test.out)" -eq 4 ] ||
+	fail "not each thread sees the token: $(cat test.out)"
+
 step "destroys a pair"
 quietly user --delete-object --type privkey --id 03
 user --list-objects >with
