@@ -61,6 +61,7 @@ cat >"$work/running.py" <<'END'
 import subprocess, sys, time
 import PyKCS11
 module, token, ciphertext, stop, start = sys.argv[1:]
+BACK, MARGIN = 2.0, 0.5  # the margin is a slow machine's
 lib = PyKCS11.PyKCS11Lib()
 lib.load(module)
 slot = next(s for s in lib.getSlotList(tokenPresent=True)
@@ -90,7 +91,7 @@ assert took < 1, took
 subprocess.check_call(start, shell=True)
 began = time.monotonic()
 while decrypt()[0] != b"monday\n":
-    assert time.monotonic() - began < 4, "not back within 2 s, nor 4"
+    assert time.monotonic() - began < BACK + MARGIN, "not back within 2 s"
     time.sleep(0.02)
 print("  decrypts again %.2f s after the server is reachable" % (time.monotonic() - began))
 END
