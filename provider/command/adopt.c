@@ -126,7 +126,7 @@ run(struct workspace *workspace, const struct arguments *arguments, const struct
 	code = intake_begin(&intake, workspace, arguments);
 	if (code != EXIT_DONE)
 		return code;
-	rv = inventory_read(workspace->kms, deadline_in(LIFECYCLE_DEADLINE_MS), &inventory);
+	rv = inventory_read(workspace->kms, deadline_patient(workspace->token), &inventory);
 	if (rv != CKR_OK)
 		code = kms_failed(workspace, "list the keys of the KMS", rv);
 	if (code == EXIT_DONE)

@@ -158,7 +158,7 @@ rotate(const struct arguments *arguments)
 	code = workspace_change(arguments, &workspace);
 	if (code != EXIT_DONE)
 		goto out;
-	rv = lifecycle_rotate_authority(workspace.lifecycle, deadline_in(LIFECYCLE_DEADLINE_MS));
+	rv = lifecycle_rotate_authority(workspace.lifecycle, deadline_patient(workspace.token));
 	if (rv == CKR_ACTION_PROHIBITED) {
 		complain("another host replaced the authority of token %s at the same time; look at it with "
 		         "p11-kms authority show", workspace.token->name);

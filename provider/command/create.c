@@ -148,7 +148,7 @@ command_create(const struct arguments *arguments)
 		code = workspace_change(arguments, &workspace);
 	if (code != EXIT_DONE)
 		goto out;
-	rv = lifecycle_create(workspace.lifecycle, &request, deadline_in(LIFECYCLE_DEADLINE_MS),
+	rv = lifecycle_create(workspace.lifecycle, &request, deadline_patient(workspace.token),
 	                      &version);
 	if (rv == CKR_OK)
 		code = tell(arguments, &workspace, version);

@@ -65,7 +65,7 @@ command_init(const struct arguments *arguments)
 	code = workspace_kms(arguments, &workspace);
 	if (code != EXIT_DONE)
 		goto out;
-	rv = lifecycle_init(workspace.token, workspace.kms, deadline_in(LIFECYCLE_DEADLINE_MS), &made,
+	rv = lifecycle_init(workspace.token, workspace.kms, deadline_patient(workspace.token), &made,
 	                    &why);
 	code = rv == CKR_OK ? tell(arguments, &workspace, made) : failed(&workspace, rv, why);
 	free(why);

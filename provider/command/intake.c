@@ -89,7 +89,7 @@ intake_pair(struct intake *intake, const struct adoption *adoption)
 
 	rv = lifecycle_knows(lifecycle, adoption->id, &known);
 	if (rv == CKR_OK && !known && !intake->dry_run)
-		rv = lifecycle_adopt(lifecycle, adoption, deadline_in(LIFECYCLE_DEADLINE_MS), &version);
+		rv = lifecycle_adopt(lifecycle, adoption, deadline_patient(lifecycle->config), &version);
 	if (rv == CKR_ACTION_PROHIBITED) { /* another host was faster */
 		known = true;
 		rv = CKR_OK;

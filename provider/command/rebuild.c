@@ -16,7 +16,7 @@ take_all(struct workspace *workspace, const struct arguments *arguments, int64_t
 	code = intake_begin(&intake, workspace, arguments);
 	if (code != EXIT_DONE)
 		return code;
-	rv = inventory_read(workspace->kms, deadline_in(LIFECYCLE_DEADLINE_MS), &inventory);
+	rv = inventory_read(workspace->kms, deadline_patient(workspace->token), &inventory);
 	if (rv != CKR_OK)
 		code = kms_failed(workspace, "list the keys of the KMS", rv);
 	/* The newest version of a key comes first: no older one is ever the current one. */
@@ -41,7 +41,7 @@ recover(struct workspace *workspace)
 	bool made = false;
 	CK_RV rv;
 
-	rv = lifecycle_recover(workspace->token, workspace->kms, deadline_in(LIFECYCLE_DEADLINE_MS),
+	rv = lifecycle_recover(workspace->token, workspace->kms, deadline_patient(workspace->token),
 	                       &made, &why);
 	if (rv == CKR_OK) {
 		if (made)

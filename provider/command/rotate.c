@@ -37,7 +37,7 @@ rotate(const struct workspace *workspace, const char *name, const struct create_
 	CK_RV rv;
 
 	request.name = name;
-	rv = lifecycle_create(workspace->lifecycle, &request, deadline_in(LIFECYCLE_DEADLINE_MS),
+	rv = lifecycle_create(workspace->lifecycle, &request, deadline_patient(workspace->token),
 	                      &version);
 	if (rv == CKR_OK) {
 		code = tell(workspace, version, json);

@@ -42,7 +42,7 @@ reach(struct verification *verification)
 	    kms_ping(workspace->kms, soon(verification)) == CKR_DEVICE_ERROR)
 		rv = CKR_DEVICE_ERROR;
 	if (rv == CKR_OK)
-		rv = kms_describe(workspace->kms, deadline_in(LIFECYCLE_DEADLINE_MS), &description);
+		rv = kms_describe(workspace->kms, deadline_patient(workspace->token), &description);
 	if (rv != CKR_OK) {
 		finding(verification->findings, RESULT_FAIL, "it can't be reached: %s; is the \"kms\" of "
 		        "the configuration right, and running?", ckr_name(rv));
@@ -88,7 +88,7 @@ check_servers(struct verification *verification)
 	CK_RV rv;
 
 	findings_begin(verification->findings, "kms-servers");
-	rv = kms_report(verification->workspace->kms, deadline_in(LIFECYCLE_DEADLINE_MS), take_remark,
+	rv = kms_report(verification->workspace->kms, deadline_patient(verification->workspace->token), take_remark,
 	                verification);
 	if (rv != CKR_OK)
 		finding(verification->findings, RESULT_FAIL, "none can be asked: %s", ckr_name(rv));
@@ -247,7 +247,7 @@ check_strays(struct verification *verification)
 	rv = registry_token(workspace->registry, &token);
 	if (rv == CKR_OK)
 		rv = strays_read(workspace->kms, workspace->registry, &token->authority_id,
-		                 deadline_in(LIFECYCLE_DEADLINE_MS), &strays, &count);
+		                 deadline_patient(verification->workspace->token), &strays, &count);
 	if (rv != CKR_OK)
 		finding(verification->findings, RESULT_FAIL, "they can't be looked for: %s",
 		        ckr_name(rv));
@@ -275,7 +275,7 @@ verify_kms(struct verification *verification)
 	if (workspace->registry == NULL)
 		return; /* told already */
 	check.listed = kms_listing_read(workspace->kms, workspace->token->name,
-	                                deadline_in(LIFECYCLE_DEADLINE_MS), &check.listing);
+	                                deadline_patient(verification->workspace->token), &check.listing);
 	if (check.listing.count != 0)
 		qsort(check.listing.keys, check.listing.count, sizeof *check.listing.keys, compare);
 	check_authority(&check);

@@ -307,9 +307,8 @@ device_failed(const struct workspace *workspace, const char *what)
 		return kms_failed(workspace, what, CKR_DEVICE_ERROR);
 	if (workspace->registry == NULL || registry_head(workspace->registry, &head) != CKR_OK)
 		return registry_failed(workspace, what, CKR_DEVICE_ERROR);
-	complain("could not %s: the KMS of token %s failed, or took longer than the deadline of %lld ms; "
-	         "it answers now: try again, or raise \"deadline\" in %s", what,
-	         workspace->token->name, (long long)workspace->token->deadline_ms,
+	complain("could not %s: the KMS of token %s failed, or took longer than it may; it answers now: "
+	         "try again, or raise \"deadline\" in %s", what, workspace->token->name,
 	         workspace->config->path);
 	return EXIT_KMS;
 }

@@ -161,7 +161,7 @@ check_claim(struct lifecycle *lifecycle, const struct intent *intent, const char
 		rv = CKR_ACTION_PROHIBITED;
 	if (rv == CKR_OK)
 		rv = kms_find_pair(lifecycle->kms, intent->id.data, intent->id.size, label,
-		                   deadline_in(LIFECYCLE_DEADLINE_MS));
+		                   deadline_patient(lifecycle->config));
 	return rv;
 }
 
@@ -188,7 +188,7 @@ authority_intent_reconcile(struct lifecycle *lifecycle, const struct intent *int
 		rv = CKR_OK;
 	} else if (rv == CKR_OK && !dry_run) {
 		rv = kms_destroy_labelled(lifecycle->kms, intent->id.data, intent->id.size, label,
-		                          deadline_in(LIFECYCLE_DEADLINE_MS));
+		                          deadline_patient(lifecycle->config));
 		if (rv == CKR_OK)
 			log_info("token %s: removed \"%s\", which an interrupted rotation left", token, label);
 	}
@@ -230,7 +230,7 @@ CK_RV
 lifecycle_purge_authorities(struct lifecycle *lifecycle, bool dry_run, authority_purged purged,
                             void *context)
 {
-	struct deadline deadline = deadline_in(LIFECYCLE_DEADLINE_MS);
+	struct deadline deadline = deadline_patient(lifecycle->config);
 	struct kms_listing listing = { .keys = NULL };
 	struct succession *succession = NULL;
 	struct registry_head head;

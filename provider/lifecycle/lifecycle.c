@@ -45,7 +45,7 @@ check_authority(struct lifecycle *lifecycle, const struct authority *authority)
 static CK_RV
 describe_again(struct lifecycle *lifecycle, const struct authority *authority)
 {
-	struct deadline deadline = deadline_in(LIFECYCLE_DEADLINE_MS);
+	struct deadline deadline = deadline_patient(lifecycle->config);
 	struct kms_listing listing;
 	struct buffer id = BUFFER_INIT;
 	CK_RV rv;

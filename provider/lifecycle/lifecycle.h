@@ -48,8 +48,17 @@ void lifecycle_free(struct lifecycle **lifecycle);
 MUST_USE CK_RV lifecycle_init(const struct config_token *config, struct kms *kms,
                               struct deadline deadline, bool *ret_made, char **ret_why);
 
-/* For calls that wait for no application (commands, timers): an HSM may take long to make a pair. */
+/*
+ * For calls that wait for no application (commands, timers), and for making pairs: an HSM may
+ * take long for that. The token's own deadline where that is longer.
+ */
 #define LIFECYCLE_DEADLINE_MS 30000
+static inline struct deadline
+deadline_patient(const struct config_token *config)
+{
+	return deadline_in(config->deadline_ms > LIFECYCLE_DEADLINE_MS ? config->deadline_ms
+	                                                               : LIFECYCLE_DEADLINE_MS);
+}
 
 struct policy_change; /* lifecycle/policy.h */
 

@@ -73,7 +73,7 @@ static CK_RV
 remove_pair(struct lifecycle *lifecycle, const struct version *version)
 {
 	return kms_destroy_pair(lifecycle->kms, version->id.data, version->id.size,
-	                        deadline_in(LIFECYCLE_DEADLINE_MS));
+	                        deadline_patient(lifecycle->config));
 }
 
 CK_RV

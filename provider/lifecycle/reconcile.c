@@ -173,7 +173,7 @@ CK_RV
 intent_reconcile(struct lifecycle *lifecycle, const struct intent *intent, bool dry_run,
                  enum reconciled *ret_result)
 {
-	struct deadline deadline = deadline_in(LIFECYCLE_DEADLINE_MS);
+	struct deadline deadline = deadline_patient(lifecycle->config);
 	struct found_pair pair = {
 		intent->name, intent->number, intent->id.data, intent->id.size, true
 	};

@@ -95,7 +95,7 @@ renew_head(struct lifecycle *lifecycle)
 	struct token_record *described = NULL;
 	CK_RV rv;
 
-	rv = token_describe(lifecycle->kms, deadline_in(LIFECYCLE_DEADLINE_MS), id->data, id->size,
+	rv = token_describe(lifecycle->kms, deadline_patient(lifecycle->config), id->data, id->size,
 	                    &described);
 	if (rv != CKR_OK)
 		return rv;
@@ -185,7 +185,7 @@ look_around(struct refresh *refresh)
 	CK_RV rv;
 
 	rv = strays_read(lifecycle->kms, lifecycle->registry, &lifecycle->token->authority_id,
-	                 deadline_in(LIFECYCLE_DEADLINE_MS), &strays, &count);
+	                 deadline_patient(lifecycle->config), &strays, &count);
 	if (rv != CKR_OK)
 		return weigh(refresh, "looking for versions in", "the KMS", rv);
 	for (size_t i = 0; rv == CKR_OK && !refresh->stopped && i < count; i++)
@@ -226,7 +226,7 @@ certify_one(struct refresh *refresh, int64_t object)
 	if (rv != CKR_OK)
 		return weigh(refresh, "making a certificate for", "a version", rv);
 	if (!refresh->dry_run)
-		rv = version_certify_once(lifecycle, version, deadline_in(LIFECYCLE_DEADLINE_MS));
+		rv = version_certify_once(lifecycle, version, deadline_patient(lifecycle->config));
 	if (rv == CKR_OK)
 		refresh->summary.certified++;
 	if (rv == CKR_ACTION_PROHIBITED)

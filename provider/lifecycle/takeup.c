@@ -7,7 +7,7 @@
 CK_RV
 stray_take_up(struct lifecycle *lifecycle, const struct stray *stray)
 {
-	struct deadline deadline = deadline_in(LIFECYCLE_DEADLINE_MS);
+	struct deadline deadline = deadline_patient(lifecycle->config);
 	struct found_pair pair = {
 		stray->name, stray->number, stray->id.data, stray->id.size, false
 	};
@@ -30,7 +30,7 @@ stray_remove(struct lifecycle *lifecycle, const struct stray *stray)
 	CK_RV rv;
 
 	rv = kms_destroy_pair(lifecycle->kms, stray->id.data, stray->id.size,
-	                      deadline_in(LIFECYCLE_DEADLINE_MS));
+	                      deadline_patient(lifecycle->config));
 	if (rv == CKR_OK)
 		log_info("token %s: removed a pair of a destroyed version from the KMS",
 		         lifecycle->config->name);

@@ -115,7 +115,7 @@ rotate(struct upkeep *upkeep)
 		return CKR_OK;
 	if (!upkeep->dry_run)
 		rv = version_create(upkeep->lifecycle, &request, current->object,
-		                    deadline_in(LIFECYCLE_DEADLINE_MS), &version);
+		                    deadline_patient(upkeep->lifecycle->config), &version);
 	version_free(&version);
 	if (rv != CKR_OK)
 		return rv;

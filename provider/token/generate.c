@@ -327,15 +327,6 @@ templates_read(const struct mechanism *mechanism, struct template public_templat
 	return rv;
 }
 
-/* An HSM may take long to find the primes of a large RSA key: longer than other calls may take. */
-static struct deadline
-generation_deadline(const struct token *token)
-{
-	int64_t ms = token->config->deadline_ms;
-
-	return deadline_in(ms > LIFECYCLE_DEADLINE_MS ? ms : LIFECYCLE_DEADLINE_MS);
-}
-
 CK_RV
 generate_pair(struct session *session, const CK_MECHANISM *mechanism,
               struct template public_template, struct template private_template,
@@ -385,7 +376,7 @@ generate_pair(struct session *session, const CK_MECHANISM *mechanism,
 	request.new_key_only = token->config->refuse_same_label;
 	rv = token_lifecycle(token, &lifecycle);
 	if (rv == CKR_OK)
-		rv = lifecycle_create(lifecycle, &request, generation_deadline(token), &version);
+		rv = lifecycle_create(lifecycle, &request, deadline_patient(token->config), &version);
 	if (rv != CKR_OK)
 		goto out;
 	/* The pair is there, whatever becomes of this: the next call looks at the registry again. */
