@@ -66,7 +66,9 @@ def seconds(text):
     return calendar.timegm(time.strptime(text, "%Y-%m-%dT%H:%M:%SZ"))
 
 
-# A version is current from when the one before it was deactivated until it is itself.
+# A version is current from when the one before it was deactivated until it is itself: in whole
+# seconds, and noted before it is signed and committed.
+COMMIT = 0.9
 current, since = {}, 0
 for version in versions:
     until = seconds(version["state_since"]) if version["state"] == "deactivated" else 1 << 40
@@ -79,7 +81,7 @@ used, count = set(), 0
 for line in open(ciphertexts):
     before, after, identifier, number, data = line.split()
     since, until = current[identifier]
-    assert int(float(before)) <= until and float(after) >= since, \
+    assert float(before) < until + 1 + COMMIT and float(after) >= since, \
         f"{number}: encrypted at {before} under a version that was current {since} to {until}"
     plaintext = bytes(token.session.decrypt(private[identifier], bytes.fromhex(data), OAEP_SHA256))
     assert plaintext == b"backup " + number.encode(), f"{number} decrypts to something else"
