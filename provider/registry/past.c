@@ -39,11 +39,15 @@ static CK_RV
 look_locked(struct registry *registry, bool force, struct handovers *ret_handovers,
             struct succession **ret_same)
 {
-	CK_RV rv;
+	bool unmoved = false;
+	CK_RV rv = CKR_OK;
 
-	rv = handovers_read(registry->store, ret_handovers);
-	if (rv == CKR_OK && !force && handovers_match(ret_handovers, registry->succession))
+	if (!force && registry->succession != NULL)
+		rv = handovers_unmoved(registry->store, registry->succession, &unmoved);
+	if (rv == CKR_OK && unmoved)
 		*ret_same = succession_acquire(registry->succession);
+	else if (rv == CKR_OK)
+		rv = handovers_read(registry->store, ret_handovers);
 	return rv;
 }
 

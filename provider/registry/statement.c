@@ -80,6 +80,7 @@ const char *const statement_texts[STATEMENT_COUNT] = {
 	[HANDOVERS] = "SELECT h.sequence, e.previous, e.payload, e.signature FROM handovers AS h"
 	              " LEFT JOIN entries AS e ON e.sequence = h.sequence ORDER BY h.sequence"
 	              " LIMIT 1000" /* HANDOVERS_MAX */,
+	[HANDOVER_SEQUENCES] = "SELECT sequence FROM handovers ORDER BY sequence LIMIT 1000",
 	[HANDOVER_INSERT] = "INSERT INTO handovers (sequence) VALUES (?1)",
 	/* The left side is one made row, so that an empty registry also gives one. */
 	[HEAD_READ] = "SELECT (SELECT max(sequence) FROM entries), h.sequence, h.hash, h.issued,"

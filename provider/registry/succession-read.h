@@ -16,6 +16,9 @@ struct handovers {
 /* Needs the registry's lock. Caller: handovers_clear. */
 MUST_USE CK_RV handovers_read(struct store *store, struct handovers *ret_handovers);
 void handovers_clear(struct handovers *handovers);
+/* Whether the index has its hand-overs where they were when the succession was made, without reading them. Needs the lock. */
+MUST_USE CK_RV handovers_unmoved(struct store *store, const struct succession *succession,
+                                 bool *ret_unmoved);
 /* The succession was made of hand-overs at the same places. NULL: no. */
 bool handovers_match(const struct handovers *handovers, const struct succession *succession);
 

@@ -82,6 +82,33 @@ handovers_read(struct store *store, struct handovers *ret_handovers)
 	return CKR_OK;
 }
 
+CK_RV
+handovers_unmoved(struct store *store, const struct succession *succession, bool *ret_unmoved)
+{
+	sqlite3_stmt *row = NULL;
+	bool exists = false, same = true;
+	int result = SQLITE_DONE;
+	size_t count = 0;
+	CK_RV rv;
+
+	rv = table_exists(store, &exists);
+	if (rv == CKR_OK && exists)
+		rv = store_statement(store, HANDOVER_SEQUENCES, &row);
+	if (rv != CKR_OK)
+		return rv;
+	while (exists && same && (result = sqlite3_step(row)) == SQLITE_ROW) {
+		same = count < succession->handover_count &&
+		       sqlite3_column_int64(row, 0) == succession->handovers[count];
+		count++;
+	}
+	if (result != SQLITE_ROW && result != SQLITE_DONE)
+		rv = store_failure(store, result);
+	store_done(row);
+	if (rv == CKR_OK)
+		*ret_unmoved = same && count == succession->handover_count;
+	return rv;
+}
+
 bool
 handovers_match(const struct handovers *handovers, const struct succession *succession)
 {
