@@ -144,11 +144,10 @@ rsa_changed_blocks(const unsigned char *block)
 {
 	unsigned char changed[RSA_SIZE], signature[RSA_SIZE];
 
-	for (size_t i = 0; i < RSA_SIZE; i++) {
+	/* Not the first byte: the number must stay below the modulus. */
+	for (size_t i = 1; i < RSA_SIZE; i++) {
 		memcpy(changed, block, RSA_SIZE);
-		changed[i] ^= i == 0 ? 1 : (unsigned char)(1 << (i % 8));
-		if (i == 0)
-			continue; /* not below the modulus, perhaps */
+		changed[i] ^= (unsigned char)(1 << (i % 8));
 		raw_rsa(rsa.key, true, changed, signature);
 		rsa_try("bit of the block", i, signature, RSA_SIZE);
 	}
