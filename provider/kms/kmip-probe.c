@@ -101,6 +101,7 @@ find_pair(struct kmip_session *session, size_t index, char *ret_private, char *r
 static CK_RV
 start(struct probe *probe, size_t index)
 {
+	const struct algorithm *algorithm = algorithm_by_name(pairs[index].algorithm);
 	char public_identifier[KMIP_IDENTIFIER_MAX + 1];
 	struct buffer spki = BUFFER_INIT;
 	const unsigned char *at;
@@ -115,6 +116,10 @@ start(struct probe *probe, size_t index)
 	probe->key = d2i_PUBKEY_ex(NULL, &at, (long)spki.size, openssl_context(), NULL);
 	if (probe->key == NULL)
 		rv = openssl_failure(CKR_PUBLIC_KEY_INVALID);
+	/* Not the one that was asked for: what it makes would have another size. */
+	else if (EVP_PKEY_is_a(probe->key, "RSA") != (algorithm->key_type == CKK_RSA) ||
+	         EVP_PKEY_get_bits(probe->key) != (int)algorithm->bits)
+		rv = CKR_PUBLIC_KEY_INVALID;
 	buffer_clear(&spki);
 	return rv;
 }

@@ -17,6 +17,7 @@
 
 /* What is read from the network at once: a TLS record and its header. */
 #define PIECE_SIZE 16704
+#define UNASKED_MAX 16 /* pieces that may come unasked before a connection is given up */
 /* An answer's buffer grows with what has come, not with what the server announces. */
 #define GROWTH ((size_t)64 * 1024)
 
@@ -308,30 +309,36 @@ kmip_stream_exchange(struct kmip_stream *stream, const struct buffer *request, u
 	return CKR_OK;
 }
 
-bool
-kmip_stream_is_alive(struct kmip_stream *stream)
+/* Nothing has come that nobody waits for: such an answer is as bad as none. */
+static bool
+is_quiet(struct kmip_stream *stream)
 {
 	unsigned char byte;
 	size_t got;
 	int result;
 
-	/* What has come meanwhile can be a session ticket, or a goodbye. */
-	while (kmip_socket_is_readable(stream->socket)) {
+	ERR_clear_error();
+	result = SSL_read_ex(stream->tls, &byte, 1, &got);
+	if (result != 1 && SSL_get_error(stream->tls, result) == SSL_ERROR_WANT_READ)
+		return true;
+	(void)openssl_failure(CKR_DEVICE_ERROR);
+	return false;
+}
+
+bool
+kmip_stream_is_alive(struct kmip_stream *stream)
+{
+	bool alive = is_quiet(stream);
+
+	/* What has come meanwhile can be session tickets, or a goodbye. */
+	for (int i = 0; alive && kmip_socket_is_readable(stream->socket); i++) {
 		char *why = NULL;
 
-		if (fill(stream, deadline_in(0), &why) != CKR_OK) {
-			free(why);
-			return false;
-		}
-		ERR_clear_error();
-		result = SSL_read_ex(stream->tls, &byte, 1, &got);
-		/* An answer that nobody waits for is as bad as none. */
-		if (result == 1 || SSL_get_error(stream->tls, result) != SSL_ERROR_WANT_READ) {
-			(void)openssl_failure(CKR_DEVICE_ERROR);
-			return false;
-		}
+		alive = i < UNASKED_MAX && fill(stream, deadline_in(0), &why) == CKR_OK &&
+		        is_quiet(stream);
+		free(why);
 	}
-	return true;
+	return alive;
 }
 
 int64_t
