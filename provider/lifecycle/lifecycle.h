@@ -14,9 +14,11 @@
 #include "kms/kms.h"
 #include "registry/registry.h"
 
+#include <stdatomic.h>
+
 /*
  * One token's keys, open for change. Several threads may use it: nothing in it changes but
- * the KMS's handle of the authority.
+ * the KMS's handle of the authority, and log_checked.
  */
 struct lifecycle {
 	const struct config_token *config; /* borrowed, all four */
@@ -25,6 +27,7 @@ struct lifecycle {
 	const struct authority *authority; /* the pinned one */
 	struct token_record *token; /* owned, as it was when this was opened */
 	struct authority_signer *signer; /* owned: lifecycle/authority-signer.h */
+	atomic_bool log_checked; /* the whole log: before anything is destroyed for good */
 };
 
 /*

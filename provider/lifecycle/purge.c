@@ -69,6 +69,38 @@ commit(struct lifecycle *lifecycle, const struct version *version, bool at_once)
 	return rv;
 }
 
+static void
+log_finding(void *context, int64_t sequence, int64_t object, const char *what)
+{
+	(void)context;
+	(void)object;
+	log_error("entry %lld %s", (long long)sequence, what);
+}
+
+/*
+ * Whoever can write the registry's file can make its index name an older entry, signed as it
+ * is, in which a version was to be destroyed that was restored later. For decrypting that is
+ * nothing; a pair that is destroyed is lost. So the whole log is looked at before, once.
+ */
+static CK_RV
+check_log(struct lifecycle *lifecycle)
+{
+	int64_t entries = 0, findings = 0;
+	CK_RV rv;
+
+	if (atomic_load(&lifecycle->log_checked))
+		return CKR_OK;
+	rv = registry_verify(lifecycle->registry, log_finding, NULL, &entries, &findings);
+	if (rv == CKR_OK && findings != 0) {
+		log_error("token %s: nothing is destroyed for good while the registry is not as it was "
+		          "signed; see p11-kms verify", lifecycle->config->name);
+		rv = CKR_DEVICE_ERROR;
+	}
+	if (rv == CKR_OK)
+		atomic_store(&lifecycle->log_checked, true);
+	return rv;
+}
+
 static CK_RV
 remove_pair(struct lifecycle *lifecycle, const struct version *version)
 {
@@ -89,6 +121,8 @@ version_purge(struct lifecycle *lifecycle, int64_t object)
 	rv = purge_due(lifecycle->registry, version, &due);
 	if (rv == CKR_OK && !due)
 		rv = CKR_ACTION_PROHIBITED;
+	if (rv == CKR_OK)
+		rv = check_log(lifecycle);
 	/* In this order: a crash between the two leaves the version to the next refresh. */
 	if (rv == CKR_OK)
 		rv = remove_pair(lifecycle, version);

@@ -242,3 +242,17 @@ for end in two longer; do
 done
 put one.db
 encrypts job-1
+
+step "a version that was restored is not purged because its index row is of before"
+again
+quietly "$p11_kms" policy job-1 --set destroy-after=1s
+quietly "$p11_kms" rotate job-1
+quietly "$p11_kms" destroy job-1@1 --yes
+quietly "$p11_kms" restore job-1@1
+sqlite3 "$registry" "UPDATE versions SET state = 'destroy-pending', sequence = (SELECT max(sequence)
+	FROM entries WHERE instr(CAST(payload AS TEXT), 'destroy-pending')) WHERE name = 'job-1' AND number = 1"
+sleep 2
+"$p11_kms" refresh >out 2>&1 || :
+grep -q 'nothing is destroyed for good' out || fail "refresh did not refuse: $(cat out)"
+pkcs11-tool --module "$hsm_module" --token-label "$hsm_token" --login --pin "$pin" --list-objects \
+	--type privkey 2>/dev/null | grep -q 'label: *job-1@1$' || fail "the private half is gone"
