@@ -169,6 +169,23 @@ drop(struct lifecycle *lifecycle, const struct intent *intent)
 	return registry_intent_remove(lifecycle->registry, intent->id.data, intent->id.size);
 }
 
+/* Another host may have finished it meanwhile: that is why it could not be done here, and no reason to destroy what is now a version. */
+static CK_RV
+undo_unless_known(struct lifecycle *lifecycle, const struct intent *intent,
+                  struct deadline deadline, enum reconciled *ret_result)
+{
+	CK_RV rv = check_claim(lifecycle, intent, deadline);
+
+	if (rv == CKR_ATTRIBUTE_VALUE_INVALID) {
+		*ret_result = RECONCILED_DROPPED;
+		return drop(lifecycle, intent);
+	}
+	if (rv != CKR_OK && rv != CKR_KEY_HANDLE_INVALID)
+		return rv;
+	*ret_result = RECONCILED_UNDONE;
+	return undo(lifecycle, intent, deadline);
+}
+
 CK_RV
 intent_reconcile(struct lifecycle *lifecycle, const struct intent *intent, bool dry_run,
                  enum reconciled *ret_result)
@@ -180,6 +197,7 @@ intent_reconcile(struct lifecycle *lifecycle, const struct intent *intent, bool 
 	struct buffer spki = BUFFER_INIT;
 	CK_RV rv;
 
+	*ret_result = RECONCILED_UNDONE;
 	rv = check_claim(lifecycle, intent, deadline);
 	if (rv == CKR_OK && intent->given_up)
 		rv = CKR_ACTION_PROHIBITED;
@@ -202,10 +220,9 @@ intent_reconcile(struct lifecycle *lifecycle, const struct intent *intent, bool 
 	case CKR_ACTION_PROHIBITED:     /* a later version is there, or its caller was told no */
 	case CKR_PUBLIC_KEY_INVALID:
 	case CKR_FUNCTION_FAILED:
-		rv = dry_run ? CKR_OK : undo(lifecycle, intent, deadline);
-		if (rv != CKR_OK)
+		rv = dry_run ? CKR_OK : undo_unless_known(lifecycle, intent, deadline, ret_result);
+		if (rv != CKR_OK || *ret_result == RECONCILED_DROPPED)
 			return rv;
-		*ret_result = RECONCILED_UNDONE;
 		break;
 	default:
 		return rv;
