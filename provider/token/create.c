@@ -237,6 +237,11 @@ change_once(struct session *session, const struct plain_object *object,
 	if (!attributes_bool(&object->attributes, CKA_MODIFIABLE, true))
 		return CKR_ACTION_PROHIBITED;
 	rv = changed(WAY_SET, object, template, count, &list);
+	/* Nor one role after the other: what was wrapped before would be decrypted after. */
+	if (rv == CKR_OK && plain_object_class(object) == CKO_SECRET_KEY &&
+	    roles_conflict(roles_wrap(&list) || roles_wrap(&object->attributes),
+	                   roles_crypt(&list) || roles_crypt(&object->attributes)))
+		rv = CKR_TEMPLATE_INCONSISTENT;
 	if (rv == CKR_OK)
 		rv = roles_kept(session->token, object, &list, object);
 	if (rv == CKR_OK && attributes_bool(&list, CKA_TOKEN, false))

@@ -61,7 +61,14 @@ request_force(struct secret_request *request, const struct attributes *forced)
 	CK_RV rv = CKR_OK;
 
 	for (size_t i = 0; forced != NULL && rv == CKR_OK && i < forced->count; i++) {
+		CK_ATTRIBUTE attribute;
+
 		must = &forced->list[i];
+		attribute = (CK_ATTRIBUTE){ must->type, must->value.data, must->value.size };
+		/* It can't give what nobody may ask for, such as CKA_TRUSTED. */
+		rv = rules_check(request->way, CKO_SECRET_KEY, &attribute, 1);
+		if (rv != CKR_OK)
+			return rv;
 		have = attributes_find(&request->attributes, must->type);
 		if (have == NULL)
 			rv = attributes_set(&request->attributes, must->type, must->value.data,

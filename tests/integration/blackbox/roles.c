@@ -133,6 +133,18 @@ set(CK_SESSION_HANDLE session, CK_ATTRIBUTE_TYPE one, CK_ATTRIBUTE_TYPE other)
 	return p11->C_SetAttributeValue(session, key, &more, 1);
 }
 
+/* One role after the other is as bad as both at once. */
+static CK_RV
+set_exchanged(CK_SESSION_HANDLE session, CK_ATTRIBUTE_TYPE one, CK_ATTRIBUTE_TYPE other)
+{
+	CK_ATTRIBUTE exchange[] = { IS(one, no), IS(other, yes) };
+	CK_OBJECT_HANDLE key;
+
+	expect(CKR_OK, create(session, one, one, &key));
+	return p11->C_SetAttributeValue(session, key, one == other ? exchange + 1 : exchange,
+	                                one == other ? 1 : 2);
+}
+
 static CK_RV
 unwrap(CK_SESSION_HANDLE session, CK_ATTRIBUTE_TYPE one, CK_ATTRIBUTE_TYPE other)
 {
@@ -174,7 +186,8 @@ static const struct {
 } ways[] = {
 	{ "generate", generate },         { "create", create_both }, { "create twice", create_twice },
 	{ "copy", copy },                 { "copy, exchanged", copy_exchanged },
-	{ "set", set },                   { "unwrap", unwrap },      { "unwrap twice", unwrap_twice },
+	{ "set", set },                   { "set, exchanged", set_exchanged },
+	{ "unwrap", unwrap },      { "unwrap twice", unwrap_twice },
 	{ "derive", derive },             { "derive twice", derive_twice },
 };
 

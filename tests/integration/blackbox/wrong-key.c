@@ -133,6 +133,28 @@ START_TEST(wrong_type_to_wrap)
 }
 END_TEST
 
+/* What an unwrapping key demands of what it unwraps obeys the rules of templates as well. */
+START_TEST(unwrap_template_refused)
+{
+	CK_SESSION_HANDLE session = session_user(0);
+	CK_MECHANISM generate = { CKM_AES_KEY_GEN, NULL, 0 };
+	CK_ATTRIBUTE trusted = IS(CKA_TRUSTED, yes);
+	CK_ULONG length = 32;
+	CK_ATTRIBUTE template[] = { IS(CKA_TOKEN, no), IS(CKA_PRIVATE, no), IS(CKA_VALUE_LEN, length),
+		                    IS(CKA_WRAP, yes), IS(CKA_UNWRAP, yes),
+		                    ATTRIBUTE(CKA_UNWRAP_TEMPLATE, &trusted, sizeof(trusted)) };
+	CK_OBJECT_HANDLE key;
+
+	if (!has_keys())
+		return;
+	expect(CKR_OK, p11->C_GenerateKey(session, &generate, template, COUNT(template), &key));
+	size = sizeof(bytes);
+	expect(CKR_OK, p11->C_WrapKey(session, &kwp, key, secret(session, CKK_AES, 32, CKA_ENCRYPT),
+	                              bytes, &size));
+	expect(CKR_ATTRIBUTE_READ_ONLY, unwrap(session, &kwp, key, size));
+}
+END_TEST
+
 START_TEST(wrong_type_for_messages)
 {
 	CK_SESSION_HANDLE session = session_user(0);
@@ -285,6 +307,7 @@ wrong_key_suite(void)
 	tcase_add_test(tcase, too_small_to_encrypt);
 	tcase_add_test(tcase, too_small_to_wrap);
 	tcase_add_test(tcase, wrong_type_to_wrap);
+	tcase_add_test(tcase, unwrap_template_refused);
 	tcase_add_test(tcase, wrong_type_for_messages);
 	tcase_add_test(tcase, wrong_type_to_sign);
 	tcase_add_test(tcase, not_seen_without_login);
