@@ -76,6 +76,10 @@ operation_key(struct token *token, enum operation_kind kind, const struct mechan
 		log_not_permitted(object, kind);
 		return CKR_KEY_FUNCTION_NOT_PERMITTED;
 	}
+	/* A raw signature is a raw decryption: of the keys, too, that this one unwraps. */
+	if (row->type == CKM_RSA_X_509 && object->class == CKO_PRIVATE_KEY &&
+	    object_permits(object, CKA_UNWRAP))
+		return CKR_KEY_FUNCTION_NOT_PERMITTED;
 	/* The types of halves are looked at with their parameter and size: mechanism_use_init. */
 	if ((object->class == CKO_SECRET_KEY) == (row->kind == MECHANISM_ASYMMETRIC) ||
 	    (object->class == CKO_SECRET_KEY && !mechanism_takes(row, object_key_type(object))))
