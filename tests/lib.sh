@@ -218,3 +218,20 @@ public_key() {
 	quietly tool --read-object --type pubkey --id "$1" --output-file "$2.der"
 	quietly openssl pkey -pubin -inform DER -in "$2.der" -out "$2"
 }
+
+# make_engine_configuration ENGINE: openssl.cnf, by which that engine of OpenSSL has the module and the PIN.
+make_engine_configuration() {
+	cat >openssl.cnf <<END
+openssl_conf = init
+[init]
+engines = engines
+[engines]
+pkcs11 = pkcs11_section
+[pkcs11_section]
+engine_id = pkcs11
+dynamic_path = $1
+MODULE_PATH = $module
+PIN = $pin
+init = 0
+END
+}

@@ -18,19 +18,7 @@ quietly "$p11_kms" create rsa --algorithm rsa-2048 --pin-source "$hsm_folder/pin
 quietly "$p11_kms" create p256 --algorithm p-256 --pin-source "$hsm_folder/pin"
 for key in rsa p256; do quietly "$p11_kms" export "$key" --out "$key.pub"; done
 
-cat >openssl.cnf <<END
-openssl_conf = init
-[init]
-engines = engines
-[engines]
-pkcs11 = pkcs11_section
-[pkcs11_section]
-engine_id = pkcs11
-dynamic_path = $engine
-MODULE_PATH = $module
-PIN = $pin
-init = 0
-END
+make_engine_configuration "$engine"
 # On its own, for req would load the engine a second time.
 cat >req.cnf <<END
 [req]

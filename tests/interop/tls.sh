@@ -14,19 +14,7 @@ cd "$work"
 # shellcheck disable=SC2016 # it is read at the end
 at_end='[ -z "${server:-}" ] || kill "$server"'
 
-cat >openssl.cnf <<END
-openssl_conf = init
-[init]
-engines = engines
-[engines]
-pkcs11 = pkcs11_section
-[pkcs11_section]
-engine_id = pkcs11
-dynamic_path = $engine
-MODULE_PATH = $module
-PIN = $pin
-init = 0
-END
+make_engine_configuration "$engine"
 
 answers() {
 	openssl s_client -connect "127.0.0.1:$port" -CAfile "$1.pem" -verify_return_error \
