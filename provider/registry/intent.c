@@ -7,21 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A statement whose ?1 is set gives one number. */
-static CK_RV
-number_read(struct store *store, sqlite3_stmt *statement, int64_t *ret_number)
-{
-	int result = sqlite3_step(statement);
-	CK_RV rv = CKR_OK;
-
-	if (result == SQLITE_ROW)
-		*ret_number = sqlite3_column_int64(statement, 0);
-	else
-		rv = store_failure(store, result);
-	store_done(statement);
-	return rv;
-}
-
 /* Inside a write transaction. least: the number is no less. */
 static CK_RV
 intend(struct store *store, const char *name, const void *id, int id_size, int64_t least,
@@ -35,7 +20,7 @@ intend(struct store *store, const char *name, const void *id, int id_size, int64
 	if (rv != CKR_OK)
 		return rv;
 	sqlite3_bind_blob(statement, 1, id, id_size, SQLITE_STATIC);
-	rv = number_read(store, statement, &in_use);
+	rv = store_number(store, statement, &in_use);
 	if (rv != CKR_OK)
 		return rv;
 	if (in_use != 0)
@@ -45,7 +30,7 @@ intend(struct store *store, const char *name, const void *id, int id_size, int64
 	if (rv != CKR_OK)
 		return rv;
 	sqlite3_bind_text(statement, 1, name, -1, SQLITE_STATIC);
-	rv = number_read(store, statement, ret_number);
+	rv = store_number(store, statement, ret_number);
 	if (rv != CKR_OK)
 		return rv;
 	if (*ret_number < least)

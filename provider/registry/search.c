@@ -35,14 +35,31 @@ search_bind(const struct registry_search *search, enum statement which, size_t m
 		sqlite3_bind_text(statement, 7, search->name, -1, SQLITE_STATIC);
 }
 
+/* The numbers that a statement gives, at most max of them; done with it. */
+static CK_RV
+objects_read(struct store *store, sqlite3_stmt *statement, int64_t *ret_objects, size_t max,
+             size_t *ret_count)
+{
+	int result = SQLITE_ROW;
+	size_t count = 0;
+	CK_RV rv = CKR_OK;
+
+	while (count < max && (result = sqlite3_step(statement)) == SQLITE_ROW)
+		ret_objects[count++] = sqlite3_column_int64(statement, 0);
+	if (result != SQLITE_ROW && result != SQLITE_DONE)
+		rv = store_failure(store, result);
+	store_done(statement);
+	if (rv == CKR_OK)
+		*ret_count = count;
+	return rv;
+}
+
 CK_RV
 registry_search(struct registry *registry, const struct registry_search *search,
                 int64_t *ret_objects, size_t max, size_t *ret_count)
 {
 	enum statement which = search_statement(search);
 	sqlite3_stmt *statement = NULL;
-	size_t count = 0;
-	int result = SQLITE_ROW;
 	CK_RV rv;
 
 	if (search->id_size > RECORD_ID_MAX) {
@@ -53,15 +70,9 @@ registry_search(struct registry *registry, const struct registry_search *search,
 	rv = store_statement(registry->store, which, &statement);
 	if (rv == CKR_OK) {
 		search_bind(search, which, max, statement);
-		while (count < max && (result = sqlite3_step(statement)) == SQLITE_ROW)
-			ret_objects[count++] = sqlite3_column_int64(statement, 0);
-		if (result != SQLITE_ROW && result != SQLITE_DONE)
-			rv = store_failure(registry->store, result);
-		store_done(statement);
+		rv = objects_read(registry->store, statement, ret_objects, max, ret_count);
 	}
 	(void)pthread_mutex_unlock(&registry->lock);
-	if (rv == CKR_OK)
-		*ret_count = count;
 	return rv;
 }
 
@@ -81,8 +92,6 @@ registry_search_objects(struct registry *registry, const struct registry_object_
 	                       : search->label != NULL ? SEARCH_OBJECTS_LABEL
 	                                               : SEARCH_OBJECTS;
 	sqlite3_stmt *statement = NULL;
-	size_t count = 0;
-	int result = SQLITE_ROW;
 	CK_RV rv;
 
 	if (search->label_size > INT32_MAX || search->id_size > INT32_MAX) {
@@ -100,15 +109,9 @@ registry_search_objects(struct registry *registry, const struct registry_object_
 			bind_bytes(statement, 4, search->label, search->label_size);
 		if (which == SEARCH_OBJECTS_ID)
 			bind_bytes(statement, 5, search->id, search->id_size);
-		while (count < max && (result = sqlite3_step(statement)) == SQLITE_ROW)
-			ret_objects[count++] = sqlite3_column_int64(statement, 0);
-		if (result != SQLITE_ROW && result != SQLITE_DONE)
-			rv = store_failure(registry->store, result);
-		store_done(statement);
+		rv = objects_read(registry->store, statement, ret_objects, max, ret_count);
 	}
 	(void)pthread_mutex_unlock(&registry->lock);
-	if (rv == CKR_OK)
-		*ret_count = count;
 	return rv;
 }
 
@@ -117,8 +120,6 @@ registry_uncertified(struct registry *registry, int64_t after, int64_t *ret_obje
                      size_t *ret_count)
 {
 	sqlite3_stmt *statement = NULL;
-	size_t count = 0;
-	int result = SQLITE_ROW;
 	CK_RV rv;
 
 	(void)pthread_mutex_lock(&registry->lock);
@@ -126,15 +127,9 @@ registry_uncertified(struct registry *registry, int64_t after, int64_t *ret_obje
 	if (rv == CKR_OK) {
 		sqlite3_bind_int64(statement, 1, after);
 		sqlite3_bind_int64(statement, 2, max > INT32_MAX ? INT32_MAX : (int64_t)max);
-		while (count < max && (result = sqlite3_step(statement)) == SQLITE_ROW)
-			ret_objects[count++] = sqlite3_column_int64(statement, 0);
-		if (result != SQLITE_ROW && result != SQLITE_DONE)
-			rv = store_failure(registry->store, result);
-		store_done(statement);
+		rv = objects_read(registry->store, statement, ret_objects, max, ret_count);
 	}
 	(void)pthread_mutex_unlock(&registry->lock);
-	if (rv == CKR_OK)
-		*ret_count = count;
 	return rv;
 }
 

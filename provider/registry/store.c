@@ -520,20 +520,24 @@ store_run_plain(struct store *store, enum statement which)
 }
 
 CK_RV
-store_data_version(struct store *store, int64_t *ret_data_version)
+store_number(struct store *store, sqlite3_stmt *statement, int64_t *ret_number)
 {
-	sqlite3_stmt *statement = NULL;
-	int result;
-	CK_RV rv;
+	int result = sqlite3_step(statement);
+	CK_RV rv = CKR_OK;
 
-	rv = store_statement(store, DATA_VERSION, &statement);
-	if (rv != CKR_OK)
-		return rv;
-	result = sqlite3_step(statement);
 	if (result == SQLITE_ROW)
-		*ret_data_version = sqlite3_column_int64(statement, 0);
+		*ret_number = sqlite3_column_int64(statement, 0);
 	else
 		rv = store_failure(store, result);
 	store_done(statement);
 	return rv;
+}
+
+CK_RV
+store_data_version(struct store *store, int64_t *ret_data_version)
+{
+	sqlite3_stmt *statement = NULL;
+	CK_RV rv = store_statement(store, DATA_VERSION, &statement);
+
+	return rv == CKR_OK ? store_number(store, statement, ret_data_version) : rv;
 }

@@ -114,6 +114,8 @@ MUST_USE CK_RV store_run_plain(struct store *store, enum statement which);
 /* What result means, logged in one line. */
 MUST_USE CK_RV store_failure(struct store *store, int result);
 /* Changes when another connection has committed; unchanged by own commits. */
+/* What a statement that gives one number gives, once its parameters are bound; done with it. */
+MUST_USE CK_RV store_number(struct store *store, sqlite3_stmt *statement, int64_t *ret_number);
 MUST_USE CK_RV store_data_version(struct store *store, int64_t *ret_data_version);
 
 #endif

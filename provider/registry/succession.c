@@ -20,18 +20,13 @@ static CK_RV
 table_exists(struct store *store, bool *ret_exists)
 {
 	sqlite3_stmt *statement = NULL;
-	int result;
-	CK_RV rv;
+	int64_t tables = 0;
+	CK_RV rv = store_statement(store, HANDOVER_TABLE, &statement);
 
-	rv = store_statement(store, HANDOVER_TABLE, &statement);
-	if (rv != CKR_OK)
-		return rv;
-	result = sqlite3_step(statement);
-	if (result == SQLITE_ROW)
-		*ret_exists = sqlite3_column_int64(statement, 0) != 0;
-	else
-		rv = store_failure(store, result);
-	store_done(statement);
+	if (rv == CKR_OK)
+		rv = store_number(store, statement, &tables);
+	if (rv == CKR_OK)
+		*ret_exists = tables != 0;
 	return rv;
 }
 
