@@ -3,7 +3,9 @@
 
 #include "base/log.h"
 
+#include <openssl/bn.h>
 #include <openssl/crypto.h>
+#include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/provider.h>
 
@@ -201,6 +203,31 @@ openssl_x963kdf(void)
 		return found;
 	EVP_KDF_free(found);
 	return kept;
+}
+
+CK_RV
+openssl_ecdsa_der(const unsigned char *signature, size_t size,
+                  unsigned char der[OPENSSL_ECDSA_DER_MAX], size_t *ret_size)
+{
+	BIGNUM *r = BN_bin2bn(signature, (int)(size / 2), NULL);
+	BIGNUM *s = BN_bin2bn(signature + size / 2, (int)(size / 2), NULL);
+	ECDSA_SIG *pair = ECDSA_SIG_new();
+	unsigned char *at = der;
+	int der_size = 0;
+
+	if (r != NULL && s != NULL && pair != NULL && ECDSA_SIG_set0(pair, r, s) == 1) {
+		r = NULL; /* the pair's now */
+		s = NULL;
+		if (i2d_ECDSA_SIG(pair, NULL) <= OPENSSL_ECDSA_DER_MAX)
+			der_size = i2d_ECDSA_SIG(pair, &at);
+	}
+	ECDSA_SIG_free(pair);
+	BN_free(s);
+	BN_free(r);
+	if (der_size <= 0)
+		return openssl_failure(CKR_HOST_MEMORY);
+	*ret_size = (size_t)der_size;
+	return CKR_OK;
 }
 
 CK_RV

@@ -49,6 +49,16 @@ const EVP_CIPHER *openssl_cipher(enum openssl_mode mode, size_t key_size);
 EVP_MAC *openssl_mac(enum openssl_mac mac);
 EVP_KDF *openssl_x963kdf(void);
 
+/* SEQUENCE of two INTEGERs of up to 67 bytes, with their headers: 141 for P-521. */
+#define OPENSSL_ECDSA_DER_MAX 160
+
+/*
+ * r and s side by side, as PKCS#11 has them (mechanisms 3.0, section 2.3.1), to the DER that
+ * OpenSSL and X.509 want. size: of both, at most 132 (P-521). CKR_HOST_MEMORY.
+ */
+MUST_USE CK_RV openssl_ecdsa_der(const unsigned char *signature, size_t size,
+                                 unsigned char der[OPENSSL_ECDSA_DER_MAX], size_t *ret_size);
+
 /*
  * What an OpenSSL call that failed means: CKR_HOST_MEMORY when memory was short, else
  * fallback. Drains the error queue (details go to the debug log).

@@ -10,7 +10,6 @@
 #include "kms/kmip-key.h"
 #include "kms/kmip-pair.h"
 
-#include <openssl/ec.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 
@@ -18,6 +17,7 @@
 #include <string.h>
 
 #define SIGNATURE_MAX 512
+#define ECDSA_SIZE_MAX 132 /* of P-521 */
 /* Not the length of a hash: a server that honours it does not just do what it always does. */
 #define SALT_SIZE 20
 
@@ -124,31 +124,6 @@ start(struct probe *probe, size_t index)
 	return rv;
 }
 
-/* DER, which OpenSSL verifies, from r and s. */
-static CK_RV
-ecdsa_der(const unsigned char *signature, size_t size, unsigned char **ret_der, size_t *ret_size)
-{
-	ECDSA_SIG *parts = ECDSA_SIG_new();
-	BIGNUM *r = BN_bin2bn(signature, (int)(size / 2), NULL);
-	BIGNUM *s = BN_bin2bn(signature + size / 2, (int)(size / 2), NULL);
-	unsigned char *der = NULL;
-	int der_size = 0;
-
-	if (parts != NULL && r != NULL && s != NULL && ECDSA_SIG_set0(parts, r, s) == 1) {
-		r = NULL;
-		s = NULL;
-		der_size = i2d_ECDSA_SIG(parts, &der);
-	}
-	ECDSA_SIG_free(parts);
-	BN_free(r);
-	BN_free(s);
-	if (der_size <= 0)
-		return openssl_failure(CKR_HOST_MEMORY);
-	*ret_der = der;
-	*ret_size = (size_t)der_size;
-	return CKR_OK;
-}
-
 /* padding: RSA_PKCS1_PADDING, RSA_PKCS1_PSS_PADDING with SALT_SIZE, 0 for ECDSA. */
 static CK_RV
 verify(const struct probe *probe, int padding, CK_MECHANISM_TYPE digest,
@@ -157,11 +132,14 @@ verify(const struct probe *probe, int padding, CK_MECHANISM_TYPE digest,
 	EVP_MD_CTX *context = EVP_MD_CTX_new();
 	const char *name = EVP_MD_get0_name(openssl_digest(digest));
 	EVP_PKEY_CTX *parameters;
-	unsigned char *der = NULL;
+	unsigned char der[OPENSSL_ECDSA_DER_MAX];
 	CK_RV rv = CKR_OK;
 
-	if (padding == 0)
-		rv = ecdsa_der(signature, size, &der, &size);
+	if (padding == 0) {
+		rv = size > ECDSA_SIZE_MAX ? CKR_SIGNATURE_INVALID :
+		                             openssl_ecdsa_der(signature, size, der, &size);
+		signature = der;
+	}
 	if (rv == CKR_OK &&
 	    (context == NULL ||
 	     EVP_DigestVerifyInit_ex(context, &parameters, name, openssl_context(), NULL, probe->key,
@@ -169,10 +147,9 @@ verify(const struct probe *probe, int padding, CK_MECHANISM_TYPE digest,
 	     (padding != 0 && EVP_PKEY_CTX_set_rsa_padding(parameters, padding) != 1) ||
 	     (padding == RSA_PKCS1_PSS_PADDING &&
 	      EVP_PKEY_CTX_set_rsa_pss_saltlen(parameters, SALT_SIZE) != 1) ||
-	     EVP_DigestVerify(context, der != NULL ? der : signature, size, message,
+	     EVP_DigestVerify(context, signature, size, message,
 	                      sizeof message) != 1))
 		rv = openssl_failure(CKR_SIGNATURE_INVALID);
-	OPENSSL_free(der);
 	EVP_MD_CTX_free(context);
 	return rv;
 }

@@ -334,27 +334,14 @@ static CK_RV
 signature_value(const struct certificate_draft *draft, const unsigned char *signature,
                 size_t size, struct buffer *ret_value)
 {
-	ECDSA_SIG *pair;
-	unsigned char *der = NULL;
-	BIGNUM *r, *s;
+	unsigned char der[OPENSSL_ECDSA_DER_MAX];
+	size_t der_size = 0;
 	CK_RV rv;
 
 	if (draft->use->mechanism->key_type != CKK_EC)
 		return buffer_set(ret_value, signature, size);
-	pair = ECDSA_SIG_new();
-	r = BN_bin2bn(signature, (int)(size / 2), NULL);
-	s = BN_bin2bn(signature + size / 2, (int)(size / 2), NULL);
-	if (pair == NULL || r == NULL || s == NULL || ECDSA_SIG_set0(pair, r, s) != 1) {
-		BN_free(r);
-		BN_free(s);
-		rv = openssl_failure(CKR_HOST_MEMORY);
-	} else {
-		int length = i2d_ECDSA_SIG(pair, &der);
-
-		rv = take(der, length, ret_value);
-	}
-	ECDSA_SIG_free(pair);
-	return rv;
+	rv = openssl_ecdsa_der(signature, size, der, &der_size);
+	return rv == CKR_OK ? buffer_set(ret_value, der, der_size) : rv;
 }
 
 /* All of its bits count: without the flag OpenSSL would leave zeros at the end out. */

@@ -4,14 +4,10 @@
 #include "base/openssl.h"
 #include "mechanism/public-key-private.h"
 
-#include <openssl/bn.h>
-#include <openssl/ec.h>
 #include <string.h>
 
 /* PKCS#11 mechanisms 3.0, section 2.3.6: the hash "should not be longer than 1024 bits". */
 #define ECDSA_DATA_MAX 128
-/* SEQUENCE of two INTEGERs of up to 67 bytes, with their headers: 141 for P-521. */
-#define ECDSA_DER_MAX 160
 
 /* One set-up serves all: without a hash, OpenSSL takes the leftmost bits of what it gets. */
 #define USE_ECDSA 1
@@ -34,32 +30,6 @@ borrow(struct public_key *key, struct prepared **ret_prepared)
 	return prepared_new(USE_ECDSA, context, ret_prepared);
 }
 
-/* r and s, each half of the signature (section 2.3.1), as OpenSSL wants them. */
-static CK_RV
-signature_der(const unsigned char *signature, size_t size, unsigned char der[ECDSA_DER_MAX],
-              size_t *ret_size)
-{
-	BIGNUM *r = BN_bin2bn(signature, (int)(size / 2), NULL);
-	BIGNUM *s = BN_bin2bn(signature + size / 2, (int)(size / 2), NULL);
-	ECDSA_SIG *pair = ECDSA_SIG_new();
-	unsigned char *at = der;
-	int der_size = 0;
-
-	if (r != NULL && s != NULL && pair != NULL && ECDSA_SIG_set0(pair, r, s) == 1) {
-		r = NULL; /* the pair's now */
-		s = NULL;
-		if (i2d_ECDSA_SIG(pair, NULL) <= ECDSA_DER_MAX)
-			der_size = i2d_ECDSA_SIG(pair, &at);
-	}
-	ECDSA_SIG_free(pair);
-	BN_free(s);
-	BN_free(r);
-	if (der_size <= 0)
-		return openssl_failure(CKR_HOST_MEMORY);
-	*ret_size = (size_t)der_size;
-	return CKR_OK;
-}
-
 static CK_RV
 data_fits(size_t size)
 {
@@ -70,7 +40,7 @@ CK_RV
 ecdsa_verify(const struct mechanism_use *use, struct public_key *key, const void *data,
              size_t data_size, const void *signature)
 {
-	unsigned char der[ECDSA_DER_MAX];
+	unsigned char der[OPENSSL_ECDSA_DER_MAX];
 	struct prepared *prepared;
 	size_t der_size = 0;
 	CK_RV rv = data_fits(data_size);
@@ -78,7 +48,7 @@ ecdsa_verify(const struct mechanism_use *use, struct public_key *key, const void
 	(void)use;
 	if (rv != CKR_OK)
 		return rv;
-	rv = signature_der(signature, key->signature_size, der, &der_size);
+	rv = openssl_ecdsa_der(signature, key->signature_size, der, &der_size);
 	if (rv != CKR_OK)
 		return rv;
 	rv = borrow(key, &prepared);

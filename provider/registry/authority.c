@@ -11,7 +11,6 @@
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
-#include <openssl/ec.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
@@ -20,7 +19,6 @@
 #define RSA_BITS_MIN 2048
 #define RSA_BITS_MAX 16384
 #define ECDSA_PART 32 /* bytes of r, and of s */
-#define ECDSA_DER_MAX 80
 
 struct authority {
 	EVP_PKEY *key;
@@ -264,34 +262,11 @@ authority_fingerprint(const struct authority *authority)
 	return authority->fingerprint;
 }
 
-/* r and s side by side, as PKCS#11 has them (2.3.1 of the mechanisms), to DER, as OpenSSL does. */
-static CK_RV
-ecdsa_der(const unsigned char *signature, unsigned char *out, size_t *ret_size)
-{
-	ECDSA_SIG *pair = ECDSA_SIG_new();
-	BIGNUM *r = BN_bin2bn(signature, ECDSA_PART, NULL);
-	BIGNUM *s = BN_bin2bn(signature + ECDSA_PART, ECDSA_PART, NULL);
-	int size;
-
-	if (pair == NULL || r == NULL || s == NULL || ECDSA_SIG_set0(pair, r, s) != 1) {
-		BN_free(r);
-		BN_free(s);
-		ECDSA_SIG_free(pair);
-		return openssl_failure(CKR_HOST_MEMORY);
-	}
-	size = i2d_ECDSA_SIG(pair, &out);
-	ECDSA_SIG_free(pair);
-	if (size <= 0)
-		return openssl_failure(CKR_HOST_MEMORY);
-	*ret_size = (size_t)size;
-	return CKR_OK;
-}
-
 CK_RV
 authority_verify(const struct authority *authority, const void *message, size_t size,
                  const void *signature, size_t signature_size)
 {
-	unsigned char hash[32], der[ECDSA_DER_MAX];
+	unsigned char hash[32], der[OPENSSL_ECDSA_DER_MAX];
 	EVP_PKEY_CTX *context;
 	CK_RV rv;
 
@@ -300,7 +275,7 @@ authority_verify(const struct authority *authority, const void *message, size_t 
 	if (EVP_Digest(message, size, hash, NULL, openssl_digest(CKM_SHA256), NULL) != 1)
 		return openssl_failure(CKR_HOST_MEMORY);
 	if (!authority->rsa) {
-		rv = ecdsa_der(signature, der, &signature_size);
+		rv = openssl_ecdsa_der(signature, signature_size, der, &signature_size);
 		if (rv != CKR_OK)
 			return rv;
 		signature = der;
