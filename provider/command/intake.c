@@ -79,6 +79,19 @@ refused(struct intake *intake, const struct adoption *adoption, CK_RV rv)
 }
 
 int
+intake_good(struct intake *intake, const struct adoption *adoption, bool *ret_good)
+{
+	struct lifecycle *lifecycle = intake->workspace->lifecycle;
+	CK_RV rv;
+
+	rv = lifecycle_adoptable(lifecycle, adoption, deadline_patient(lifecycle->config));
+	if (rv != CKR_OK && rv != CKR_ACTION_PROHIBITED && fault(rv) == NULL)
+		return change_failed(intake->workspace, "take the key in", rv);
+	*ret_good = rv == CKR_OK || rv == CKR_ACTION_PROHIBITED;
+	return EXIT_DONE;
+}
+
+int
 intake_pair(struct intake *intake, const struct adoption *adoption)
 {
 	struct lifecycle *lifecycle = intake->workspace->lifecycle;

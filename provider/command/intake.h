@@ -18,6 +18,8 @@ struct intake {
 /* Exit codes. */
 MUST_USE int intake_begin(struct intake *intake, struct workspace *workspace,
                           const struct arguments *arguments);
+/* Whether the pair is in already, or could be taken in; nothing is told of it. */
+MUST_USE int intake_good(struct intake *intake, const struct adoption *adoption, bool *ret_good);
 /* EXIT_DONE also when the pair is no good (told, counted); else it makes no sense to go on. */
 MUST_USE int intake_pair(struct intake *intake, const struct adoption *adoption);
 /* The summary. code: how it went so far; what comes of it. Frees. */

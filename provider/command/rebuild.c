@@ -4,6 +4,43 @@
 #include "lifecycle/inventory.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+static struct adoption
+adoption_of(const struct inventory_pair *pair, int64_t rotate_every)
+{
+	return (struct adoption){
+		.name = pair->name, .number = pair->number, .id = &pair->id,
+		.rotate_every = rotate_every, .local = true,
+	};
+}
+
+/*
+ * All versions of a key, the newest first. They are taken in from the oldest on, because a
+ * search gives what came last first; but only the newest that is good is ever the current one.
+ */
+static int
+take_key(struct intake *intake, const struct inventory_pair *pairs, size_t count,
+         int64_t rotate_every)
+{
+	size_t current = 0;
+	bool good = intake->dry_run;
+	int code = EXIT_DONE;
+
+	while (!good && code == EXIT_DONE && current + 1 < count) {
+		struct adoption adoption = adoption_of(&pairs[current], rotate_every);
+
+		code = intake_good(intake, &adoption, &good);
+		current += !good;
+	}
+	for (size_t i = count; code == EXIT_DONE && i-- > 0;) {
+		struct adoption adoption = adoption_of(&pairs[i], rotate_every);
+
+		adoption.superseded = i > current;
+		code = intake_pair(intake, &adoption);
+	}
+	return code;
+}
 
 static int
 take_all(struct workspace *workspace, const struct arguments *arguments, int64_t rotate_every)
@@ -19,16 +56,17 @@ take_all(struct workspace *workspace, const struct arguments *arguments, int64_t
 	rv = inventory_read(workspace->kms, deadline_patient(workspace->token), &inventory);
 	if (rv != CKR_OK)
 		code = kms_failed(workspace, "list the keys of the KMS", rv);
-	/* The newest version of a key comes first: no older one is ever the current one. */
-	for (size_t i = 0; code == EXIT_DONE && i < inventory.count; i++) {
-		const struct inventory_pair *pair = &inventory.pairs[i];
-		struct adoption adoption = {
-			.name = pair->name, .number = pair->number, .id = &pair->id,
-			.rotate_every = rotate_every, .local = true,
-		};
+	/* Pairs of other names come last. */
+	for (size_t i = 0, n; code == EXIT_DONE && i < inventory.count; i += n) {
+		const struct inventory_pair *first = &inventory.pairs[i];
 
-		if (pair->name != NULL)
-			code = intake_pair(&intake, &adoption);
+		if (first->name == NULL)
+			break;
+		for (n = 1; i + n < inventory.count && first[n].name != NULL; n++) {
+			if (strcmp(first[n].name, first->name) != 0)
+				break;
+		}
+		code = take_key(&intake, first, n, rotate_every);
 	}
 	inventory_clear(&inventory);
 	return intake_end(&intake, code);

@@ -114,11 +114,11 @@ settle_period(struct lifecycle *lifecycle, const struct adoption *adoption, stru
 	return rv;
 }
 
-CK_RV
-lifecycle_adopt(struct lifecycle *lifecycle, const struct adoption *adoption,
-                struct deadline deadline, struct version **ret_version)
+/* Up to the commit. */
+static CK_RV
+prepare(struct lifecycle *lifecycle, const struct adoption *adoption, struct deadline deadline,
+        struct commit *commit, struct version **ret_version)
 {
-	struct commit commit = { .new_key_only = adoption->new_key_only, .keep_policy = true };
 	struct version *version = NULL;
 	bool known = false;
 	CK_RV rv;
@@ -126,12 +126,11 @@ lifecycle_adopt(struct lifecycle *lifecycle, const struct adoption *adoption,
 	rv = adopted_version(adoption, &version);
 	if (rv != CKR_OK)
 		return rv;
-	commit.version = version;
 	rv = lifecycle_knows(lifecycle, adoption->id, &known);
 	if (rv == CKR_OK && known)
 		rv = CKR_ACTION_PROHIBITED;
 	if (rv == CKR_OK)
-		rv = settle_period(lifecycle, adoption, &commit);
+		rv = settle_period(lifecycle, adoption, commit);
 	if (rv != CKR_OK)
 		goto out;
 	rv = read_public_half(lifecycle, version, deadline);
@@ -140,6 +139,41 @@ lifecycle_adopt(struct lifecycle *lifecycle, const struct adoption *adoption,
 	rv = settle_usage(lifecycle, adoption->usage, version, deadline);
 	if (rv != CKR_OK)
 		goto out;
+	*ret_version = version;
+	version = NULL;
+out:
+	version_free(&version);
+	return rv;
+}
+
+CK_RV
+lifecycle_adoptable(struct lifecycle *lifecycle, const struct adoption *adoption,
+                    struct deadline deadline)
+{
+	struct commit commit = { .version = NULL };
+	struct version *version = NULL;
+	CK_RV rv;
+
+	rv = prepare(lifecycle, adoption, deadline, &commit, &version);
+	version_free(&version);
+	return rv;
+}
+
+CK_RV
+lifecycle_adopt(struct lifecycle *lifecycle, const struct adoption *adoption,
+                struct deadline deadline, struct version **ret_version)
+{
+	struct commit commit = {
+		.new_key_only = adoption->new_key_only, .keep_policy = true,
+		.superseded = adoption->superseded
+	};
+	struct version *version = NULL;
+	CK_RV rv;
+
+	rv = prepare(lifecycle, adoption, deadline, &commit, &version);
+	if (rv != CKR_OK)
+		return rv;
+	commit.version = version;
 	rv = version_commit(lifecycle, &commit);
 	if (rv != CKR_OK)
 		goto out;

@@ -13,6 +13,7 @@ struct adoption {
 	int64_t rotate_every;      /* of a new key; < 0: the configuration's */
 	bool local;                /* CKA_LOCAL: the pair was made inside the KMS */
 	bool new_key_only;         /* else one that is there gets this version too */
+	bool superseded;           /* a later one is taken in after it: it only processes */
 };
 
 /*
@@ -27,6 +28,9 @@ struct adoption {
  */
 MUST_USE CK_RV lifecycle_adopt(struct lifecycle *lifecycle, const struct adoption *adoption,
                                struct deadline deadline, struct version **ret_version);
+/* Does all that, but the commit: CKR_OK when there is nothing wrong with the pair. */
+MUST_USE CK_RV lifecycle_adoptable(struct lifecycle *lifecycle, const struct adoption *adoption,
+                                   struct deadline deadline);
 /* Whether the id is in the registry, in any state. */
 MUST_USE CK_RV lifecycle_knows(struct lifecycle *lifecycle, const struct buffer *id,
                                bool *ret_known);

@@ -217,9 +217,10 @@ build(struct registry *registry, struct change *change, void *context)
 	building->now = clock_now();
 	version->object = 0;
 	version->sequence = 0;
-	version->state = commit->pre_active ? STATE_PRE_ACTIVE : STATE_ACTIVE;
+	version->state = commit->pre_active ? STATE_PRE_ACTIVE :
+	                 commit->superseded ? STATE_DEACTIVATED : STATE_ACTIVE;
 	version->state_since = building->now;
-	version->protect_until = commit->protect_until;
+	version->protect_until = commit->superseded ? building->now : commit->protect_until;
 	/* A refresh may have finished this pair, held for one that a crash left. */
 	rv = registry_search(registry, &same, &object, 1, &count);
 	if (rv != CKR_OK)
@@ -236,7 +237,7 @@ build(struct registry *registry, struct change *change, void *context)
 	rv = add_key(registry, change, building);
 	if (rv != CKR_OK)
 		return rv;
-	if (!commit->pre_active) {
+	if (version->state == STATE_ACTIVE) {
 		rv = supersede_all(registry, change, building);
 		if (rv != CKR_OK)
 			return rv;

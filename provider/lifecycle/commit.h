@@ -13,6 +13,7 @@ struct commit {
 	bool keep_policy;        /* a key that is there keeps its algorithm and usage */
 	const struct policy_change *policy; /* of it too, over the configuration's; may be NULL */
 	bool pre_active;         /* it becomes the current one later, at protect_from */
+	bool superseded;         /* it is not, and never becomes, the current one */
 	bool new_key_only;       /* CKR_ATTRIBUTE_VALUE_INVALID when the key is there */
 	bool rotation_only;      /* CKR_OBJECT_HANDLE_INVALID when it is not */
 	bool newest_only;        /* CKR_ACTION_PROHIBITED when a later number is there */

@@ -58,6 +58,9 @@ decrypts ./*.enc
 for key in job-1:3 'a b@c:2'; do
 	encrypt "${key%:*}" "${key##*:}"
 done
+tool --list-objects --type pubkey >listed
+sed -n 's/^ *label: *\(job-1.*\)/\1/p' listed | tr '\n' ' ' >order
+[ "$(cat order)" = 'job-1 job-1@2 job-1@1 ' ] || fail "the newest does not come first: $(cat order)"
 "$p11_kms" export job-1 --out after.pem
 cmp before.pem after.pem || fail "job-1 is another key than before"
 expect_match 'usage +sign$' "$p11_kms" show seal
@@ -142,3 +145,13 @@ expect_fail "$p11_kms" adopt --all
 grep -q 'took in two@1' refused.out || fail "no key two"
 grep -q '1 taken in, [0-9]* known already, 4 failed' refused.out || fail "the count: $(cat refused.out)"
 quietly "$p11_kms" verify
+
+step "rebuild where the newest version is no good: the one before it is the current one"
+for version in 1 2 3; do hsm_pair "b$version" rsa:2048 "late@$version"; done
+hsm_tool --delete-object --type pubkey --id b3
+expect_fail "$p11_kms" rebuild
+grep -q 'late@3, id b3, is not taken in: the KMS has no public half' refused.out ||
+	fail "late@3: $(cat refused.out)"
+encrypt late 2
+decrypts late@2.enc
+expect_match 'deactivated' "$p11_kms" show late@1
