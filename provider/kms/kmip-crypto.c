@@ -69,8 +69,7 @@ kmip_sign(struct kmip_session *session, const char *identifier, const CK_MECHANI
 	rv = kmip_signing_plan(primitive, data, data_size, &signing);
 	if (rv != CKR_OK)
 		return rv;
-	writer = kmip_session_request(session, KMIP_SIGN);
-	ttlv_text(writer, KMIP_UNIQUE_IDENTIFIER, identifier);
+	writer = kmip_session_request_on(session, KMIP_SIGN, identifier);
 	write_signing(writer, &signing);
 	ttlv_bytes(writer, signing.digested ? KMIP_DIGESTED_DATA : KMIP_DATA, signing.data,
 	           signing.data_size);
@@ -127,9 +126,8 @@ request_decryption(struct kmip_session *session, const char *identifier,
                    const struct decryption *decryption, bool exact, const void *data,
                    size_t data_size, struct kmip_answer *answer)
 {
-	struct ttlv_writer *writer = kmip_session_request(session, KMIP_DECRYPT);
+	struct ttlv_writer *writer = kmip_session_request_on(session, KMIP_DECRYPT, identifier);
 
-	ttlv_text(writer, KMIP_UNIQUE_IDENTIFIER, identifier);
 	ttlv_open(writer, KMIP_CRYPTOGRAPHIC_PARAMETERS);
 	ttlv_enumeration(writer, KMIP_PADDING_METHOD, KMIP_PADDING_OAEP);
 	ttlv_enumeration(writer, KMIP_HASHING_ALGORITHM, decryption->hash);

@@ -22,11 +22,10 @@ kmip_object_read(struct kmip_session *session, const char *identifier,
 		"Name", "Object Type", "State", "Cryptographic Algorithm",
 		"Application Specific Information", "Link",
 	};
-	struct ttlv_writer *writer = kmip_session_request(session, KMIP_GET_ATTRIBUTES);
+	struct ttlv_writer *writer = kmip_session_request_on(session, KMIP_GET_ATTRIBUTES, identifier);
 	struct kmip_answer answer;
 	CK_RV rv;
 
-	ttlv_text(writer, KMIP_UNIQUE_IDENTIFIER, identifier);
 	for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
 		ttlv_text(writer, KMIP_ATTRIBUTE_NAME, wanted[i]);
 	rv = kmip_session_call(session, KMIP_GET_ATTRIBUTES, &answer);

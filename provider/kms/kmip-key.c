@@ -166,12 +166,11 @@ kmip_key_parse(const struct ttlv *payload, struct buffer *ret_spki)
 CK_RV
 kmip_key_get(struct kmip_session *session, const char *identifier, struct buffer *ret_spki)
 {
-	struct ttlv_writer *writer = kmip_session_request(session, KMIP_GET);
 	struct kmip_answer answer;
 	CK_RV rv;
 
 	/* No format is asked for: servers that can't convert would refuse. */
-	ttlv_text(writer, KMIP_UNIQUE_IDENTIFIER, identifier);
+	(void)kmip_session_request_on(session, KMIP_GET, identifier);
 	rv = kmip_session_call(session, KMIP_GET, &answer);
 	if (rv == CKR_OK) {
 		rv = kmip_key_parse(&answer.payload, ret_spki);

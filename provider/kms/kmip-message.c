@@ -76,17 +76,47 @@ parse_failure(struct kmip_answer *answer, const struct ttlv *item)
 	return true;
 }
 
+/* How many items a structure has of this tag. */
+static unsigned
+count(const struct ttlv *structure, uint32_t tag)
+{
+	unsigned found = 0;
+	struct ttlv item;
+	bool more;
+
+	for (more = ttlv_first(structure, &item); more; more = ttlv_next(structure, &item))
+		found += item.tag == tag;
+	return found;
+}
+
+/*
+ * The one item of the batch. Its count may be left out; an identifier of the item is what the
+ * request has (KMIP 1.4, section 6.4), and ours have none.
+ */
+static bool
+find_item(const struct ttlv *root, struct ttlv *ret_item)
+{
+	struct ttlv header, identifier;
+	int32_t announced;
+
+	if (!ttlv_get_structure(root, KMIP_RESPONSE_HEADER, &header) ||
+	    count(root, KMIP_BATCH_ITEM) != 1 || !ttlv_get_structure(root, KMIP_BATCH_ITEM, ret_item))
+		return false;
+	if (count(&header, KMIP_BATCH_COUNT) > 0 &&
+	    (!ttlv_get_integer(&header, KMIP_BATCH_COUNT, &announced) || announced != 1))
+		return false;
+	return !ttlv_find(ret_item, KMIP_UNIQUE_BATCH_ITEM_ID, &identifier) || identifier.size == 0;
+}
+
 bool
 kmip_answer_parse(struct kmip_answer *answer, enum kmip_operation operation)
 {
-	struct ttlv root, header, item;
+	struct ttlv root, item;
 	uint32_t answered;
 	bool named;
 
 	if (!ttlv_parse(answer->bytes.data, answer->bytes.size, &root) ||
-	    root.tag != KMIP_RESPONSE_MESSAGE ||
-	    !ttlv_get_structure(&root, KMIP_RESPONSE_HEADER, &header) ||
-	    !ttlv_get_structure(&root, KMIP_BATCH_ITEM, &item) ||
+	    root.tag != KMIP_RESPONSE_MESSAGE || !find_item(&root, &item) ||
 	    !ttlv_get_enumeration(&item, KMIP_RESULT_STATUS, &answer->status))
 		return false;
 	named = ttlv_get_enumeration(&item, KMIP_OPERATION, &answered);
@@ -99,6 +129,19 @@ kmip_answer_parse(struct kmip_answer *answer, enum kmip_operation operation)
 	answer->payload = (struct ttlv){ KMIP_RESPONSE_PAYLOAD, TTLV_STRUCTURE, nothing, 0 };
 	if (!ttlv_get_structure(&item, KMIP_RESPONSE_PAYLOAD, &answer->payload))
 		return !ttlv_find(&item, KMIP_RESPONSE_PAYLOAD, &root);
+	return true;
+}
+
+bool
+kmip_answer_is_about(const struct kmip_answer *answer, const char *identifier)
+{
+	struct ttlv item;
+	bool more;
+
+	for (more = ttlv_first(&answer->payload, &item); more;
+	     more = ttlv_next(&answer->payload, &item))
+		if (item.tag == KMIP_UNIQUE_IDENTIFIER && !ttlv_is_text(&item, identifier))
+			return false;
 	return true;
 }
 

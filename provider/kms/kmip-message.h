@@ -45,10 +45,13 @@ struct kmip_answer {
 #define KMIP_ANSWER_INIT { .bytes = BUFFER_INIT }
 
 /*
- * Takes answer->bytes apart. False: not an answer to this operation. Lenient where servers
- * are: an answer that tells of a failure may lack the operation, and be of any version.
+ * Takes answer->bytes apart. False: not an answer to this operation, and to it alone. Lenient
+ * where servers are: an answer that tells of a failure may lack the operation, and be of any
+ * version.
  */
 MUST_USE bool kmip_answer_parse(struct kmip_answer *answer, enum kmip_operation operation);
+/* Does a successful answer name this object, or none? */
+MUST_USE bool kmip_answer_is_about(const struct kmip_answer *answer, const char *identifier);
 void kmip_answer_clear(struct kmip_answer *answer);
 
 /*

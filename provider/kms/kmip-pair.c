@@ -130,11 +130,10 @@ create(struct kmip_session *session, const struct kmip_pair *pair, char *ret_pri
 static CK_RV
 try_on(struct kmip_session *session, enum kmip_operation operation, const char *identifier)
 {
-	struct ttlv_writer *writer = kmip_session_request(session, operation);
+	struct ttlv_writer *writer = kmip_session_request_on(session, operation, identifier);
 	struct kmip_answer answer;
 	CK_RV rv;
 
-	ttlv_text(writer, KMIP_UNIQUE_IDENTIFIER, identifier);
 	if (operation == KMIP_REVOKE) {
 		ttlv_open(writer, KMIP_REVOCATION_REASON);
 		ttlv_enumeration(writer, KMIP_REVOCATION_REASON_CODE, KMIP_CESSATION_OF_OPERATION);

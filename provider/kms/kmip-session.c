@@ -24,8 +24,20 @@ kmip_session_request(struct kmip_session *session, enum kmip_operation operation
 	};
 
 	ttlv_clear(&session->writer);
+	session->about = NULL;
 	kmip_request_begin(&session->writer, session->minor, &credential, operation);
 	return &session->writer;
+}
+
+struct ttlv_writer *
+kmip_session_request_on(struct kmip_session *session, enum kmip_operation operation,
+                        const char *identifier)
+{
+	struct ttlv_writer *writer = kmip_session_request(session, operation);
+
+	ttlv_text(writer, KMIP_UNIQUE_IDENTIFIER, identifier);
+	session->about = identifier;
+	return writer;
 }
 
 const char *
@@ -91,11 +103,13 @@ kmip_session_call(struct kmip_session *session, enum kmip_operation operation,
                   struct kmip_answer *answer)
 {
 	struct deadline deadline = patience(session, operation);
+	const char *about = session->about;
 	bool reused = session->reused;
 	char *why = NULL;
 	CK_RV rv;
 
 	*answer = (struct kmip_answer)KMIP_ANSWER_INIT;
+	session->about = NULL;
 	rv = kmip_request_end(&session->writer);
 	if (rv == CKR_OK && session->stream == NULL)
 		rv = CKR_DEVICE_ERROR;
@@ -112,7 +126,12 @@ kmip_session_call(struct kmip_session *session, enum kmip_operation operation,
 	session->reused = false;
 	if (!kmip_answer_parse(answer, operation))
 		return kmip_session_malformed(session, operation);
-	return answer->status == KMIP_SUCCESS ? CKR_OK : refused(session, operation, answer);
+	if (answer->status != KMIP_SUCCESS)
+		return refused(session, operation, answer);
+	if (about != NULL && !kmip_answer_is_about(answer, about))
+		return lose(session, true, text_format("the answer to %s is about another object",
+		                                       kmip_operation_name(operation)));
+	return CKR_OK;
 }
 
 /* The best version that the server names and we speak, 0: none. */

@@ -18,6 +18,7 @@ struct kmip_session {
 	struct deadline deadline;   /* earlier than the attempt's while there are other servers */
 	int minor;                  /* the version we speak with the server: 1.minor */
 	struct ttlv_writer writer;  /* of the request in the making */
+	const char *about;          /* borrowed: the object that it is about, NULL: none */
 	bool quiet;                 /* refusals are expected: they are no errors */
 	char *refusal;              /* owned: what the server said when it last refused; NULL: nothing */
 };
@@ -38,6 +39,10 @@ void kmip_session_close(struct kmip_session *session);
 /* Begins a request: its payload is then written to the returned writer, and sent by kmip_session_call. */
 struct ttlv_writer *kmip_session_request(struct kmip_session *session,
                                          enum kmip_operation operation);
+/* The same about an object, as its first field; identifier is borrowed until the answer is here, which must be about the same. */
+struct ttlv_writer *kmip_session_request_on(struct kmip_session *session,
+                                            enum kmip_operation operation,
+                                            const char *identifier);
 /*
  * Sends it and waits for the answer, which the caller clears in any case. CKR_DEVICE_ERROR:
  * no answer, or not one (logged); else, when the server refuses, what kmip_answer_failure

@@ -38,7 +38,8 @@ survives() {
 decrypt="decrypt job-42 --in $work/cipher --out $work/never"
 
 step "answers that are not KMIP"
-for fault in garbage http huge oversized deep empty padded mute other-operation; do
+for fault in garbage http huge oversized deep empty padded mute other-operation two-items \
+	other-count other-item; do
 	# shellcheck disable=SC2086  # words
 	survives 'not KMIP, or too long|not valid KMIP' $fault Decrypt $decrypt
 done
@@ -69,6 +70,18 @@ for fault in long-identifier no-payload; do
 done
 # shellcheck disable=SC2086
 survives 'could not decrypt' no-payload GetAttributes $decrypt
+
+step "answers about another object"
+# shellcheck disable=SC2086
+for operation in Decrypt GetAttributes; do
+	survives "the answer to (Decrypt|Get Attributes) is about another object" other-object \
+		$operation $decrypt
+done
+for operation in Get Activate; do
+	survives "the answer to $operation is about another object" other-object $operation \
+		create "other-$operation"
+done
+survives "the answer to Sign is about another object" other-object Sign rotate job-42
 
 step "wrong answers"
 error='p11-kms: (error|could not).*'

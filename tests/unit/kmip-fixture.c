@@ -433,6 +433,8 @@ on_object(uint32_t operation, const struct ttlv *payload, struct ttlv_writer *an
 
 	if (object == NULL || object->state == KMIP_DESTROYED)
 		return KMIP_ITEM_NOT_FOUND;
+	ttlv_text(answer, KMIP_UNIQUE_IDENTIFIER,
+	          operation == kmip_fixture.mistaken ? "another" : object->identifier);
 	switch (operation) {
 	case KMIP_GET:
 		return get(object, answer);

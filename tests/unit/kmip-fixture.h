@@ -23,6 +23,7 @@ struct kmip_fixture {
 	/* What the test may change, when no request is under way. */
 	int minor;                         /* the newest version, 4 */
 	uint32_t reasons[KMIP_OPERATIONS]; /* of an operation: refused so, when not 0 */
+	uint32_t mistaken;                 /* the operation whose answers name another object, 0: none */
 	unsigned hang_up;                  /* requests from now on until the connection is ended, 0: never */
 	bool digested;                     /* Digested Data are taken, true */
 	bool sealing;                      /* Sensitive and Extractable are known, true */

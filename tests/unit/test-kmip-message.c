@@ -24,7 +24,7 @@ teardown(void)
 }
 
 static void
-open_answer(void)
+open_answer_of(int batch_count)
 {
 	ttlv_clear(&writer);
 	kmip_answer_clear(&answer);
@@ -34,9 +34,15 @@ open_answer(void)
 	ttlv_integer(&writer, KMIP_PROTOCOL_VERSION_MAJOR, 1);
 	ttlv_integer(&writer, KMIP_PROTOCOL_VERSION_MINOR, 0);
 	ttlv_close(&writer);
-	ttlv_integer(&writer, KMIP_BATCH_COUNT, 1);
+	ttlv_integer(&writer, KMIP_BATCH_COUNT, batch_count);
 	ttlv_close(&writer);
 	ttlv_open(&writer, KMIP_BATCH_ITEM);
+}
+
+static void
+open_answer(void)
+{
+	open_answer_of(1);
 }
 
 static bool
@@ -203,6 +209,65 @@ START_TEST(other_answers_are_none)
 }
 END_TEST
 
+/* One item, which is for the one that was asked for. */
+START_TEST(other_batches_are_none)
+{
+	for (int count = 0; count <= 2; count++) {
+		open_answer_of(count);
+		ttlv_enumeration(&writer, KMIP_OPERATION, KMIP_SIGN);
+		ttlv_enumeration(&writer, KMIP_RESULT_STATUS, KMIP_SUCCESS);
+		ck_assert(parse_answer(KMIP_SIGN) == (count == 1));
+	}
+	for (uint32_t second = KMIP_SIGN - 1; second <= KMIP_SIGN; second++) {
+		open_answer();
+		ttlv_enumeration(&writer, KMIP_OPERATION, KMIP_SIGN);
+		ttlv_enumeration(&writer, KMIP_RESULT_STATUS, KMIP_SUCCESS);
+		ttlv_close(&writer);
+		ttlv_open(&writer, KMIP_BATCH_ITEM);
+		ttlv_enumeration(&writer, KMIP_OPERATION, second);
+		ttlv_enumeration(&writer, KMIP_RESULT_STATUS, KMIP_SUCCESS);
+		ck_assert(!parse_answer(KMIP_SIGN));
+	}
+	for (size_t size = 0; size < 2; size++) {
+		open_answer();
+		ttlv_enumeration(&writer, KMIP_OPERATION, KMIP_SIGN);
+		ttlv_bytes(&writer, KMIP_UNIQUE_BATCH_ITEM_ID, "7", size);
+		ttlv_enumeration(&writer, KMIP_RESULT_STATUS, KMIP_SUCCESS);
+		ck_assert(parse_answer(KMIP_SIGN) == (size == 0));
+	}
+}
+END_TEST
+
+START_TEST(an_answer_is_about_an_object)
+{
+	static const char *const names[] = { NULL, "7", "8" };
+
+	for (size_t i = 0; i < 3; i++)
+		for (size_t j = 0; j < 3; j++) {
+			open_answer();
+			ttlv_enumeration(&writer, KMIP_OPERATION, KMIP_SIGN);
+			ttlv_enumeration(&writer, KMIP_RESULT_STATUS, KMIP_SUCCESS);
+			ttlv_open(&writer, KMIP_RESPONSE_PAYLOAD);
+			if (names[i] != NULL)
+				ttlv_text(&writer, KMIP_UNIQUE_IDENTIFIER, names[i]);
+			if (names[j] != NULL)
+				ttlv_text(&writer, KMIP_UNIQUE_IDENTIFIER, names[j]);
+			ttlv_close(&writer);
+			ck_assert(parse_answer(KMIP_SIGN));
+			ck_assert(kmip_answer_is_about(&answer, "7") == (i < 2 && j < 2));
+		}
+	/* Not a text. */
+	open_answer();
+	ttlv_enumeration(&writer, KMIP_OPERATION, KMIP_SIGN);
+	ttlv_enumeration(&writer, KMIP_RESULT_STATUS, KMIP_SUCCESS);
+	ttlv_open(&writer, KMIP_RESPONSE_PAYLOAD);
+	ttlv_bytes(&writer, KMIP_UNIQUE_IDENTIFIER, "7", 1);
+	ttlv_close(&writer);
+	ck_assert(parse_answer(KMIP_SIGN));
+	ck_assert(!kmip_answer_is_about(&answer, "7"));
+}
+END_TEST
+
 START_TEST(reasons_mean_return_values)
 {
 	static const struct {
@@ -247,6 +312,8 @@ unit_suite(void)
 	tcase_add_test(tests, a_success_has_its_payload);
 	tcase_add_test(tests, a_failure_has_its_reason);
 	tcase_add_test(tests, other_answers_are_none);
+	tcase_add_test(tests, other_batches_are_none);
+	tcase_add_test(tests, an_answer_is_about_an_object);
 	tcase_add_test(tests, reasons_mean_return_values);
 	suite_add_tcase(suite, tests);
 	return suite;

@@ -363,6 +363,50 @@ START_TEST(refusals_have_their_codes)
 }
 END_TEST
 
+START_TEST(answers_about_other_objects_are_none)
+{
+	static const uint32_t operations[] = { KMIP_SIGN, KMIP_DECRYPT, KMIP_GET,
+		                               KMIP_GET_ATTRIBUTES, KMIP_ACTIVATE, KMIP_REVOKE,
+		                               KMIP_DESTROY };
+	struct secret *plaintext = NULL;
+	unsigned char ciphertext[256];
+	size_t size;
+
+	for (size_t i = 0; i < sizeof operations / sizeof *operations; i++) {
+		CK_RV rv = CKR_OK;
+
+		generate("rsa-2048");
+		size = encrypt(EVP_sha1(), "secret", 6, ciphertext);
+		kmip_fixture.mistaken = operations[i];
+		buffer_clear(&spki);
+		switch (operations[i]) {
+		case KMIP_SIGN:
+			rv = sign();
+			break;
+		case KMIP_DECRYPT:
+			rv = decrypt_with(CKM_SHA_1, CKG_MGF1_SHA1, ciphertext, size, &plaintext);
+			break;
+		case KMIP_GET:
+			rv = kms_public_key(kms, id, sizeof id, soon(), &spki);
+			break;
+		case KMIP_ACTIVATE:
+			ck_assert_uint_eq(kms_destroy_pair(kms, id, sizeof id, soon()), CKR_OK);
+			rv = try_generate("rsa-2048");
+			break;
+		default:
+			rv = kms_destroy_pair(kms, id, sizeof id, soon());
+			break;
+		}
+		ck_assert_uint_eq(rv, CKR_DEVICE_ERROR);
+		ck_assert_ptr_null(plaintext);
+		ck_assert_uint_eq(spki.size, 0);
+		kmip_fixture.mistaken = 0;
+		reopen();
+		ck_assert_uint_eq(kms_destroy_pair(kms, id, sizeof id, soon()), CKR_OK);
+	}
+}
+END_TEST
+
 START_TEST(pairs_that_the_server_does_not_make)
 {
 	static const struct {
@@ -795,6 +839,7 @@ unit_suite(void)
 	tcase_add_test(tests, makes_and_uses_an_ec_pair);
 	tcase_add_test(tests, refuses_what_can_not_be_sent);
 	tcase_add_test(tests, refusals_have_their_codes);
+	tcase_add_test(tests, answers_about_other_objects_are_none);
 	tcase_add_test(tests, pairs_that_the_server_does_not_make);
 	tcase_add_test(tests, attributes_that_the_server_does_not_know_are_left_out);
 	tcase_add_test(tests, an_identifier_that_is_no_longer_good_is_looked_for_again);
