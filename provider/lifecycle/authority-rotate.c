@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "lifecycle/authority-pair.h"
 #include "lifecycle/authority-signer.h"
+#include "lifecycle/create.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@ struct handover {
 	const struct authority *from; /* borrowed, as what follows */
 	const struct authority *to;
 	const struct buffer *id; /* of the new one in the KMS */
+	bool intended;
 };
 
 static CK_RV
@@ -44,6 +46,8 @@ build(struct registry *registry, struct change *change, void *context)
 		rv = buffer_set(&record.spki, spki->data, spki->size);
 	if (rv == CKR_OK)
 		rv = change_add_handover(registry, change, &record);
+	if (rv == CKR_OK && handover->intended)
+		change_intended(change);
 	if (rv == CKR_OK)
 		rv = buffer_set(&token->authority_id, handover->id->data, handover->id->size);
 	if (rv == CKR_OK)
@@ -57,9 +61,9 @@ build(struct registry *registry, struct change *change, void *context)
 CK_RV
 authority_hand_over(const struct config_token *config, struct registry *registry,
                     const struct signer *signer, const struct authority *from,
-                    const struct authority *to, const struct buffer *id)
+                    const struct authority *to, const struct buffer *id, bool intended)
 {
-	struct handover handover = { from, to, id };
+	struct handover handover = { from, to, id, intended };
 	CK_RV rv;
 
 	rv = registry_change(registry, signer, config->expires_after, build, &handover);
@@ -87,13 +91,17 @@ intend(struct lifecycle *lifecycle, const struct buffer *id, struct deadline dea
 	return rv;
 }
 
-/* After a failure; what can't be removed now, or may be in the log after all, is left to refresh. */
+/*
+ * After a failure; what can't be removed now, or may be in the log after all, is left to refresh.
+ * Whether or not that has removed the intent meanwhile: nobody commits it from here on.
+ */
 static void
 undo(struct lifecycle *lifecycle, const struct buffer *id, const char *label)
 {
-	bool known = true;
+	bool known = true, given_up;
 
-	if (registry_log_has_id(lifecycle->registry, id->data, id->size, &known) == CKR_OK && !known &&
+	if (registry_intent_give_up(lifecycle->registry, id->data, id->size, &given_up) == CKR_OK &&
+	    registry_log_has_id(lifecycle->registry, id->data, id->size, &known) == CKR_OK && !known &&
 	    kms_destroy_labelled(lifecycle->kms, id->data, id->size, label,
 	                         deadline_in(lifecycle->config->deadline_ms)) == CKR_OK &&
 	    registry_intent_remove(lifecycle->registry, id->data, id->size) == CKR_OK)
@@ -123,7 +131,7 @@ lifecycle_rotate_authority(struct lifecycle *lifecycle, struct deadline deadline
 	struct authority *authority = NULL;
 	struct buffer id = BUFFER_INIT;
 	char *label = NULL;
-	int64_t number = 0;
+	int64_t number = 0, begun = clock_now();
 	CK_RV rv;
 
 	rv = registry_succession(lifecycle->registry, &succession);
@@ -138,7 +146,11 @@ lifecycle_rotate_authority(struct lifecycle *lifecycle, struct deadline deadline
 	                     generate(lifecycle, label, &id, deadline, &authority);
 	if (rv == CKR_OK)
 		rv = authority_hand_over(lifecycle->config, lifecycle->registry, &signer,
-		                         succession_current(succession)->authority, authority, &id);
+		                         succession_current(succession)->authority, authority, &id, true);
+	if (rv == CKR_FUNCTION_CANCELED) {
+		log_given_up(lifecycle, label, begun);
+		rv = CKR_FUNCTION_FAILED;
+	}
 	if (rv != CKR_OK && label != NULL)
 		undo(lifecycle, &id, label);
 out:
@@ -146,57 +158,6 @@ out:
 	authority_free(&authority);
 	buffer_clear(&id);
 	succession_release(&succession);
-	return rv;
-}
-
-/* As check_claim of reconcile.c: an intent is not signed. */
-static CK_RV
-check_claim(struct lifecycle *lifecycle, const struct intent *intent, const char *label)
-{
-	bool known = false;
-	CK_RV rv;
-
-	rv = registry_log_has_id(lifecycle->registry, intent->id.data, intent->id.size, &known);
-	if (rv == CKR_OK && known)
-		rv = CKR_ACTION_PROHIBITED;
-	if (rv == CKR_OK)
-		rv = kms_find_pair(lifecycle->kms, intent->id.data, intent->id.size, label,
-		                   deadline_patient(lifecycle->config));
-	return rv;
-}
-
-CK_RV
-authority_intent_reconcile(struct lifecycle *lifecycle, const struct intent *intent, bool dry_run,
-                           enum reconciled *ret_result)
-{
-	const char *token = lifecycle->config->name;
-	char *label = authority_label(token, intent->number);
-	enum reconciled result = RECONCILED_UNDONE;
-	CK_RV rv;
-
-	if (label == NULL)
-		return CKR_HOST_MEMORY;
-	rv = check_claim(lifecycle, intent, label);
-	if (rv == CKR_OK && !registry_remembers(lifecycle->registry)) {
-		log_warning("token %s: the pair \"%s\", which an interrupted rotation seems to have left, "
-		            "stays in the KMS: this host can't keep what it has seen of the registry", token,
-		            label);
-		rv = CKR_ACTION_PROHIBITED;
-	}
-	if (rv == CKR_ACTION_PROHIBITED || rv == CKR_KEY_HANDLE_INVALID) {
-		result = rv == CKR_KEY_HANDLE_INVALID ? RECONCILED_UNDONE : RECONCILED_DROPPED;
-		rv = CKR_OK;
-	} else if (rv == CKR_OK && !dry_run) {
-		rv = kms_destroy_labelled(lifecycle->kms, intent->id.data, intent->id.size, label,
-		                          deadline_patient(lifecycle->config));
-		if (rv == CKR_OK)
-			log_info("token %s: removed \"%s\", which an interrupted rotation left", token, label);
-	}
-	if (rv == CKR_OK && !dry_run)
-		rv = registry_intent_remove(lifecycle->registry, intent->id.data, intent->id.size);
-	if (rv == CKR_OK)
-		*ret_result = result;
-	free(label);
 	return rv;
 }
 

@@ -242,6 +242,8 @@ build(struct registry *registry, struct change *change, void *context)
 		if (rv != CKR_OK)
 			return rv;
 	}
+	if (commit->intended)
+		change_intended(change);
 	return change_add_version(change, version);
 }
 

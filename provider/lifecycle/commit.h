@@ -17,6 +17,7 @@ struct commit {
 	bool new_key_only;       /* CKR_ATTRIBUTE_VALUE_INVALID when the key is there */
 	bool rotation_only;      /* CKR_OBJECT_HANDLE_INVALID when it is not */
 	bool newest_only;        /* CKR_ACTION_PROHIBITED when a later number is there */
+	bool intended;           /* CKR_FUNCTION_CANCELED when its intent is gone, or was given up */
 	int64_t replaces;        /* CKR_ACTION_PROHIBITED when this isn't the current one; 0: any */
 };
 
@@ -24,7 +25,7 @@ struct commit {
  * In one change: the key's record (when it is new, or takes over the version's algorithm and
  * usage), the version that was current superseded, the new one active. When one of a later
  * number is current already (two creations crossed) the new one is deactivated instead.
- * CKR_ACTION_PROHIBITED: the id is in the registry already.
+ * CKR_ACTION_PROHIBITED: the id is in the registry already, or is of an intent and not intended.
  */
 MUST_USE CK_RV version_commit(struct lifecycle *lifecycle, struct commit *commit);
 

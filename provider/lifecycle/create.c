@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "lifecycle/certificate.h"
 #include "lifecycle/commit.h"
+#include "lifecycle/reconcile.h"
 #include "mechanism/public-key.h"
 
 #include <openssl/rand.h>
@@ -41,6 +42,14 @@ usage_default(const struct algorithm *algorithm, const struct token_record *toke
 	if (!token_record_has(token, CKM_RSA_PKCS_OAEP) && !token_record_has(token, CKM_RSA_X_509))
 		usage &= ~(unsigned)(USAGE_DECRYPT | USAGE_UNWRAP);
 	return usage;
+}
+
+unsigned
+usage_taken_up(const struct key_record *key, const struct algorithm *algorithm)
+{
+	unsigned usage = key->usage & usage_possible(algorithm);
+
+	return usage != 0 ? usage : usage_possible(algorithm);
 }
 
 int64_t
@@ -228,36 +237,125 @@ out:
 
 /*
  * After a failure: removes what the KMS made, then the intent. What can't be removed now is
- * left to refresh, with its intent marked: the caller is told that it failed, so that it must
- * not become the current version behind his back. Left, too, is a pair whose commit may have
- * happened all the same. asked: the KMS may have made something. The call's own deadline may
- * have passed: that is often why it failed.
+ * left to refresh, with its intent given up: the caller is told that it failed, so that it must
+ * not become the current version behind his back. Given up first of all: a refresh elsewhere may
+ * be about to finish it, or to take up a pair that has lost its intent. asked: the KMS may have
+ * made something. The call's own deadline may have passed: that is often why it failed.
  */
 static void
 undo(struct lifecycle *lifecycle, const struct version *version, bool asked)
 {
 	struct deadline deadline = deadline_in(lifecycle->config->deadline_ms);
-	struct registry_search search = {
-		.id = version->id.data, .id_size = version->id.size, .destroyed = true
-	};
+	const struct buffer *id = &version->id;
 	char *label = pair_label(version->name, version->number);
-	int64_t object;
-	size_t count;
+	bool given_up = false;
+	CK_RV rv;
 
-	if (label == NULL ||
-	    registry_search(lifecycle->registry, &search, &object, 1, &count) != CKR_OK || count != 0 ||
-	    (asked && kms_destroy_labelled(lifecycle->kms, version->id.data, version->id.size, label,
-	                                   deadline) != CKR_OK) ||
-	    registry_intent_remove(lifecycle->registry, version->id.data, version->id.size) !=
-	            CKR_OK) {
+	rv = registry_intent_take_back(lifecycle->registry, version->name, version->number, id->data,
+	                               id->size, &given_up);
+	if (rv == CKR_OK && !given_up)
+		log_warning("the creation of %s@%lld failed, but the registry has it: look at it with "
+		            "p11-kms show", version->name, (long long)version->number);
+	else if (rv != CKR_OK)
+		log_warning("the creation of %s@%lld failed, is not undone yet, and could not be marked as "
+		            "failed: `p11-kms refresh` undoes or finishes it, from a minute after its "
+		            "beginning on", version->name, (long long)version->number);
+	else if (label == NULL ||
+	         (asked && kms_destroy_labelled(lifecycle->kms, id->data, id->size, label, deadline) !=
+	                           CKR_OK) ||
+	         registry_intent_remove(lifecycle->registry, id->data, id->size) != CKR_OK)
 		log_warning("the creation of %s@%lld failed and is not undone yet: `p11-kms refresh` does "
 		            "it, from a minute after its beginning on", version->name,
 		            (long long)version->number);
-		if (registry_intent_give_up(lifecycle->registry, version->id.data, version->id.size) !=
-		    CKR_OK)
-			log_warning("nor could it be marked as failed: the refresh may finish it instead");
-	}
 	free(label);
+}
+
+void
+log_given_up(const struct lifecycle *lifecycle, const char *label, int64_t begun)
+{
+	log_error("token %s: another p11-kms gave the creation of \"%s\" up after %lld s, as if it had "
+	          "been interrupted: it is undone. Run it again; a creation may take %d s",
+	          lifecycle->config->name, label, (long long)(clock_now() - begun), INTENT_AGE);
+}
+
+/* Whether what was asked for can be told from the pair and its key: then a refresh may finish it. */
+static bool
+others_can_finish(struct lifecycle *lifecycle, const struct create_request *request,
+                  const struct version *version)
+{
+	struct key_record *key = NULL;
+	bool can = false;
+
+	if (request->protect_from != 0 || request->protect_until != 0 || request->pre_active ||
+	    request->subject != NULL ||
+	    registry_key(lifecycle->registry, version->name, &key) != CKR_OK)
+		return false;
+	can = version->usage == usage_taken_up(key, version->algorithm);
+	key_record_free(&key);
+	return can;
+}
+
+/* A refresh took it for interrupted, and finished it just as it was asked for. CKR_ACTION_PROHIBITED: no. */
+static CK_RV
+finished_elsewhere(struct lifecycle *lifecycle, const struct version *wanted,
+                   struct version **ret_version)
+{
+	struct registry_search search = {
+		.name = wanted->name, .number = wanted->number,
+		.id = wanted->id.data, .id_size = wanted->id.size,
+	};
+	struct version *version = NULL;
+	int64_t object;
+	size_t count;
+	CK_RV rv;
+
+	rv = registry_search(lifecycle->registry, &search, &object, 1, &count);
+	if (rv == CKR_OK && count == 0)
+		rv = CKR_ACTION_PROHIBITED;
+	if (rv == CKR_OK)
+		rv = registry_version(lifecycle->registry, object, &version);
+	if (rv != CKR_OK)
+		return rv;
+	if (version->usage != wanted->usage ||
+	    !buffer_equal(&version->spki, wanted->spki.data, wanted->spki.size)) {
+		version_free(&version);
+		return CKR_ACTION_PROHIBITED;
+	}
+	*ret_version = version;
+	return CKR_OK;
+}
+
+/* Generates, proves and commits what is intended; undoes it when that fails. */
+static CK_RV
+carry_out(struct lifecycle *lifecycle, struct commit *commit, bool undo_only,
+          struct deadline deadline)
+{
+	struct version *version = commit->version, *finished = NULL;
+	int64_t begun = clock_now();
+	char *label;
+	bool asked;
+	CK_RV rv;
+
+	rv = generate(lifecycle, version, deadline);
+	asked = rv != CKR_USER_NOT_LOGGED_IN;
+	if (rv == CKR_OK)
+		rv = pair_check(lifecycle, version, deadline);
+	if (rv == CKR_OK)
+		rv = version_commit(lifecycle, commit);
+	if (rv == CKR_ACTION_PROHIBITED && !undo_only &&
+	    finished_elsewhere(lifecycle, version, &finished) == CKR_OK) {
+		version_free(&commit->version);
+		commit->version = finished;
+		return CKR_OK;
+	}
+	if (rv == CKR_FUNCTION_CANCELED) {
+		label = pair_label(version->name, version->number);
+		log_given_up(lifecycle, label != NULL ? label : version->name, begun);
+		free(label);
+	}
+	if (rv != CKR_OK)
+		undo(lifecycle, version, asked);
+	return rv == CKR_FUNCTION_CANCELED ? CKR_FUNCTION_FAILED : rv;
 }
 
 CK_RV
@@ -270,9 +368,10 @@ version_create(struct lifecycle *lifecycle, const struct create_request *request
 		.replaces = replaces,
 		.policy = request->policy,
 		.pre_active = request->pre_active,
+		.intended = true,
 	};
 	struct version *version = NULL;
-	bool asked;
+	bool undo_only;
 	CK_RV rv;
 
 	rv = version_new(&version);
@@ -282,20 +381,14 @@ version_create(struct lifecycle *lifecycle, const struct create_request *request
 	rv = settle(lifecycle, request, deadline, version, &commit);
 	if (rv != CKR_OK)
 		goto out;
+	undo_only = !others_can_finish(lifecycle, request, version);
 	rv = registry_intend(lifecycle->registry, version->name, version->id.data, version->id.size,
-	                     &version->number);
+	                     undo_only, &version->number);
+	if (rv == CKR_OK)
+		rv = carry_out(lifecycle, &commit, undo_only, deadline);
+	version = commit.version;
 	if (rv != CKR_OK)
 		goto out;
-	rv = generate(lifecycle, version, deadline);
-	asked = rv != CKR_USER_NOT_LOGGED_IN;
-	if (rv == CKR_OK)
-		rv = pair_check(lifecycle, version, deadline);
-	if (rv == CKR_OK)
-		rv = version_commit(lifecycle, &commit);
-	if (rv != CKR_OK) {
-		undo(lifecycle, version, asked);
-		goto out;
-	}
 	log_info("token %s: made %s@%lld, %s", lifecycle->config->name, version->name,
 	         (long long)version->number, version->algorithm->name);
 	*ret_version = version;

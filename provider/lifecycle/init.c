@@ -277,7 +277,7 @@ hand_over_to(struct init *init, const struct signer *signer, const struct author
 		rv = lifecycle_prove(init->kms, init->token, USAGE_SIGN, key->id.data, key->id.size, &spki,
 		                     init->deadline);
 	if (rv == CKR_OK)
-		rv = authority_hand_over(init->config, init->registry, signer, from, to, &key->id);
+		rv = authority_hand_over(init->config, init->registry, signer, from, to, &key->id, false);
 	buffer_clear(&spki);
 	authority_free(&to);
 	return rv;

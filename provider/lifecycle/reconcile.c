@@ -2,6 +2,7 @@
 #include "lifecycle/reconcile.h"
 
 #include "base/log.h"
+#include "lifecycle/authority-pair.h"
 #include "lifecycle/commit.h"
 #include "lifecycle/create.h"
 #include "mechanism/public-key.h"
@@ -47,9 +48,7 @@ intended_version(const struct found_pair *pair, const struct key_record *key,
 		rv = CKR_PUBLIC_KEY_INVALID;
 		goto out;
 	}
-	version->usage = key->usage & usage_possible(version->algorithm);
-	if (version->usage == 0)
-		version->usage = usage_possible(version->algorithm);
+	version->usage = usage_taken_up(key, version->algorithm);
 	version->name = strdup(pair->name);
 	if (version->name == NULL) {
 		rv = CKR_HOST_MEMORY;
@@ -72,7 +71,9 @@ CK_RV
 pair_finish(struct lifecycle *lifecycle, const struct found_pair *pair,
             const struct buffer *spki, bool dry_run, struct deadline deadline)
 {
-	struct commit commit = { .rotation_only = true, .newest_only = pair->newest_only };
+	struct commit commit = {
+		.rotation_only = true, .newest_only = pair->intended, .intended = pair->intended
+	};
 	struct version *version = NULL;
 	struct key_record *key = NULL;
 	bool taken;
@@ -82,7 +83,7 @@ pair_finish(struct lifecycle *lifecycle, const struct found_pair *pair,
 	if (rv != CKR_OK)
 		return rv;
 	rv = version_number_taken(lifecycle->registry, pair->name, pair->number, &taken);
-	if (rv == CKR_OK && taken && pair->newest_only)
+	if (rv == CKR_OK && taken && pair->intended)
 		rv = CKR_ACTION_PROHIBITED;
 	if (rv != CKR_OK || dry_run)
 		goto out;
@@ -102,6 +103,14 @@ out:
 	return rv;
 }
 
+/* What the KMS must label the pair. Caller frees. NULL: no memory. */
+static char *
+intent_label(const struct lifecycle *lifecycle, const struct intent *intent)
+{
+	return intent_is_authority(intent) ? authority_label(lifecycle->config->name, intent->number) :
+	                                     pair_label(intent->name, intent->number);
+}
+
 /*
  * May the pair be touched? An intent is not signed: it is believed only of a pair that the
  * KMS itself labels as the intent says, and that no entry of the log knows. Else anyone who
@@ -110,10 +119,10 @@ out:
  * CKR_ATTRIBUTE_VALUE_INVALID: no; CKR_KEY_HANDLE_INVALID: there is no pair.
  */
 static CK_RV
-check_claim(struct lifecycle *lifecycle, const struct intent *intent, struct deadline deadline)
+check_claim(struct lifecycle *lifecycle, const struct intent *intent, const char *label,
+            struct deadline deadline)
 {
 	const struct buffer *authority = &lifecycle->token->authority_id;
-	char *label = NULL;
 	bool known = buffer_equal(authority, intent->id.data, intent->id.size);
 	CK_RV rv = CKR_OK;
 
@@ -123,32 +132,13 @@ check_claim(struct lifecycle *lifecycle, const struct intent *intent, struct dea
 		return rv;
 	if (known)
 		return CKR_ATTRIBUTE_VALUE_INVALID;
-	label = pair_label(intent->name, intent->number);
-	if (label == NULL)
-		return CKR_HOST_MEMORY;
 	rv = kms_find_pair(lifecycle->kms, intent->id.data, intent->id.size, label, deadline);
-	free(label);
 	return rv == CKR_ACTION_PROHIBITED ? CKR_ATTRIBUTE_VALUE_INVALID : rv;
-}
-
-static CK_RV
-undo(struct lifecycle *lifecycle, const struct intent *intent, struct deadline deadline)
-{
-	char *label = pair_label(intent->name, intent->number);
-	CK_RV rv;
-
-	if (label == NULL)
-		return CKR_HOST_MEMORY;
-	rv = kms_destroy_labelled(lifecycle->kms, intent->id.data, intent->id.size, label, deadline);
-	free(label);
-	if (rv != CKR_OK)
-		return rv;
-	return registry_intent_remove(lifecycle->registry, intent->id.data, intent->id.size);
 }
 
 /* An intent that is not for a pair that may be touched goes alone. */
 static CK_RV
-drop(struct lifecycle *lifecycle, const struct intent *intent)
+drop(struct lifecycle *lifecycle, const struct intent *intent, const char *label)
 {
 	struct registry_search search = {
 		.id = intent->id.data, .id_size = intent->id.size, .destroyed = true
@@ -162,33 +152,65 @@ drop(struct lifecycle *lifecycle, const struct intent *intent)
 		return rv;
 	/* With a version in the index it is nothing but late: the commit came through after all. */
 	if (count == 0)
-		log_warning("token %s: what the registry says of an interrupted creation of %s@%lld is not "
-		            "true of the key with that CKA_ID, which stays as it is; run p11-kms verify, "
-		            "and find out who has changed the registry's file", lifecycle->config->name,
-		            intent->name, (long long)intent->number);
+		log_warning("token %s: what the registry says of an interrupted creation of %s is not true "
+		            "of the key with that CKA_ID, which stays as it is; run p11-kms verify, and "
+		            "find out who has changed the registry's file", lifecycle->config->name, label);
 	return registry_intent_remove(lifecycle->registry, intent->id.data, intent->id.size);
 }
 
-/* Another host may have finished it meanwhile: that is why it could not be done here, and no reason to destroy what is now a version. */
+/* Given up, and looked at after that: no commit can come in between. */
 static CK_RV
-undo_unless_known(struct lifecycle *lifecycle, const struct intent *intent,
-                  struct deadline deadline, enum reconciled *ret_result)
+undo_given_up(struct lifecycle *lifecycle, const struct intent *intent, const char *label,
+              bool dry_run, enum reconciled *ret_result)
 {
-	CK_RV rv = check_claim(lifecycle, intent, deadline);
+	struct deadline deadline = deadline_patient(lifecycle->config);
+	const struct buffer *id = &intent->id;
+	CK_RV rv = check_claim(lifecycle, intent, label, deadline);
 
 	if (rv == CKR_ATTRIBUTE_VALUE_INVALID) {
 		*ret_result = RECONCILED_DROPPED;
-		return drop(lifecycle, intent);
+		return dry_run ? CKR_OK : drop(lifecycle, intent, label);
+	}
+	if (rv == CKR_OK && !registry_remembers(lifecycle->registry)) {
+		log_warning("token %s: the pair \"%s\", which an interrupted creation seems to have left, "
+		            "stays in the KMS: this host can't keep what it has seen of the registry",
+		            lifecycle->config->name, label);
+		*ret_result = RECONCILED_LEFT;
+		return CKR_OK;
 	}
 	if (rv != CKR_OK && rv != CKR_KEY_HANDLE_INVALID)
 		return rv;
 	*ret_result = RECONCILED_UNDONE;
-	return undo(lifecycle, intent, deadline);
+	if (dry_run)
+		return CKR_OK;
+	rv = kms_destroy_labelled(lifecycle->kms, id->data, id->size, label, deadline);
+	if (rv == CKR_OK)
+		rv = registry_intent_remove(lifecycle->registry, id->data, id->size);
+	if (rv == CKR_OK)
+		log_info("token %s: undid %s, which an interrupted creation left", lifecycle->config->name,
+		         label);
+	return rv;
 }
 
-CK_RV
-intent_reconcile(struct lifecycle *lifecycle, const struct intent *intent, bool dry_run,
-                 enum reconciled *ret_result)
+/* Another host may have finished or undone it meanwhile: then its intent is gone. */
+static CK_RV
+undo(struct lifecycle *lifecycle, const struct intent *intent, const char *label, bool dry_run,
+     enum reconciled *ret_result)
+{
+	bool given_up = true;
+	CK_RV rv = CKR_OK;
+
+	if (!dry_run)
+		rv = registry_intent_give_up(lifecycle->registry, intent->id.data, intent->id.size,
+		                             &given_up);
+	if (rv == CKR_OK && given_up)
+		return undo_given_up(lifecycle, intent, label, dry_run, ret_result);
+	*ret_result = RECONCILED_DROPPED;
+	return rv;
+}
+
+static CK_RV
+finish(struct lifecycle *lifecycle, const struct intent *intent, const char *label, bool dry_run)
 {
 	struct deadline deadline = deadline_patient(lifecycle->config);
 	struct found_pair pair = {
@@ -197,40 +219,46 @@ intent_reconcile(struct lifecycle *lifecycle, const struct intent *intent, bool 
 	struct buffer spki = BUFFER_INIT;
 	CK_RV rv;
 
-	*ret_result = RECONCILED_UNDONE;
-	rv = check_claim(lifecycle, intent, deadline);
-	if (rv == CKR_OK && intent->given_up)
-		rv = CKR_ACTION_PROHIBITED;
+	if (intent->given_up || intent->undo_only || intent_is_authority(intent))
+		return CKR_ACTION_PROHIBITED;
+	rv = check_claim(lifecycle, intent, label, deadline);
 	if (rv == CKR_OK)
 		rv = kms_public_key(lifecycle->kms, intent->id.data, intent->id.size, deadline, &spki);
 	if (rv == CKR_OK)
 		rv = pair_finish(lifecycle, &pair, &spki, dry_run, deadline);
 	buffer_clear(&spki);
+	if (rv == CKR_OK && !dry_run)
+		log_info("token %s: finished %s, which an interrupted creation left",
+		         lifecycle->config->name, label);
+	return rv;
+}
+
+CK_RV
+intent_reconcile(struct lifecycle *lifecycle, const struct intent *intent, bool dry_run,
+                 enum reconciled *ret_result)
+{
+	char *label = intent_label(lifecycle, intent);
+	CK_RV rv;
+
+	if (label == NULL)
+		return CKR_HOST_MEMORY;
+	rv = finish(lifecycle, intent, label, dry_run);
 	switch (rv) {
 	case CKR_OK:
 		*ret_result = RECONCILED_FINISHED;
 		break;
 	case CKR_ATTRIBUTE_VALUE_INVALID: /* not a pair that the intent may speak for */
-		rv = dry_run ? CKR_OK : drop(lifecycle, intent);
-		if (rv == CKR_OK)
-			*ret_result = RECONCILED_DROPPED;
-		return rv;
-	case CKR_KEY_HANDLE_INVALID:    /* no pair in the KMS */
-	case CKR_OBJECT_HANDLE_INVALID: /* no such key */
-	case CKR_ACTION_PROHIBITED:     /* a later version is there, or its caller was told no */
+	case CKR_KEY_HANDLE_INVALID:      /* no pair in the KMS */
+	case CKR_OBJECT_HANDLE_INVALID:   /* no such key */
+	case CKR_ACTION_PROHIBITED:       /* a later version is there, or only its maker can finish it */
+	case CKR_FUNCTION_CANCELED:       /* another host was faster */
 	case CKR_PUBLIC_KEY_INVALID:
 	case CKR_FUNCTION_FAILED:
-		rv = dry_run ? CKR_OK : undo_unless_known(lifecycle, intent, deadline, ret_result);
-		if (rv != CKR_OK || *ret_result == RECONCILED_DROPPED)
-			return rv;
+		rv = undo(lifecycle, intent, label, dry_run, ret_result);
 		break;
 	default:
-		return rv;
+		break;
 	}
-	if (!dry_run)
-		log_info("token %s: %s %s@%lld, which an interrupted creation left",
-		         lifecycle->config->name,
-		         *ret_result == RECONCILED_FINISHED ? "finished" : "undid", intent->name,
-		         (long long)intent->number);
-	return CKR_OK;
+	free(label);
+	return rv;
 }

@@ -3,7 +3,8 @@
  * What a crash left: a pair in the KMS that has an intent but no version. It becomes the next
  * version of its key when it proves itself and no later one is there; else it is removed. The
  * pair of a new key is always removed: its policy is not known, and nobody was told of it. So is
- * one whose caller was told that it failed.
+ * one whose caller was told that it failed, and one that was asked for with a usage, a time or a
+ * subject of its own, which the pair does not tell.
  */
 #ifndef P11_KMS_LIFECYCLE_RECONCILE_H
 #define P11_KMS_LIFECYCLE_RECONCILE_H
@@ -18,7 +19,7 @@ struct found_pair {
 	int64_t number;
 	const unsigned char *id;
 	size_t id_size;
-	bool newest_only; /* CKR_ACTION_PROHIBITED when a version of its number or a later one is there */
+	bool intended; /* it has an intent; CKR_ACTION_PROHIBITED when a version of its number or a later one is there */
 };
 
 /*
@@ -34,18 +35,19 @@ enum reconciled {
 	RECONCILED_FINISHED,
 	RECONCILED_UNDONE,
 	RECONCILED_DROPPED, /* only the intent went: it was late, or not true */
+	RECONCILED_LEFT,    /* pair and intent stay for another host: see below */
 };
 
-/* dry_run: tells, without proof, what would be done. Failures as of kms.h and registry.h: nothing was done. */
+/*
+ * An authority's pair is only ever undone, as nobody was told that it signs. To undo, the intent
+ * is given up first, so that its maker, or another host, can't commit what is being destroyed.
+ * Where this host can't keep what it has seen of the registry, no pair is destroyed: the registry
+ * may be an older one, put back with an intent that names a pair of a newer one.
+ *
+ * dry_run: tells, without proof, what would be done. Failures as of kms.h and registry.h: the
+ * intent stays, for the next refresh.
+ */
 MUST_USE CK_RV intent_reconcile(struct lifecycle *lifecycle, const struct intent *intent,
                                 bool dry_run, enum reconciled *ret_result);
-
-/*
- * Of an authority's pair: only ever undone, as nobody was told that it signs. Where this host
- * can't keep what it has seen of the registry, the pair stays, and only the intent goes: the
- * registry may be an older one, put back with an intent that names the authority of a newer one.
- */
-MUST_USE CK_RV authority_intent_reconcile(struct lifecycle *lifecycle, const struct intent *intent,
-                                          bool dry_run, enum reconciled *ret_result);
 
 #endif

@@ -123,9 +123,7 @@ reconcile(struct refresh *refresh)
 			         (long long)intent->number);
 			continue;
 		}
-		rv = intent_is_authority(intent) ?
-		     authority_intent_reconcile(refresh->lifecycle, intent, refresh->dry_run, &result) :
-		     intent_reconcile(refresh->lifecycle, intent, refresh->dry_run, &result);
+		rv = intent_reconcile(refresh->lifecycle, intent, refresh->dry_run, &result);
 		if (rv == CKR_OK && result == RECONCILED_FINISHED)
 			refresh->summary.finished++;
 		else if (rv == CKR_OK && result == RECONCILED_UNDONE)

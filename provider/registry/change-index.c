@@ -6,22 +6,28 @@
 
 #include <inttypes.h>
 
-/* The intent of a pair that is in the log now. */
+/* Of a pair that is in the log now. Whoever gave it up meanwhile may be destroying the pair. */
 static CK_RV
-intent_delete(struct store *store, const struct buffer *id)
+intent_use(struct store *store, const struct buffer *id, bool intended)
 {
 	sqlite3_stmt *statement = NULL;
+	int64_t others = 0;
 	CK_RV rv;
 
-	rv = store_statement(store, INTENT_DELETE, &statement);
+	rv = store_statement(store, intended ? INTENT_USE : INTENT_COUNT, &statement);
 	if (rv != CKR_OK)
 		return rv;
 	sqlite3_bind_blob(statement, 1, id->data, (int)id->size, SQLITE_STATIC);
-	return store_run(store, statement);
+	if (intended) {
+		rv = store_run(store, statement);
+		return rv == CKR_OK && sqlite3_changes(store->db) != 1 ? CKR_FUNCTION_CANCELED : rv;
+	}
+	rv = store_number(store, statement, &others);
+	return rv == CKR_OK && others != 0 ? CKR_ACTION_PROHIBITED : rv;
 }
 
 static CK_RV
-index_version(struct store *store, const struct addition *addition)
+index_version(struct store *store, const struct addition *addition, bool intended)
 {
 	sqlite3_stmt *statement = NULL;
 	CK_RV rv;
@@ -44,7 +50,7 @@ index_version(struct store *store, const struct addition *addition)
 		          store->path, addition->name, addition->number, addition->entry.sequence);
 		return CKR_DATA_INVALID;
 	}
-	return addition->first ? intent_delete(store, &addition->id) : CKR_OK;
+	return addition->first ? intent_use(store, &addition->id, intended) : CKR_OK;
 }
 
 static CK_RV
@@ -96,7 +102,7 @@ index_object(struct store *store, const struct addition *addition)
 }
 
 static CK_RV
-index_handover(struct store *store, const struct addition *addition)
+index_handover(struct store *store, const struct addition *addition, bool intended)
 {
 	sqlite3_stmt *statement = NULL;
 	CK_RV rv;
@@ -108,19 +114,19 @@ index_handover(struct store *store, const struct addition *addition)
 		return rv;
 	sqlite3_bind_int64(statement, 1, addition->entry.sequence);
 	rv = store_run(store, statement);
-	return rv == CKR_OK ? intent_delete(store, &addition->id) : rv;
+	return rv == CKR_OK ? intent_use(store, &addition->id, intended) : rv;
 }
 
 CK_RV
-index_addition(struct store *store, const struct addition *addition)
+index_addition(struct store *store, const struct addition *addition, bool intended)
 {
 	switch (addition->kind) {
 	case ADDITION_VERSION:
-		return index_version(store, addition);
+		return index_version(store, addition, intended);
 	case ADDITION_OBJECT:
 		return index_object(store, addition);
 	case ADDITION_HANDOVER:
-		return index_handover(store, addition);
+		return index_handover(store, addition, intended);
 	case ADDITION_PAGE:
 		return CKR_OK; /* found by counting */
 	default:

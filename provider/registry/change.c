@@ -50,6 +50,12 @@ change_next(const struct change *change)
 	return change->follows.sequence + (int64_t)change->now.count + 1;
 }
 
+void
+change_intended(struct change *change)
+{
+	change->intended = true;
+}
+
 CK_RV
 change_take(struct change *change, struct addition *addition)
 {
@@ -308,7 +314,7 @@ append_all(struct store *store, const struct change *change, const struct regist
 		rv = chain_append(store, &addition->entry);
 		if (rv != CKR_OK)
 			return rv;
-		rv = index_addition(store, addition);
+		rv = index_addition(store, addition, change->intended);
 		if (rv != CKR_OK)
 			return rv;
 	}
@@ -436,6 +442,7 @@ registry_change(struct registry *registry, const struct signer *signer, int64_t 
 		additions_clear(&change.former);
 		change.former = change.now;
 		change.now = (struct additions){ NULL, 0 };
+		change.intended = false;
 		rv = change_try(registry, signer, expires_after, build, context, &change, &late);
 	}
 	additions_clear(&change.former);

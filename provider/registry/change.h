@@ -40,6 +40,7 @@ struct change {
 	struct additions now;
 	struct additions former;      /* of the try before, which came too late */
 	struct succession *succession; /* who signs what it follows; one reference */
+	bool intended;                /* what it begins has an intent */
 };
 
 /* The sequence of the entry that is added next. */
@@ -48,7 +49,7 @@ int64_t change_next(const struct change *change);
 MUST_USE CK_RV change_take(struct change *change, struct addition *addition);
 void addition_clear(struct addition *addition);
 
-/* Writes the addition's row of the index. Inside the transaction that appends its entry. */
-MUST_USE CK_RV index_addition(struct store *store, const struct addition *addition);
+/* Writes the addition's row of the index. Inside the transaction that appends its entry. intended: see change_intended. */
+MUST_USE CK_RV index_addition(struct store *store, const struct addition *addition, bool intended);
 
 #endif

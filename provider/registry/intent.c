@@ -7,10 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Added to "since" of one that only its maker can finish: no time of ours reaches it. */
+#define UNDO_ONLY (INT64_C(1) << 40)
+
 /* Inside a write transaction. least: the number is no less. */
 static CK_RV
 intend(struct store *store, const char *name, const void *id, int id_size, int64_t least,
-       int64_t *ret_number)
+       bool undo_only, int64_t *ret_number)
 {
 	sqlite3_stmt *statement = NULL;
 	int64_t in_use = 0;
@@ -42,13 +45,13 @@ intend(struct store *store, const char *name, const void *id, int id_size, int64
 	sqlite3_bind_blob(statement, 1, id, id_size, SQLITE_STATIC);
 	sqlite3_bind_text(statement, 2, name, -1, SQLITE_STATIC);
 	sqlite3_bind_int64(statement, 3, *ret_number);
-	sqlite3_bind_int64(statement, 4, clock_now());
+	sqlite3_bind_int64(statement, 4, clock_now() + (undo_only ? UNDO_ONLY : 0));
 	return store_run(store, statement);
 }
 
 static CK_RV
 intend_alone(struct registry *registry, const char *name, const void *id, size_t id_size,
-             int64_t least, int64_t *ret_number)
+             int64_t least, bool undo_only, int64_t *ret_number)
 {
 	int64_t number = 0;
 	CK_RV rv;
@@ -60,7 +63,7 @@ intend_alone(struct registry *registry, const char *name, const void *id, size_t
 	(void)pthread_mutex_lock(&registry->lock);
 	rv = store_run_plain(registry->store, BEGIN_WRITE);
 	if (rv == CKR_OK) {
-		rv = intend(registry->store, name, id, (int)id_size, least, &number);
+		rv = intend(registry->store, name, id, (int)id_size, least, undo_only, &number);
 		rv = registry_end_locked(registry, rv);
 	}
 	(void)pthread_mutex_unlock(&registry->lock);
@@ -71,11 +74,11 @@ intend_alone(struct registry *registry, const char *name, const void *id, size_t
 
 CK_RV
 registry_intend(struct registry *registry, const char *name, const void *id, size_t id_size,
-                int64_t *ret_number)
+                bool undo_only, int64_t *ret_number)
 {
 	if (registry->mode == REGISTRY_WRITE && !record_name_valid(name, strlen(name)))
 		return CKR_ATTRIBUTE_VALUE_INVALID;
-	return intend_alone(registry, name, id, id_size, 1, ret_number);
+	return intend_alone(registry, name, id, id_size, 1, undo_only, ret_number);
 }
 
 /* No key has an empty name. */
@@ -83,7 +86,7 @@ CK_RV
 registry_intend_authority(struct registry *registry, const void *id, size_t id_size,
                           int64_t number, int64_t *ret_number)
 {
-	return intend_alone(registry, "", id, id_size, number, ret_number);
+	return intend_alone(registry, "", id, id_size, number, true, ret_number);
 }
 
 bool
@@ -107,6 +110,8 @@ intent_columns(sqlite3_stmt *row, struct intent *intent)
 	intent->given_up = intent->since < 0;
 	if (intent->given_up)
 		intent->since = intent->since == INT64_MIN ? 0 : -intent->since;
+	intent->undo_only = intent->since >= UNDO_ONLY;
+	intent->since %= UNDO_ONLY;
 	return intent->name == NULL ? CKR_HOST_MEMORY : CKR_OK;
 }
 
@@ -165,35 +170,98 @@ intents_free(struct intent *intents, size_t count)
 	free(intents);
 }
 
+/* Runs it for that CKA_ID, and tells whether there was one. Lock held. */
 static CK_RV
-intent_change(struct registry *registry, enum statement which, const void *id, size_t id_size)
+intent_change_locked(struct registry *registry, enum statement which, const void *id,
+                     size_t id_size, bool *ret_changed)
 {
 	sqlite3_stmt *statement = NULL;
 	CK_RV rv;
 
+	rv = store_statement(registry->store, which, &statement);
+	if (rv != CKR_OK)
+		return rv;
+	sqlite3_bind_blob(statement, 1, id, (int)id_size, SQLITE_STATIC);
+	rv = store_run(registry->store, statement);
+	if (rv == CKR_OK)
+		*ret_changed = sqlite3_changes(registry->store->db) != 0;
+	return rv;
+}
+
+static CK_RV
+intent_change(struct registry *registry, enum statement which, const void *id, size_t id_size,
+              bool *ret_changed)
+{
+	CK_RV rv;
+
 	if (registry->mode != REGISTRY_WRITE)
 		return CKR_TOKEN_WRITE_PROTECTED;
+	*ret_changed = false;
 	if (id_size > RECORD_ID_MAX)
 		return CKR_OK;
 	(void)pthread_mutex_lock(&registry->lock);
-	rv = store_statement(registry->store, which, &statement);
-	if (rv == CKR_OK) {
-		sqlite3_bind_blob(statement, 1, id, (int)id_size, SQLITE_STATIC);
-		rv = store_run(registry->store, statement);
-		registry->generation++;
-	}
+	rv = intent_change_locked(registry, which, id, id_size, ret_changed);
+	registry->generation++;
 	(void)pthread_mutex_unlock(&registry->lock);
 	return rv;
 }
 
 CK_RV
-registry_intent_give_up(struct registry *registry, const void *id, size_t id_size)
+registry_intent_give_up(struct registry *registry, const void *id, size_t id_size,
+                        bool *ret_given_up)
 {
-	return intent_change(registry, INTENT_GIVE_UP, id, id_size);
+	return intent_change(registry, INTENT_GIVE_UP, id, id_size, ret_given_up);
+}
+
+/* Inside a write transaction. */
+static CK_RV
+take_back(struct registry *registry, const char *name, int64_t number, const void *id,
+          size_t id_size, bool *ret_given_up)
+{
+	sqlite3_stmt *statement = NULL;
+	CK_RV rv;
+
+	rv = intent_change_locked(registry, INTENT_GIVE_UP, id, id_size, ret_given_up);
+	if (rv != CKR_OK || *ret_given_up)
+		return rv;
+	rv = store_statement(registry->store, INTENT_TAKE_BACK, &statement);
+	if (rv != CKR_OK)
+		return rv;
+	sqlite3_bind_blob(statement, 1, id, (int)id_size, SQLITE_STATIC);
+	sqlite3_bind_text(statement, 2, name, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(statement, 3, number);
+	sqlite3_bind_int64(statement, 4, clock_now());
+	rv = store_run(registry->store, statement);
+	if (rv == CKR_OK)
+		*ret_given_up = sqlite3_changes(registry->store->db) != 0;
+	return rv;
+}
+
+CK_RV
+registry_intent_take_back(struct registry *registry, const char *name, int64_t number,
+                          const void *id, size_t id_size, bool *ret_given_up)
+{
+	bool given_up = false;
+	CK_RV rv;
+
+	if (registry->mode != REGISTRY_WRITE)
+		return CKR_TOKEN_WRITE_PROTECTED;
+	(void)pthread_mutex_lock(&registry->lock);
+	rv = store_run_plain(registry->store, BEGIN_WRITE);
+	if (rv == CKR_OK) {
+		rv = take_back(registry, name, number, id, id_size, &given_up);
+		rv = registry_end_locked(registry, rv);
+	}
+	(void)pthread_mutex_unlock(&registry->lock);
+	if (rv == CKR_OK)
+		*ret_given_up = given_up;
+	return rv;
 }
 
 CK_RV
 registry_intent_remove(struct registry *registry, const void *id, size_t id_size)
 {
-	return intent_change(registry, INTENT_DELETE, id, id_size);
+	bool removed;
+
+	return intent_change(registry, INTENT_DELETE, id, id_size, &removed);
 }

@@ -154,7 +154,7 @@ typedef CK_RV (*registry_build)(struct registry *registry, struct change *change
 MUST_USE CK_RV registry_change(struct registry *registry, const struct signer *signer,
                                int64_t expires_after, registry_build build, void *context);
 
-/* A version with object 0 gets the sequence of its entry, stored in version->object and version->sequence at once (a later try of the same registry_change knows it again and gives it another); its intent, if any, is removed by the commit. */
+/* A version with object 0 gets the sequence of its entry, stored in version->object and version->sequence at once (a later try of the same registry_change knows it again and gives it another). */
 MUST_USE CK_RV change_add_version(struct change *change, struct version *version);
 MUST_USE CK_RV change_add_key(struct change *change, const struct key_record *key);
 MUST_USE CK_RV change_add_token(struct change *change, const struct token_record *token);
@@ -180,12 +180,13 @@ struct intent {
 	int64_t number;
 	struct buffer id;
 	int64_t since;
-	bool given_up; /* its caller was told that it failed: not to be finished */
+	bool undo_only; /* what it was asked for can't be told from the pair: not to be finished by others */
+	bool given_up;  /* its maker was told that it failed, or will be: nobody commits it any more */
 };
 
 /* Reserves id and the key's next number. CKR_ATTRIBUTE_VALUE_INVALID: id is in use. */
 MUST_USE CK_RV registry_intend(struct registry *registry, const char *name, const void *id,
-                               size_t id_size, int64_t *ret_number);
+                               size_t id_size, bool undo_only, int64_t *ret_number);
 /* The same for an authority's pair. number: at least that; *ret_number is at least it, and greater than those of its other intents. */
 MUST_USE CK_RV registry_intend_authority(struct registry *registry, const void *id, size_t id_size,
                                          int64_t number, int64_t *ret_number);
@@ -194,8 +195,23 @@ bool intent_is_authority(const struct intent *intent);
 MUST_USE CK_RV registry_intents(struct registry *registry, struct intent **ret_intents,
                                 size_t *ret_count);
 void intents_free(struct intent *intents, size_t count);
-/* The pair of that intent shall not become a version any more, and could not be removed now. */
-MUST_USE CK_RV registry_intent_give_up(struct registry *registry, const void *id, size_t id_size);
+/*
+ * The version, or the authority, that this change begins was intended. Its intent goes with the
+ * commit, which fails with CKR_FUNCTION_CANCELED when it has gone already or was given up. What
+ * was not intended fails with CKR_ACTION_PROHIBITED where there is an intent for its CKA_ID: so
+ * whoever has given an intent up, and finds no entry, may destroy the pair.
+ */
+void change_intended(struct change *change);
+/*
+ * The pair of that intent shall not become a version any more: no commit has it from now on.
+ * *ret_given_up: false, there is no such intent (any more).
+ */
+MUST_USE CK_RV registry_intent_give_up(struct registry *registry, const void *id, size_t id_size,
+                                       bool *ret_given_up);
+/* The same for a version's maker: also when somebody has removed the intent meanwhile. False: a version has that CKA_ID, or another intent its number. */
+MUST_USE CK_RV registry_intent_take_back(struct registry *registry, const char *name,
+                                         int64_t number, const void *id, size_t id_size,
+                                         bool *ret_given_up);
 MUST_USE CK_RV registry_intent_remove(struct registry *registry, const void *id, size_t id_size);
 
 /*

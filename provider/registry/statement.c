@@ -157,9 +157,16 @@ const char *const statement_texts[STATEMENT_COUNT] = {
 	                " coalesce((SELECT max(number) FROM intents WHERE name = ?1), 0))",
 	[INTENT_INSERT] = "INSERT INTO intents (id, name, number, since) VALUES (?1, ?2, ?3, ?4)",
 	[INTENT_READ] = "SELECT id, name, number, since FROM intents ORDER BY since, name, number",
-	/* The sign of "since" says it, so that the format stays as it is. */
-	[INTENT_GIVE_UP] = "UPDATE intents SET since = -abs(since) WHERE id = ?1",
+	/* The sign of "since" says it, so that the format stays as it is; never 0, and no overflow. 2^40: UNDO_ONLY of intent.c. */
+	[INTENT_GIVE_UP] = "UPDATE intents SET since ="
+	                   " -max(1, abs(max(since, -9223372036854775807)) % 1099511627776)"
+	                   " WHERE id = ?1",
+	[INTENT_TAKE_BACK] = "INSERT OR IGNORE INTO intents (id, name, number, since)"
+	                     " SELECT ?1, ?2, ?3, -max(1, ?4)"
+	                     " WHERE NOT EXISTS (SELECT 1 FROM versions WHERE id = ?1)",
+	[INTENT_USE] = "DELETE FROM intents WHERE id = ?1 AND since >= 0",
 	[INTENT_DELETE] = "DELETE FROM intents WHERE id = ?1",
+	[INTENT_COUNT] = "SELECT count(*) FROM intents WHERE id = ?1",
 	[ENTRIES] = "SELECT sequence, previous, payload, signature FROM entries ORDER BY sequence",
 	[ENTRIES_FROM] = "SELECT sequence, previous, payload, signature FROM entries"
 	                 " WHERE sequence >= ?1 ORDER BY sequence LIMIT ?2",

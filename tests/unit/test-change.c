@@ -14,6 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <sqlite3.h>
+
 static struct fixture_authority authority;
 static char path[512];
 static struct registry *registry;
@@ -180,6 +182,7 @@ END_TEST
 
 START_TEST(reader_changes_nothing)
 {
+	bool given_up = false;
 	struct registry *reader = NULL;
 	int64_t number = 0;
 	char *why = NULL;
@@ -187,8 +190,12 @@ START_TEST(reader_changes_nothing)
 	ck_assert_uint_eq(registry_open(path, authority.authority, REGISTRY_READ, &reader, &why), CKR_OK);
 	ck_assert_uint_eq(registry_change(reader, &authority.signer, 1, build_nothing, NULL),
 	                  CKR_TOKEN_WRITE_PROTECTED);
-	ck_assert_uint_eq(registry_intend(reader, "x", "id", 2, &number), CKR_TOKEN_WRITE_PROTECTED);
+	ck_assert_uint_eq(registry_intend(reader, "x", "id", 2, false, &number), CKR_TOKEN_WRITE_PROTECTED);
 	ck_assert_uint_eq(registry_intent_remove(reader, "id", 2), CKR_TOKEN_WRITE_PROTECTED);
+	ck_assert_uint_eq(registry_intent_give_up(reader, "id", 2, &given_up),
+	                  CKR_TOKEN_WRITE_PROTECTED);
+	ck_assert_uint_eq(registry_intent_take_back(reader, "x", 1, "id", 2, &given_up),
+	                  CKR_TOKEN_WRITE_PROTECTED);
 	registry_free(&reader);
 	assert_unchanged(1);
 }
@@ -469,6 +476,125 @@ START_TEST(full_disk_is_device_memory)
 }
 END_TEST
 
+static CK_RV
+build_intended(struct registry *changed, struct change *change_made, void *context)
+{
+	change_intended(change_made);
+	return build_single(changed, change_made, context);
+}
+
+static bool
+give_up(const char *id)
+{
+	bool given_up = false;
+
+	ck_assert_uint_eq(registry_intent_give_up(registry, id, strlen(id), &given_up), CKR_OK);
+	return given_up;
+}
+
+static bool
+give_up_version(const struct version *version)
+{
+	bool given_up = false;
+
+	ck_assert_uint_eq(registry_intent_give_up(registry, version->id.data, version->id.size, &given_up),
+	                  CKR_OK);
+	return given_up;
+}
+
+static void
+meddle(const char *sql)
+{
+	sqlite3 *database;
+
+	ck_assert_int_eq(sqlite3_open(path, &database), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_exec(database, sql, NULL, NULL, NULL), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_close(database), SQLITE_OK);
+}
+
+/* Whoever gave an intent up may destroy the pair: no commit may come after that. */
+START_TEST(what_was_given_up_is_not_committed)
+{
+	struct version *version = fixture_version("job-42", 1, 1, spki());
+	struct single single = { version, CKR_OK };
+	struct intent *intents = NULL;
+	int64_t number = 0;
+	size_t count = 0;
+
+	ck_assert_uint_eq(change(build_intended, &single), CKR_FUNCTION_CANCELED);
+	assert_unchanged(1);
+	version->object = 0;
+	ck_assert_uint_eq(registry_intend(registry, "job-42", version->id.data, version->id.size, true,
+	                                  &number), CKR_OK);
+	/* It is another's to commit. */
+	ck_assert_uint_eq(change(build_single, &single), CKR_ACTION_PROHIBITED);
+	assert_unchanged(1);
+	version->object = 0;
+	ck_assert_uint_eq(registry_intents(registry, &intents, &count), CKR_OK);
+	ck_assert(intents[0].undo_only && !intents[0].given_up);
+	ck_assert_int_lt(intents[0].since, INT64_C(1) << 40);
+	intents_free(intents, count);
+	ck_assert(give_up_version(version));
+	ck_assert_uint_eq(registry_intents(registry, &intents, &count), CKR_OK);
+	ck_assert(intents[0].given_up && !intents[0].undo_only);
+	ck_assert_int_gt(intents[0].since, 1000000000);
+	intents_free(intents, count);
+	ck_assert_uint_eq(change(build_intended, &single), CKR_FUNCTION_CANCELED);
+	assert_unchanged(1);
+	ck_assert(!give_up("other"));
+	version_free(&version);
+}
+END_TEST
+
+/* Times that nobody of us wrote. */
+START_TEST(any_time_can_be_given_up)
+{
+	static const char *const times[] = { "0", "-9223372036854775808", "9223372036854775807",
+	                                     "1099511627776", "'x'" };
+	struct intent *intents = NULL;
+	char sql[128];
+	size_t count = 0;
+
+	snprintf(sql, sizeof sql, "INSERT INTO intents VALUES (CAST('id' AS BLOB), 'x', 1, %s)", times[_i]);
+	meddle(sql);
+	ck_assert(give_up("id"));
+	ck_assert(give_up("id"));
+	ck_assert_uint_eq(registry_intents(registry, &intents, &count), CKR_OK);
+	ck_assert_uint_eq(count, 1);
+	ck_assert(intents[0].given_up);
+	intents_free(intents, count);
+}
+END_TEST
+
+START_TEST(its_maker_takes_an_intent_back)
+{
+	struct version *version = fixture_version("job-42", 1, 1, spki());
+	struct single single = { version, CKR_OK };
+	const struct buffer *id = &version->id;
+	int64_t number = 0;
+	bool given_up = false;
+
+	ck_assert_uint_eq(registry_intent_take_back(registry, "job-42", 1, id->data, id->size, &given_up),
+	                  CKR_OK);
+	ck_assert(given_up);
+	ck_assert_uint_eq(change(build_single, &single), CKR_ACTION_PROHIBITED);
+	version->object = 0;
+	ck_assert_uint_eq(change(build_intended, &single), CKR_FUNCTION_CANCELED);
+	ck_assert_uint_eq(registry_intent_remove(registry, id->data, id->size), CKR_OK);
+	ck_assert_uint_eq(registry_intend(registry, "job-42", id->data, id->size, false, &number), CKR_OK);
+	ck_assert_uint_eq(registry_intent_take_back(registry, "job-42", 1, id->data, id->size, &given_up),
+	                  CKR_OK);
+	ck_assert(given_up);
+	ck_assert_uint_eq(registry_intent_remove(registry, id->data, id->size), CKR_OK);
+	version->object = 0;
+	ck_assert_uint_eq(change(build_single, &single), CKR_OK);
+	ck_assert_uint_eq(registry_intent_take_back(registry, "job-42", 1, id->data, id->size, &given_up),
+	                  CKR_OK);
+	ck_assert(!given_up);
+	version_free(&version);
+}
+END_TEST
+
 START_TEST(intents_reserve_and_go_with_the_commit)
 {
 	struct version *version = fixture_version("job-42", 1, 1, spki());
@@ -477,21 +603,21 @@ START_TEST(intents_reserve_and_go_with_the_commit)
 	int64_t number = 0;
 	size_t count = 0;
 
-	ck_assert_uint_eq(registry_intend(registry, "job-42", version->id.data, version->id.size, &number),
+	ck_assert_uint_eq(registry_intend(registry, "job-42", version->id.data, version->id.size, false, &number),
 	                  CKR_OK);
 	ck_assert_int_eq(number, 1);
-	ck_assert_uint_eq(registry_intend(registry, "job-42", "other", 5, &number), CKR_OK);
+	ck_assert_uint_eq(registry_intend(registry, "job-42", "other", 5, false, &number), CKR_OK);
 	ck_assert_int_eq(number, 2);
-	ck_assert_uint_eq(registry_intend(registry, "x", "other", 5, &number), CKR_ATTRIBUTE_VALUE_INVALID);
-	ck_assert_uint_eq(registry_intend(registry, "x@1", "y", 1, &number), CKR_ATTRIBUTE_VALUE_INVALID);
-	ck_assert_uint_eq(registry_intend(registry, "x", "", 0, &number), CKR_ATTRIBUTE_VALUE_INVALID);
+	ck_assert_uint_eq(registry_intend(registry, "x", "other", 5, false, &number), CKR_ATTRIBUTE_VALUE_INVALID);
+	ck_assert_uint_eq(registry_intend(registry, "x@1", "y", 1, false, &number), CKR_ATTRIBUTE_VALUE_INVALID);
+	ck_assert_uint_eq(registry_intend(registry, "x", "", 0, false, &number), CKR_ATTRIBUTE_VALUE_INVALID);
 	ck_assert_uint_eq(registry_intents(registry, &intents, &count), CKR_OK);
 	ck_assert_uint_eq(count, 2);
 	ck_assert_str_eq(intents[0].name, "job-42");
 	ck_assert_int_gt(intents[0].since, 0);
 	intents_free(intents, count);
 
-	ck_assert_uint_eq(change(build_single, &single), CKR_OK);
+	ck_assert_uint_eq(change(build_intended, &single), CKR_OK);
 	ck_assert_uint_eq(registry_intents(registry, &intents, &count), CKR_OK);
 	ck_assert_uint_eq(count, 1);
 	ck_assert_int_eq(intents[0].number, 2);
@@ -504,9 +630,9 @@ START_TEST(intents_reserve_and_go_with_the_commit)
 	ck_assert_uint_eq(count, 0);
 	intents_free(intents, count);
 	/* The id is now a version's. */
-	ck_assert_uint_eq(registry_intend(registry, "x", version->id.data, version->id.size, &number),
+	ck_assert_uint_eq(registry_intend(registry, "x", version->id.data, version->id.size, false, &number),
 	                  CKR_ATTRIBUTE_VALUE_INVALID);
-	ck_assert_uint_eq(registry_intend(registry, "job-42", "third", 5, &number), CKR_OK);
+	ck_assert_uint_eq(registry_intend(registry, "job-42", "third", 5, false, &number), CKR_OK);
 	ck_assert_int_eq(number, 2);
 	version_free(&version);
 }
@@ -534,6 +660,9 @@ unit_suite(void)
 	tcase_add_test(tests, two_processes_lose_nothing);
 	tcase_add_test(tests, full_disk_is_device_memory);
 	tcase_add_test(tests, intents_reserve_and_go_with_the_commit);
+	tcase_add_test(tests, what_was_given_up_is_not_committed);
+	tcase_add_loop_test(tests, any_time_can_be_given_up, 0, 5);
+	tcase_add_test(tests, its_maker_takes_an_intent_back);
 	tcase_set_timeout(tests, 120);
 	suite_add_tcase(suite, tests);
 	return suite;

@@ -337,6 +337,121 @@ START_TEST(marks_what_it_can_not_undo)
 }
 END_TEST
 
+/*
+ * A creation that is so slow that another host's refresh takes it for interrupted, while the last
+ * signature but so many is made.
+ */
+static struct lifecycle *rival;
+static int signs_before_refresh;
+
+static void
+refresh_elsewhere(void)
+{
+	struct refresh_summary summary;
+
+	meddle("UPDATE intents SET since = since - 3600");
+	ck_assert_uint_eq(lifecycle_refresh(rival, false, NULL, NULL, &summary), CKR_OK);
+	ck_assert_uint_eq(summary.failed, 0);
+}
+
+static CK_RV
+sign_slowly(CK_SESSION_HANDLE session, CK_BYTE *data, CK_ULONG size, CK_BYTE *signature,
+            CK_ULONG *signature_size)
+{
+	if (signs_before_refresh-- == 0) {
+		softhsm_functions()->C_Sign = softhsm_original.C_Sign;
+		refresh_elsewhere();
+	}
+	return softhsm_original.C_Sign(session, data, size, signature, signature_size);
+}
+
+static CK_RV
+generate_slowly(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_ATTRIBUTE *public,
+                CK_ULONG public_count, CK_ATTRIBUTE *private, CK_ULONG private_count,
+                CK_OBJECT_HANDLE *public_key, CK_OBJECT_HANDLE *private_key)
+{
+	softhsm_functions()->C_GenerateKeyPair = softhsm_original.C_GenerateKeyPair;
+	refresh_elsewhere();
+	return softhsm_original.C_GenerateKeyPair(session, mechanism, public, public_count, private,
+	                                          private_count, public_key, private_key);
+}
+
+static struct registry *
+rival_begin(void)
+{
+	struct registry *own = NULL;
+	char *why = NULL;
+
+	ck_assert_uint_eq(registry_open(kms_config.registry, authority, REGISTRY_WRITE, &own, &why),
+	                  CKR_OK);
+	ck_assert_uint_eq(lifecycle_open(&kms_config, kms, own, authority, &rival), CKR_OK);
+	return own;
+}
+
+static void
+assert_all_work(size_t pairs)
+{
+	int64_t entries = 0, findings = 0;
+
+	ck_assert_uint_eq(intent_count(), 0);
+	ck_assert_uint_eq(pair_count(), pairs);
+	ck_assert_uint_eq(registry_verify(registry, NULL, NULL, &entries, &findings), CKR_OK);
+	ck_assert_int_eq(findings, 0);
+}
+
+/* A new key, one for later, one that the pair does not tell all of: undone, whenever it was. */
+START_TEST(a_slow_creation_is_not_committed_when_it_was_undone)
+{
+	static const struct create_request requests[] = {
+		{ .name = "new", .rotate_every = -1 },
+		{ .name = "job", .rotate_every = -1, .pre_active = true, .rotation_only = true },
+		{ .name = "job", .rotate_every = -1, .usage = USAGE_SIGN, .rotation_only = true },
+	};
+	struct create_request request = requests[_i / 2];
+	struct version *first = make("job", "p-256", 0);
+	struct registry *own = rival_begin();
+
+	if (request.pre_active)
+		request.protect_from = clock_now() + DAY;
+	signs_before_refresh = 1; /* the proof */
+	if (_i % 2 == 0)
+		softhsm_functions()->C_Sign = sign_slowly;
+	else
+		softhsm_functions()->C_GenerateKeyPair = generate_slowly;
+	ck_assert_uint_eq(try_create(&request), CKR_FUNCTION_FAILED);
+	ck_assert_ptr_eq(softhsm_functions()->C_Sign, softhsm_original.C_Sign);
+	assert_all_work(2); /* the authority, the first version */
+	ck_assert_int_eq(current_number("job"), 1);
+	ck_assert_int_eq(current_number("new"), 0);
+	ck_assert_uint_eq(try_create(&request), CKR_OK);
+	assert_all_work(3);
+	lifecycle_free(&rival);
+	registry_free(&own);
+	version_free(&first);
+}
+END_TEST
+
+/* What another refresh finished just as it was asked for is as good. */
+START_TEST(a_slow_rotation_may_be_finished_elsewhere)
+{
+	struct create_request request = { .name = "job", .rotate_every = -1, .rotation_only = true };
+	struct version *first = make("job", "p-256", 0), *second;
+	struct registry *own = rival_begin();
+
+	signs_before_refresh = 1;
+	softhsm_functions()->C_Sign = sign_slowly;
+	second = make_by(&request);
+	ck_assert_int_eq(second->number, 2);
+	ck_assert_int_eq(second->state, STATE_ACTIVE);
+	assert_all_work(3);
+	ck_assert_int_eq(current_number("job"), 2);
+	lifecycle_free(&rival);
+	registry_free(&own);
+	version_free(&second);
+	version_free(&first);
+}
+END_TEST
+
 /* An application's private key alone, without its public half, has the id too. */
 START_TEST(refuses_the_id_of_a_lone_private_key)
 {
@@ -450,6 +565,8 @@ unit_suite(void)
 	tcase_add_test(tests, does_not_write_what_the_authority_did_not_sign);
 	tcase_add_test(tests, undoes_what_it_has_no_time_for);
 	tcase_add_test(tests, marks_what_it_can_not_undo);
+	tcase_add_loop_test(tests, a_slow_creation_is_not_committed_when_it_was_undone, 0, 6);
+	tcase_add_test(tests, a_slow_rotation_may_be_finished_elsewhere);
 	tcase_add_test(tests, refuses_the_id_of_a_lone_private_key);
 	tcase_add_test(tests, creations_may_cross);
 	suite_add_tcase(suite, tests);

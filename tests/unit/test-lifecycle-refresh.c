@@ -50,7 +50,7 @@ leave_intent(const char *name, const void *id, size_t id_size, const char *algor
 	char label[64];
 
 	pair.derive = pair.algorithm->key_type == CKK_EC;
-	ck_assert_uint_eq(registry_intend(registry, name, id, id_size, &number), CKR_OK);
+	ck_assert_uint_eq(registry_intend(registry, name, id, id_size, false, &number), CKR_OK);
 	snprintf(label, sizeof label, "%s@%d", name, (int)number);
 	pair.label = label;
 	if (with_pair)
@@ -196,9 +196,11 @@ END_TEST
 START_TEST(undoes_what_was_given_up)
 {
 	struct version *first = make("job", "p-256", 0);
+	bool given_up = false;
 
 	leave_intent("job", "id-1", 4, "p-256", true);
-	ck_assert_uint_eq(registry_intent_give_up(registry, "id-1", 4), CKR_OK);
+	ck_assert_uint_eq(registry_intent_give_up(registry, "id-1", 4, &given_up), CKR_OK);
+	ck_assert(given_up);
 	ck_assert_uint_eq(refresh(false), CKR_OK);
 	ASSERT_SUMMARY(0, 0, 0, 0, 0); /* the KMS may still be at it */
 	meddle("UPDATE intents SET since = since + 3600");
@@ -206,6 +208,53 @@ START_TEST(undoes_what_was_given_up)
 	ASSERT_SUMMARY(0, 1, 0, 0, 0);
 	ck_assert_int_eq(current_number("job"), 1);
 	ck_assert_uint_eq(pair_count(), 2); /* the authority, the version */
+	version_free(&first);
+}
+END_TEST
+
+/*
+ * A host that can't keep what it has seen may look at an older registry, into which an intent
+ * for a newer version was written: its pair stays, and is not taken up either.
+ */
+START_TEST(who_remembers_nothing_removes_nothing)
+{
+	struct version *first = make("job", "p-256", 0);
+	bool given_up;
+
+	leave_intent("job", "id-1", 4, "p-256", true);
+	ck_assert_uint_eq(registry_intent_give_up(registry, "id-1", 4, &given_up), CKR_OK);
+	leave_intent("job", "none", 4, "p-256", false);
+	ck_assert_uint_eq(registry_intent_give_up(registry, "none", 4, &given_up), CKR_OK);
+	meddle("UPDATE intents SET since = -1000");
+	lifecycle_end();
+	ck_assert_int_eq(setenv("XDG_STATE_HOME", "/dev/null/nowhere", 1), 0);
+	lifecycle_begin();
+	for (int i = 0; i < 2; i++) {
+		ck_assert_uint_eq(refresh(false), CKR_OK);
+		ASSERT_SUMMARY(0, i == 0 ? 1 : 0, 0, 0, 0); /* the one without a pair */
+		ck_assert_uint_eq(pair_count(), 3);
+		ck_assert_uint_eq(intent_count(), 1);
+		ck_assert_int_eq(current_number("job"), 1);
+	}
+	version_free(&first);
+}
+END_TEST
+
+/* It was to be active tomorrow, or to do something else: the pair does not tell. */
+START_TEST(undoes_what_only_its_maker_can_finish)
+{
+	struct version *first = make("job", "p-256", 0);
+
+	leave_intent("job", "id-1", 4, "p-256", true);
+	meddle("UPDATE intents SET since = since + 1099511627776");
+	ck_assert_uint_eq(refresh(false), CKR_OK);
+	ASSERT_SUMMARY(0, 0, 0, 0, 0); /* it may still be going on */
+	age_intents();
+	ck_assert_uint_eq(refresh(false), CKR_OK);
+	ASSERT_SUMMARY(0, 1, 0, 0, 0);
+	ck_assert_uint_eq(pair_count(), 2);
+	ck_assert_uint_eq(intent_count(), 0);
+	ck_assert_int_eq(current_number("job"), 1);
 	version_free(&first);
 }
 END_TEST
@@ -584,6 +633,8 @@ unit_suite(void)
 	tcase_add_test(tests, looks_after_what_is_due_among_many_keys);
 	tcase_add_test(tests, finishes_an_interrupted_rotation);
 	tcase_add_test(tests, undoes_what_was_given_up);
+	tcase_add_test(tests, who_remembers_nothing_removes_nothing);
+	tcase_add_test(tests, undoes_what_only_its_maker_can_finish);
 	tcase_add_test(tests, undoes_what_can_not_be_finished);
 	tcase_add_test(tests, undoes_what_does_not_prove_itself);
 	tcase_add_test(tests, keeps_the_pair_of_a_version);
