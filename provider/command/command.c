@@ -12,8 +12,9 @@ static const struct command commands[] = {
 		.summary = "set a token up: authority, registry",
 		.details = "Makes the authority (the key that signs the registry) in the KMS, the file of its "
 		           "public half, and the registry. Files and folders are those of the "
-		           "configuration. A second run finishes what an interrupted one left.",
-		.options = { OPTION_PIN_SOURCE, END },
+		           "configuration. A second run finishes what an interrupted one left. Where the KMS "
+		           "holds keys already and the registry is missing, it refuses: see rebuild.",
+		.options = { OPTION_ANEW, OPTION_PIN_SOURCE, END },
 		.run = command_init,
 	}, {
 		.name = "create", .operands = "NAME", .least = 1, .most = 1,
@@ -185,6 +186,8 @@ static const struct option_row rows[OPTION_COUNT] = {
 	[OPTION_ALGORITHM] = { "algorithm", 'a', "ALGORITHM",
 	        "rsa-2048, rsa-3072, rsa-4096, p-256, p-384, p-521 or ed25519", false },
 	[OPTION_ALL] = { "all", 'A', NULL, "not only the current versions; adopt: all pairs", false },
+	[OPTION_ANEW] = { "anew", 'N', NULL,
+	        "begin beside keys that the KMS holds: another registry's", false },
 	[OPTION_CONFIG] = { "config", 'c', "FILE", "the configuration", true },
 	[OPTION_CSR] = { "csr", 'q', NULL, "a certificate request (PKCS#10)", false },
 	[OPTION_DAYS] = { "days", 'd', "NUMBER", "how long the certificate is valid (default: 365)",

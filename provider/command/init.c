@@ -65,8 +65,8 @@ command_init(const struct arguments *arguments)
 	code = workspace_kms(arguments, &workspace);
 	if (code != EXIT_DONE)
 		goto out;
-	rv = lifecycle_init(workspace.token, workspace.kms, deadline_patient(workspace.token), &made,
-	                    &why);
+	rv = lifecycle_init(workspace.token, workspace.kms, arguments->options[OPTION_ANEW] != NULL,
+	                    deadline_patient(workspace.token), &made, &why);
 	code = rv == CKR_OK ? tell(arguments, &workspace, made) : failed(&workspace, rv, why);
 	free(why);
 out:

@@ -18,18 +18,25 @@ open_registry(struct verification *verification)
 	struct workspace *workspace = verification->workspace;
 	const char *path = workspace->token->registry;
 	struct stat status;
-	char *why = NULL;
+	char *why;
 	CK_RV rv;
 
 	findings_begin(verification->findings, "registry");
+	why = registry_missing_why(workspace);
+	if (why != NULL) {
+		finding(verification->findings, RESULT_FAIL, "%s", why);
+		free(why);
+		return false;
+	}
 	if (stat(path, &status) != 0) {
-		finding(verification->findings, RESULT_FAIL, "%s: %s; run `p11-kms init`, or copy it here",
-		        path, strerror(errno));
+		finding(verification->findings, RESULT_FAIL, "%s: can't be looked at: %s", path,
+		        strerror(errno));
 		return false;
 	}
 	if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
 		finding(verification->findings, RESULT_WARN,
 		        "%s may be written to by others: chmod go-w %s", path, path);
+	why = NULL;
 	rv = registry_open(path, workspace->authority, REGISTRY_READ, &workspace->registry, &why);
 	if (rv != CKR_OK)
 		finding(verification->findings, RESULT_FAIL, "%s",

@@ -2,12 +2,14 @@
 #include "command/workspace.h"
 
 #include "base/log.h"
+#include "base/text.h"
 #include "command/output.h"
 #include "command/pin.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static int
@@ -97,6 +99,22 @@ check_turned_back(const struct workspace *workspace)
 	return EXIT_REGISTRY;
 }
 
+char *
+registry_missing_why(const struct workspace *workspace)
+{
+	const char *path = workspace->token->registry;
+	struct stat status;
+	char reason[128];
+
+	if (lstat(path, &status) == 0 || (errno != ENOENT && errno != ENOTDIR))
+		return NULL;
+	return text_format("%s: %s; correct \"registry\" in %s, %s", path,
+	                   strerror_r(errno, reason, sizeof reason), workspace->config->path,
+	                   workspace->token->kms == NULL ? "or copy it from a host that has it" :
+	                   "put a backup of it back, or run `p11-kms rebuild` (where no key was made yet, "
+	                   "`p11-kms init`)");
+}
+
 static int
 open_registry(struct workspace *workspace, enum registry_mode mode)
 {
@@ -104,12 +122,16 @@ open_registry(struct workspace *workspace, enum registry_mode mode)
 	CK_RV rv;
 
 	if (access(workspace->token->authority, F_OK) != 0 && errno == ENOENT) {
-		complain("token %s is not set up here: there is no %s; run `p11-kms init`, or copy the "
-		         "file from a host that has it", workspace->token->name,
-		         workspace->token->authority);
+		complain("token %s is not set up here: there is no %s; run `p11-kms init`, copy the "
+		         "file from a host that has it, or correct \"authority\" in %s",
+		         workspace->token->name, workspace->token->authority,
+		         workspace->config->path);
 		return EXIT_CONFIGURATION;
 	}
 	if (!authority_read(workspace->token->authority, &workspace->authority, &why))
+		return refuse(EXIT_CONFIGURATION, why);
+	why = registry_missing_why(workspace);
+	if (why != NULL)
 		return refuse(EXIT_CONFIGURATION, why);
 	rv = registry_open(workspace->token->registry, workspace->authority, mode,
 	                   &workspace->registry, &why);

@@ -30,6 +30,8 @@ MUST_USE int workspace_change(const struct arguments *arguments, struct workspac
 MUST_USE int workspace_change_too(struct workspace *workspace);
 void workspace_close(struct workspace *workspace);
 
+/* The registry's file is not there: why, and what to do; NULL: it is. Caller frees. */
+MUST_USE char *registry_missing_why(const struct workspace *workspace);
 /* Is there a KMS in the configuration? EXIT_CONFIGURATION, which is told, when not. */
 MUST_USE int workspace_needs_kms(const struct workspace *workspace);
 /* Logs in to workspace->kms with a PIN from --pin-source or the terminal, where it does not do so itself. */

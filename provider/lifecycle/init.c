@@ -30,6 +30,7 @@ struct init {
 	struct registry *registry;
 	struct token_record *token;
 	bool recover; /* the registry is lost: lifecycle_recover */
+	bool anew;    /* what the KMS holds is not this token's, or given up */
 	bool made;
 	char *why;
 };
@@ -172,6 +173,50 @@ generate(struct init *init)
 	return rv;
 }
 
+/* Made anew it would hide what the KMS holds, and name the next versions as those are named. */
+static CK_RV
+refuse_if_lost(struct init *init, const struct kms_listing *listing)
+{
+	const struct config_token *config = init->config;
+
+	if (init->recover || init->anew || is_there(config->registry))
+		return CKR_OK;
+	if (is_there(config->authority) && listing->versions != 0)
+		return refuse(init, CKR_ARGUMENTS_BAD,
+		              "%s is not there, but the KMS of token %s holds %zu %s labelled NAME@VERSION. "
+		              "Correct the path in the configuration, put a backup of the registry back, "
+		              "or run: p11-kms rebuild. Only if these are another registry's, begin this one "
+		              "beside them: p11-kms init --anew", config->registry, config->name,
+		              listing->versions, listing->versions == 1 ? "pair" : "pairs");
+	if (!is_there(config->authority) &&
+	    (listing->own > 1 || (listing->own == 1 && listing->versions != 0)))
+		return refuse(init, CKR_ARGUMENTS_BAD,
+		              "%s and %s are not there, but the KMS of token %s holds %zu %s of that name, "
+		              "and %zu %s labelled NAME@VERSION. Correct the paths in the configuration, copy "
+		              "both files from a host or a backup that has them, or run: p11-kms rebuild. Only "
+		              "if these are another registry's, begin this one beside them: p11-kms init --anew",
+		              config->registry, config->authority, config->name, listing->own,
+		              listing->own == 1 ? "authority" : "authorities", listing->versions,
+		              listing->versions == 1 ? "pair" : "pairs");
+	return CKR_OK;
+}
+
+/* Of a token that had another name, perhaps. */
+static void
+warn_of_others(const struct init *init, const struct kms_listing *listing)
+{
+	if (listing->own != 0)
+		log_warning("token %s: its KMS holds %zu other %s of that name; hosts of that one need "
+		            "its %s and registry, not these",
+		            init->config->name, listing->own,
+		            listing->own == 1 ? "authority" : "authorities", init->config->authority);
+	else if (listing->versions != 0)
+		log_warning("token %s: its KMS also holds %zu %s labelled NAME@VERSION, which this registry "
+		            "does not have; were they this token's under another name, see BACKUP AND "
+		            "RESTORE in p11-kms(1)", init->config->name, listing->versions,
+		            listing->versions == 1 ? "pair" : "pairs");
+}
+
 static CK_RV
 make_pinned(struct init *init, const struct kms_listing *listing)
 {
@@ -190,11 +235,8 @@ make_pinned(struct init *init, const struct kms_listing *listing)
 		              "%s is there, but its authority %s is not: copy the authority's file from a "
 		              "host that has it, or move the registry away to begin anew",
 		              init->config->registry, init->config->authority);
-	if (fresh && listing->own != 0)
-		log_warning("token %s: its KMS holds %zu other %s of that name; if it was set up "
-		            "on another host, copy %s and the registry from there instead",
-		            init->config->name, listing->own,
-		            listing->own == 1 ? "authority" : "authorities", init->config->authority);
+	if (fresh)
+		warn_of_others(init, listing);
 	rv = fresh ? generate(init) : adopt(init, listing);
 	if (rv == CKR_OK)
 		rv = lifecycle_prove(init->kms, init->token, USAGE_SIGN, id->data, id->size,
@@ -225,10 +267,15 @@ settle_authority(struct init *init)
 	rv = kms_listing_read(init->kms, init->config->name, init->deadline, &listing);
 	if (rv != CKR_OK)
 		return rv;
-	if (is_there(init->config->authority))
+	if (!is_there(init->config->authority)) {
+		rv = refuse_if_lost(init, &listing);
+		if (rv == CKR_OK)
+			rv = make_pinned(init, &listing);
+	} else {
 		rv = find_pinned(init, &listing);
-	else
-		rv = make_pinned(init, &listing);
+		if (rv == CKR_OK)
+			rv = refuse_if_lost(init, &listing);
+	}
 	kms_listing_clear(&listing);
 	return rv;
 }
@@ -385,10 +432,10 @@ run(struct init *init, bool *ret_made, char **ret_why)
 }
 
 CK_RV
-lifecycle_init(const struct config_token *config, struct kms *kms, struct deadline deadline,
-               bool *ret_made, char **ret_why)
+lifecycle_init(const struct config_token *config, struct kms *kms, bool anew,
+               struct deadline deadline, bool *ret_made, char **ret_why)
 {
-	struct init init = { .config = config, .kms = kms, .deadline = deadline };
+	struct init init = { .config = config, .kms = kms, .deadline = deadline, .anew = anew };
 
 	return run(&init, ret_made, ret_why);
 }

@@ -45,10 +45,11 @@ void lifecycle_free(struct lifecycle **lifecycle);
  * init: makes the authority in the KMS, the pinned file and the registry with its token
  * record. A second run finishes what a crash left, and is success when all is there;
  * *ret_made is then false. On failure *ret_why (caller frees; NULL when the code says it all)
- * says what is in the way. CKR_ARGUMENTS_BAD: a file of the configuration. CKR_KEY_HANDLE_INVALID:
- * the KMS does not hold the pinned authority.
+ * says what is in the way. CKR_ARGUMENTS_BAD: a file of the configuration, or a registry that is
+ * missing although the KMS holds versions, unless it is to be begun anew beside them.
+ * CKR_KEY_HANDLE_INVALID: the KMS does not hold the pinned authority.
  */
-MUST_USE CK_RV lifecycle_init(const struct config_token *config, struct kms *kms,
+MUST_USE CK_RV lifecycle_init(const struct config_token *config, struct kms *kms, bool anew,
                               struct deadline deadline, bool *ret_made, char **ret_why);
 
 /*

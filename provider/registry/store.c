@@ -117,8 +117,10 @@ path_inspect(struct store *store, char **ret_why)
 	mode_t mode;
 
 	if (lstat(store->path, &store->status) != 0) {
-		*ret_why = text_format("%s: %s; run p11-kms init on the authority host, or copy the "
-		                       "registry from there", store->path, strerror(errno));
+		*ret_why = text_format("%s: %s; correct the path in the configuration, copy the registry "
+		                       "from the authority host or a backup, or run there: p11-kms rebuild "
+		                       "(p11-kms init, where no key was made yet)",
+		                       store->path, strerror(errno));
 		return CKR_FUNCTION_FAILED;
 	}
 	mode = store->status.st_mode;
@@ -146,8 +148,8 @@ open_failure(struct store *store, int result, char **ret_why)
 	CK_RV rv = failure_code(result, system_error);
 
 	if ((result & 0xff) == SQLITE_NOTADB)
-		*ret_why = text_format("%s: is not a registry; give the path of one, or run p11-kms init",
-		                       store->path);
+		*ret_why = text_format("%s: is not a registry; correct the path in the configuration, or put "
+		                       "a backup of the registry back", store->path);
 	else if (side_files_needed(result) && !store->writable && access(store->path, R_OK) == 0)
 		*ret_why = text_format("%s: its side files %s-wal and %s-shm are missing, and this user may "
 		                       "not make them; run p11-kms verify as the owner of the registry",
@@ -215,8 +217,8 @@ format_check(struct store *store, char **ret_why)
 	if (result != SQLITE_OK)
 		return open_failure(store, result, ret_why);
 	if (application != STORE_APPLICATION_ID || format < 1) {
-		*ret_why = text_format("%s: is a database, but not a registry; give the path of one, or run "
-		                       "p11-kms init", store->path);
+		*ret_why = text_format("%s: is a database, but not a registry; correct the path in the "
+		                       "configuration, or put a backup of the registry back", store->path);
 		return CKR_DEVICE_ERROR;
 	}
 	if (format > STORE_FORMAT) {

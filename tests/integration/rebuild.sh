@@ -51,6 +51,18 @@ lose "$registry"
 expect_refusal 'rebuild' "$p11_kms" init
 [ ! -e "$registry" ] || fail "init made a registry all the same"
 
+step "nor where its path is mistyped"
+mv "$P11_KMS_CONFIG" kept.conf
+sed 's/registry\.db/regsitry.db/' kept.conf >"$P11_KMS_CONFIG"
+expect_refusal "regsitry.db: No such file.*correct \"registry\" in $P11_KMS_CONFIG, put a backup.*rebuild" \
+	"$p11_kms" list
+expect_refusal 'regsitry.db: No such file.*put a backup.*rebuild' "$p11_kms" verify --json
+expect_refusal 'holds 7 pairs labelled NAME@VERSION.*rebuild' "$p11_kms" init
+[ ! -e "$hsm_folder/regsitry.db" ] || fail "init made a registry all the same"
+sed 's/authority\.pem/authroity.pem/' kept.conf >"$P11_KMS_CONFIG"
+expect_refusal 'holds 1 authority of that name, and 7 pairs' "$p11_kms" init
+mv kept.conf "$P11_KMS_CONFIG"
+
 step "rebuild does"
 expect_match '7 taken in, 0 known already, 0 failed' "$p11_kms" rebuild
 quietly "$p11_kms" verify
@@ -90,7 +102,8 @@ step "an HSM that holds two authorities of that name"
 rm "$authority"
 mv "$registry" kept.db
 lose "$registry"
-quietly "$p11_kms" init
+expect_refusal 'holds 1 authority of that name, and 8 pairs' "$p11_kms" init
+quietly "$p11_kms" init --anew
 rm "$authority"
 lose "$registry"
 expect_refusal 'holds 2 authorities' "$p11_kms" rebuild

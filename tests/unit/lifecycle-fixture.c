@@ -64,7 +64,7 @@ lifecycle_setup(void)
 	char *why = NULL;
 
 	bare_setup();
-	ck_assert_uint_eq(lifecycle_init(&kms_config, kms, patiently(), &made, &why), CKR_OK);
+	ck_assert_uint_eq(lifecycle_init(&kms_config, kms, false, patiently(), &made, &why), CKR_OK);
 	ck_assert(made);
 	lifecycle_begin();
 }

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static bool made;
+static bool made, anew;
 static char *why;
 
 static CK_RV
@@ -17,7 +17,7 @@ init(void)
 {
 	free(why);
 	why = NULL;
-	return lifecycle_init(&kms_config, kms, patiently(), &made, &why);
+	return lifecycle_init(&kms_config, kms, anew, patiently(), &made, &why);
 }
 
 static void
@@ -25,6 +25,7 @@ teardown(void)
 {
 	free(why);
 	why = NULL;
+	anew = false;
 	bare_teardown();
 }
 
@@ -134,7 +135,46 @@ START_TEST(makes_its_own_beside_another_host)
 	ck_assert_uint_eq(init(), CKR_OK);
 	remove_registry();
 	ck_assert_int_eq(unlink(kms_config.authority), 0);
+	ck_assert_uint_eq(init(), CKR_ARGUMENTS_BAD);
+	ck_assert_ptr_nonnull(strstr(why, "1 authority of that name, and 1 pair"));
+	ck_assert_ptr_nonnull(strstr(why, "rebuild"));
+	ck_assert_uint_eq(pair_count(), 2);
+	anew = true;
 	ck_assert_uint_eq(init(), CKR_OK);
+	ck_assert_uint_eq(pair_count(), 3);
+}
+END_TEST
+
+/* The path is mistyped, or the registry lost before this host could note that it saw it. */
+START_TEST(refuses_to_begin_a_lost_registry_anew)
+{
+	ck_assert_uint_eq(init(), CKR_OK);
+	remove_registry();
+	kms_generate("p-256");
+	ck_assert_uint_eq(init(), CKR_ARGUMENTS_BAD);
+	ck_assert_ptr_nonnull(strstr(why, "holds 1 pair labelled NAME@VERSION"));
+	ck_assert_ptr_nonnull(strstr(why, "rebuild"));
+	ck_assert_int_ne(access(kms_config.registry, F_OK), 0);
+	anew = true;
+	ck_assert_uint_eq(init(), CKR_OK);
+	ck_assert_uint_eq(pair_count(), 2);
+	anew = false;
+	ck_assert_uint_eq(init(), CKR_OK);
+	ck_assert(!made);
+}
+END_TEST
+
+/* Two registries may have keys on one token of an HSM. */
+START_TEST(begins_beside_another_token)
+{
+	ck_assert_uint_eq(init(), CKR_OK);
+	kms_generate("p-256");
+	remove_registry();
+	ck_assert_int_eq(unlink(kms_config.authority), 0);
+	free(kms_config.name);
+	kms_config.name = strdup("second");
+	ck_assert_uint_eq(init(), CKR_OK);
+	ck_assert(made);
 	ck_assert_uint_eq(pair_count(), 3);
 }
 END_TEST
@@ -191,7 +231,7 @@ START_TEST(refuses_a_kms_without_the_authority)
 	other = kms_open_other("other");
 	free(why);
 	why = NULL;
-	ck_assert_uint_eq(lifecycle_init(&kms_config, other, soon(), &made, &why),
+	ck_assert_uint_eq(lifecycle_init(&kms_config, other, false, soon(), &made, &why),
 	                  CKR_KEY_HANDLE_INVALID);
 	ck_assert_ptr_nonnull(strstr(why, "does not hold this authority"));
 	kms_free(&other);
@@ -318,6 +358,8 @@ unit_suite(void)
 	tcase_add_test(tests, writes_a_token_record_that_is_missing);
 	tcase_add_test(tests, takes_up_the_only_pair);
 	tcase_add_test(tests, makes_its_own_beside_another_host);
+	tcase_add_test(tests, refuses_to_begin_a_lost_registry_anew);
+	tcase_add_test(tests, begins_beside_another_token);
 	tcase_add_test(tests, finds_the_authority_of_a_renamed_token);
 	tcase_add_test(tests, refuses_a_registry_without_its_authority);
 	tcase_add_test(tests, refuses_the_log_of_another_registry);
