@@ -42,7 +42,7 @@ file_why(const char *path, const char *verb, int error)
 	char reason[128];
 
 	if (error == ELOOP)
-		return text_format("%s: is a symbolic link; name the file that it points to", path);
+		return text_format("%s is a symbolic link; name the file that it points to", path);
 	if (error == ENOENT || error == ENOTDIR)
 		remedy = "make it, or correct the path";
 	else if (error == EISDIR)
@@ -62,7 +62,7 @@ distrust_folder(const char *path, int folder)
 	if (fstat(folder, &status) != 0)
 		return file_why(path, "read", errno);
 	if ((status.st_mode & S_IWOTH) != 0 && (status.st_mode & S_ISVTX) == 0)
-		return text_format("%s: is in a folder that anybody may write to (mode %04o); "
+		return text_format("%s is in a folder that anybody may write to (mode %04o); "
 		                   "run: chmod o-w on the folder",
 		                   path, (unsigned)(status.st_mode & 07777));
 	return NULL;
@@ -79,15 +79,15 @@ distrust_file(const char *path, int fd, enum file_trust trust)
 		return file_why(path, "read", errno);
 	mode = (unsigned)(status.st_mode & 07777);
 	if (!S_ISREG(status.st_mode))
-		return text_format("%s: is not a regular file; name a regular file", path);
+		return text_format("%s is not a regular file; name a regular file", path);
 	if (status.st_uid != 0 && status.st_uid != geteuid())
-		return text_format("%s: belongs to another user (uid %lu); run: chown %lu %s", path,
+		return text_format("%s belongs to another user (uid %lu); run: chown %lu %s", path,
 		                   (unsigned long)status.st_uid, (unsigned long)geteuid(), path);
 	if ((mode & (S_IWGRP | S_IWOTH)) != 0)
-		return text_format("%s: is writable by others (mode %04o); run: chmod %04o %s", path,
+		return text_format("%s is writable by others (mode %04o); run: chmod %04o %s", path,
 		                   mode, trust == FILE_SECRET ? 0600U : 0644U, path);
 	if (trust == FILE_SECRET && (mode & S_IROTH) != 0)
-		return text_format("%s: is readable by others (mode %04o); run: chmod 0600 %s", path,
+		return text_format("%s is readable by others (mode %04o); run: chmod 0600 %s", path,
 		                   mode, path);
 	return NULL;
 }
@@ -158,7 +158,7 @@ read_limited(const char *path, int fd, unsigned char *data, size_t limit, size_t
 		return false;
 	}
 	if (size > limit) {
-		*ret_why = text_format("%s: is larger than %zu bytes; name the right file", path,
+		*ret_why = text_format("%s is larger than %zu bytes; name the right file", path,
 		                       limit);
 		return false;
 	}

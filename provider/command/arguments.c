@@ -4,6 +4,7 @@
 #include "command/output.h"
 
 #include <getopt.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,6 +56,20 @@ option_by_letter(int letter)
 	return -1;
 }
 
+/* The command that was named so far, with a space; "" for none. */
+static const char *
+command_so_far(const struct arguments *arguments)
+{
+	static char text[32];
+	const struct command *command = NULL;
+
+	if (arguments->operand_count > 0)
+		command = command_find(arguments->operands[0]);
+	snprintf(text, sizeof text, "%s%s", command == NULL ? "" : command->name,
+	         command == NULL ? "" : " ");
+	return text;
+}
+
 /* Fills arguments with all operands, the command's name among them. */
 static bool
 collect(int argc, char **argv, struct arguments *arguments)
@@ -75,16 +90,18 @@ collect(int argc, char **argv, struct arguments *arguments)
 			continue;
 		}
 		if (code == ':') {
-			complain("%s needs a value; see `p11-kms --help`", argv[optind - 1]);
+			complain("%s needs a value; see `p11-kms %s--help`", argv[optind - 1],
+			         command_so_far(arguments));
 			return false;
 		}
 		option = code >= CODE_BASE ? code - CODE_BASE : option_by_letter(code);
 		if (code == '?' || option < 0) {
 			if (optopt > 0 && optopt < CODE_BASE)
-				complain("-%c: there is no such option; see `p11-kms --help`", optopt);
+				complain("-%c: there is no such option; see `p11-kms %s--help`", optopt,
+				         command_so_far(arguments));
 			else
 				complain("%s: there is no such option, or it takes no value; see "
-				         "`p11-kms --help`", argv[optind - 1]);
+				         "`p11-kms %s--help`", argv[optind - 1], command_so_far(arguments));
 			return false;
 		}
 		arguments->options[option] = optarg != NULL ? optarg : "";

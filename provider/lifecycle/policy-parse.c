@@ -184,6 +184,10 @@ take_recovery(const struct setting *setting, const char *value, struct policy_ch
 	buffer_clear(&change->recovery);
 	if (strcmp(value, setting->none) == 0)
 		return true;
+	if (*value == '\0') {
+		*ret_why = text_format("recovery is the FILE of a public key, or %s", setting->none);
+		return false;
+	}
 	if (!file_read(value, FILE_PUBLIC, RECOVERY_FILE_MAX, &pem, ret_why))
 		return false;
 	key = pem_parse(&pem);

@@ -560,7 +560,7 @@ START_TEST(untrustworthy_files_are_refused)
 	ck_assert_int_eq(chmod(path, 0666), 0);
 	ck_assert(!config_read(path, &config, &why));
 	snprintf(expected, sizeof expected,
-	         "%s: is writable by others (mode 0666); run: chmod 0644 %s", path, path);
+	         "%s is writable by others (mode 0666); run: chmod 0644 %s", path, path);
 	ck_assert_str_eq(why, expected);
 	free(why);
 	why = NULL;
