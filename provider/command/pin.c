@@ -2,6 +2,7 @@
 #include "command/pin.h"
 
 #include "base/file.h"
+#include "base/text.h"
 #include "command/output.h"
 
 #include <errno.h>
@@ -108,24 +109,33 @@ pin_ask(const char *token_name, struct secret **ret_pin)
 	return true;
 }
 
+bool
+pin_file_read(const char *path, struct secret **ret_pin, char **ret_why)
+{
+	struct secret *pin = NULL;
+
+	*ret_why = NULL;
+	if (!file_read_secret(path, PIN_FILE_MAX, &pin, ret_why))
+		return false;
+	if (secret_size(pin) == 0) {
+		secret_free(&pin);
+		*ret_why = text_format("%s is empty: write the PIN of the KMS into it", path);
+		return false;
+	}
+	*ret_pin = pin;
+	return true;
+}
+
 int
 pin_read(const struct arguments *arguments, const char *token_name, struct secret **ret_pin)
 {
 	const char *source = arguments->options[OPTION_PIN_SOURCE];
-	struct secret *pin = NULL;
 	char *why = NULL;
 
 	if (source == NULL)
 		return pin_ask(token_name, ret_pin) ? EXIT_DONE : EXIT_KMS;
-	if (file_read_secret(source, PIN_FILE_MAX, &pin, &why)) {
-		if (secret_size(pin) != 0) {
-			*ret_pin = pin;
-			return EXIT_DONE;
-		}
-		secret_free(&pin);
-		complain("%s is empty: write the PIN of the KMS into it", source);
-		return EXIT_CONFIGURATION;
-	}
+	if (pin_file_read(source, ret_pin, &why))
+		return EXIT_DONE;
 	complain("%s", why != NULL ? why : "out of memory");
 	free(why);
 	return EXIT_CONFIGURATION;

@@ -71,6 +71,22 @@ check_log(struct verification *verification)
 	            plural(entries, "entry", "entries"));
 }
 
+/* Most often it is good, and another registry's authority is pinned. */
+static void
+tell_bad_head(struct verification *verification, CK_RV rv)
+{
+	const struct workspace *workspace = verification->workspace;
+
+	if (rv == CKR_DEVICE_ERROR)
+		finding(verification->findings, RESULT_FAIL,
+		        "it is not signed by the authority that %s pins (%s), nor by one that this handed over "
+		        "to, or is damaged; if the file is another token's, copy the right one from a host "
+		        "that has it, else put a backup of %s back", workspace->token->authority,
+		        authority_fingerprint(workspace->authority), workspace->token->registry);
+	else
+		finding(verification->findings, RESULT_FAIL, "it can't be read: %s", ckr_name(rv));
+}
+
 static void
 check_head(struct verification *verification)
 {
@@ -86,7 +102,7 @@ check_head(struct verification *verification)
 		return;
 	}
 	if (rv != CKR_OK) {
-		finding(verification->findings, RESULT_FAIL, "it can't be read: %s", ckr_name(rv));
+		tell_bad_head(verification, rv);
 		return;
 	}
 	clock_format(head.issued, issued);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "command/verify.h"
 
-#include "base/file.h"
 #include "command/output.h"
+#include "command/pin.h"
 
+#include <errno.h>
 #include <stdlib.h>
-
-#define PIN_FILE_MAX 255
+#include <unistd.h>
 
 static void
 check_pin(struct verification *verification)
@@ -18,10 +18,8 @@ check_pin(struct verification *verification)
 	if (path == NULL)
 		return;
 	findings_begin(verification->findings, "pin-source");
-	if (!file_read_secret(path, PIN_FILE_MAX, &pin, &why))
+	if (!pin_file_read(path, &pin, &why))
 		finding(verification->findings, RESULT_FAIL, "%s", why != NULL ? why : path);
-	else if (secret_size(pin) == 0)
-		finding(verification->findings, RESULT_FAIL, "%s is empty: write the PIN of the KMS into it", path);
 	findings_ok(verification->findings, "%s, not readable by others", path);
 	free(why);
 	secret_free(&pin);
@@ -34,6 +32,12 @@ check_pinned(struct verification *verification)
 	char *why = NULL;
 
 	findings_begin(verification->findings, "pinned");
+	if (access(workspace->token->authority, F_OK) != 0 && errno == ENOENT) {
+		finding(verification->findings, RESULT_FAIL,
+		        "%s is not there; run `p11-kms init`, copy the file from a host that has it, or correct "
+		        "\"authority\" in %s", workspace->token->authority, workspace->config->path);
+		return false;
+	}
 	if (authority_read(workspace->token->authority, &workspace->authority, &why)) {
 		findings_ok(verification->findings, "%s, %s", workspace->token->authority,
 		            authority_fingerprint(workspace->authority));

@@ -222,6 +222,8 @@ workspace_change(const struct arguments *arguments, struct workspace *workspace)
 	int code = workspace_configure(arguments, workspace);
 
 	if (code == EXIT_DONE)
+		code = workspace_needs_kms(workspace);
+	if (code == EXIT_DONE)
 		code = open_registry(workspace, REGISTRY_WRITE);
 	if (code == EXIT_DONE)
 		code = open_kms(arguments, workspace);
@@ -247,6 +249,25 @@ workspace_close(struct workspace *workspace)
 	workspace->token = NULL;
 }
 
+/* Often there was no PIN to log in with. */
+static int
+login_failed(const struct workspace *workspace, const char *what)
+{
+	const char *source = workspace->token->pin_source;
+	struct secret *pin = NULL;
+	char *why = NULL;
+
+	if (source != NULL && !pin_file_read(source, &pin, &why)) {
+		complain("could not %s: no PIN to log in with: %s", what, why != NULL ? why : source);
+		free(why);
+		return EXIT_KMS;
+	}
+	secret_free(&pin);
+	complain("could not %s: the KMS of token %s refused the login; check the PIN%s%s", what,
+	         workspace->token->name, source != NULL ? " in " : "", source != NULL ? source : "");
+	return EXIT_KMS;
+}
+
 int
 kms_failed(const struct workspace *workspace, const char *what, CK_RV rv)
 {
@@ -267,10 +288,7 @@ kms_failed(const struct workspace *workspace, const char *what, CK_RV rv)
 		         "unlock it", what, token);
 		return EXIT_KMS;
 	case CKR_USER_NOT_LOGGED_IN:
-		complain("could not %s: the KMS of token %s refused the login; check the PIN%s%s", what,
-		         token, workspace->token->pin_source != NULL ? " in " : "",
-		         workspace->token->pin_source != NULL ? workspace->token->pin_source : "");
-		return EXIT_KMS;
+		return login_failed(workspace, what);
 	case CKR_MECHANISM_INVALID:
 	case CKR_KEY_SIZE_RANGE:
 		complain("could not %s: the KMS of token %s can't make keys of that algorithm", what,

@@ -150,6 +150,10 @@ open_failure(struct store *store, int result, char **ret_why)
 	if ((result & 0xff) == SQLITE_NOTADB)
 		*ret_why = text_format("%s: is not a registry; correct the path in the configuration, or put "
 		                       "a backup of the registry back", store->path);
+	else if (store->writable && ((result & 0xff) == SQLITE_READONLY ||
+	                             access(store->path, W_OK) != 0))
+		*ret_why = text_format("%s: may not be written by this user, or not beside it; run the command "
+		                       "as its owner", store->path);
 	else if (side_files_needed(result) && !store->writable && access(store->path, R_OK) == 0)
 		*ret_why = text_format("%s: its side files %s-wal and %s-shm are missing, and this user may "
 		                       "not make them; run p11-kms verify as the owner of the registry",

@@ -55,7 +55,7 @@ expect 2 "$p11_kms"
 expect 2 "$p11_kms" no-such-command
 says 'no such command'
 expect 2 "$p11_kms" list --no-such-option
-says 'no such option'
+says 'no such option.*p11-kms list --help'
 expect 2 "$p11_kms" list --format pem
 says 'takes no --format'
 expect 2 "$p11_kms" list operand
@@ -74,7 +74,7 @@ expect 2 "$p11_kms" create 'job@1'
 says 'a name is'
 expect 2 "$p11_kms" show
 expect 2 "$p11_kms" list --config
-says 'needs a value'
+says 'needs a value; see .p11-kms list --help'
 expect 0 env POSIXLY_CORRECT=1 "$p11_kms" list --help
 prints '^usage: p11-kms list'
 
@@ -421,6 +421,29 @@ if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null 2>&1; then
 			--config "$work/reader/p11-kms.conf" $command
 	done
 fi
+
+step "a PIN file that is missing, empty, or anybody's"
+sed "s|^pin-source = .*|pin-source = $work/pin-file|" "$P11_KMS_CONFIG" >pin.conf
+expect 4 "$p11_kms" rotate ed --config pin.conf
+says "no PIN to log in with: $work/pin-file: can't be opened"
+install -m 600 /dev/null pin-file
+expect 4 "$p11_kms" rotate ed --config pin.conf
+says 'no PIN to log in with: .*/pin-file is empty'
+chmod 644 pin-file
+expect 4 "$p11_kms" rotate ed --config pin.conf
+says 'no PIN to log in with: .*/pin-file is readable by others'
+expect 2 "$p11_kms" policy job-42 --set recovery=
+says 'recovery is the FILE of a public key, or none'
+
+step "another authority is pinned"
+openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 2>/dev/null |
+	openssl pkey -pubout -out other.pem
+sed "s|^authority = .*|authority = $work/other.pem|" "$P11_KMS_CONFIG" >other.conf
+expect 7 "$p11_kms" verify --json --config other.conf
+prints 'not signed by the authority that .*/other.pem pins \(SHA256:'
+rm other.pem
+expect 7 "$p11_kms" verify --json --config other.conf
+prints 'other.pem is not there; run .p11-kms init'
 
 step "a registry that was changed by hand is refused"
 sql "UPDATE entries SET payload = CAST(replace(CAST(payload AS TEXT), 'rsa-2048', 'rsa-4096') AS BLOB)

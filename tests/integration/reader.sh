@@ -65,7 +65,8 @@ step "does not decrypt: it has neither PIN nor token"
 expect_fail as_nobody "$nobodys_command" decrypt --in ciphertext job-42 </dev/null
 
 step "changes nothing"
-expect_fail as_nobody "$nobodys_command" create mine </dev/null
+expect_refusal 'reader/registry.db: may not be written by this user' \
+	as_nobody "$nobodys_command" create mine </dev/null
 expect_fail as_nobody "$nobodys_command" destroy job-42@1 --yes </dev/null
 sha256sum reader/* >after
 cmp before after || fail "the reader's files are not what they were"
