@@ -71,13 +71,6 @@ index_record(struct store *store, const struct addition *addition)
 	return store_run(store, statement);
 }
 
-static void
-bind_bytes(sqlite3_stmt *statement, int place, const struct buffer *bytes)
-{
-	sqlite3_bind_blob(statement, place, bytes->size != 0 ? bytes->data : (const void *)"",
-	                  (int)bytes->size, SQLITE_STATIC);
-}
-
 static CK_RV
 index_object(struct store *store, const struct addition *addition)
 {
@@ -90,8 +83,8 @@ index_object(struct store *store, const struct addition *addition)
 	sqlite3_bind_int64(statement, 2, addition->entry.sequence);
 	sqlite3_bind_int(statement, 3, addition->removed);
 	sqlite3_bind_int64(statement, 4, (sqlite3_int64)addition->class);
-	bind_bytes(statement, 5, &addition->label);
-	bind_bytes(statement, 6, &addition->id);
+	store_bind_bytes(statement, 5, addition->label.data, addition->label.size);
+	store_bind_bytes(statement, 6, addition->id.data, addition->id.size);
 	rv = store_run(store, statement);
 	if (rv == CKR_OK && sqlite3_changes(store->db) != 1) {
 		log_error("%s: there is no object %" PRId64 " that entry %" PRId64 " could follow",

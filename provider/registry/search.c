@@ -76,14 +76,6 @@ registry_search(struct registry *registry, const struct registry_search *search,
 	return rv;
 }
 
-static void
-bind_bytes(sqlite3_stmt *statement, int place, const void *data, size_t size)
-{
-	/* An empty value is one that is asked for: SQLite would take NULL for none. */
-	if (data != NULL)
-		sqlite3_bind_blob(statement, place, size != 0 ? data : "", (int)size, SQLITE_STATIC);
-}
-
 CK_RV
 registry_search_objects(struct registry *registry, const struct registry_object_search *search,
                         int64_t *ret_objects, size_t max, size_t *ret_count)
@@ -105,10 +97,10 @@ registry_search_objects(struct registry *registry, const struct registry_object_
 		sqlite3_bind_int64(statement, 2, max > INT32_MAX ? INT32_MAX : (int64_t)max);
 		if (search->class != NULL)
 			sqlite3_bind_int64(statement, 3, (sqlite3_int64)*search->class);
-		if (which != SEARCH_OBJECTS)
-			bind_bytes(statement, 4, search->label, search->label_size);
-		if (which == SEARCH_OBJECTS_ID)
-			bind_bytes(statement, 5, search->id, search->id_size);
+		if (search->label != NULL)
+			store_bind_bytes(statement, 4, search->label, search->label_size);
+		if (search->id != NULL)
+			store_bind_bytes(statement, 5, search->id, search->id_size);
 		rv = objects_read(registry->store, statement, ret_objects, max, ret_count);
 	}
 	(void)pthread_mutex_unlock(&registry->lock);

@@ -493,6 +493,12 @@ store_statement(struct store *store, enum statement which, sqlite3_stmt **ret_st
 }
 
 void
+store_bind_bytes(sqlite3_stmt *statement, int place, const void *data, size_t size)
+{
+	(void)sqlite3_bind_blob(statement, place, size != 0 ? data : "", (int)size, SQLITE_STATIC);
+}
+
+void
 store_done(sqlite3_stmt *statement)
 {
 	if (statement == NULL)

@@ -109,6 +109,8 @@ bool store_replaced(const struct store *store);
 
 /* Ready to bind and step. CKR as store_failure. */
 MUST_USE CK_RV store_statement(struct store *store, enum statement which, sqlite3_stmt **ret_statement);
+/* Borrowed until store_done. Of size 0 it is an empty value: SQLite would take NULL for none. */
+void store_bind_bytes(sqlite3_stmt *statement, int place, const void *data, size_t size);
 /* Ends the statement's read and forgets what was bound. NULL is allowed. */
 void store_done(sqlite3_stmt *statement);
 /* Runs a statement that gives no row, and ends it. */
@@ -116,9 +118,9 @@ MUST_USE CK_RV store_run(struct store *store, sqlite3_stmt *statement);
 MUST_USE CK_RV store_run_plain(struct store *store, enum statement which);
 /* What result means, logged in one line. */
 MUST_USE CK_RV store_failure(struct store *store, int result);
-/* Changes when another connection has committed; unchanged by own commits. */
 /* What a statement that gives one number gives, once its parameters are bound; done with it. */
 MUST_USE CK_RV store_number(struct store *store, sqlite3_stmt *statement, int64_t *ret_number);
+/* Changes when another connection has committed; unchanged by own commits. */
 MUST_USE CK_RV store_data_version(struct store *store, int64_t *ret_data_version);
 
 #endif
