@@ -186,15 +186,17 @@ kmip_server_why(struct kmip *kmip, const struct kmip_server *server)
 	return why;
 }
 
-/* The last used of the idle ones that is still alive, or NULL. */
+/* The last used of the idle ones that is still alive, or NULL. They are all of the login in use. */
 static struct kmip_stream *
-take_alive(struct kmip *kmip, struct kmip_server *server)
+take_alive(struct kmip *kmip, const struct kmip_login *login, struct kmip_server *server)
 {
 	struct kmip_stream *stream;
 
 	for (;;) {
+		stream = NULL;
 		monitor_lock(&kmip->monitor);
-		stream = server->idle_count == 0 ? NULL : server->idle[--server->idle_count];
+		if (server->idle_count > 0 && login->tls == kmip->tls)
+			stream = server->idle[--server->idle_count];
 		monitor_unlock(&kmip->monitor);
 		if (stream == NULL ||
 		    (kmip_stream_idle_ms(stream) < IDLE_MS && kmip_stream_is_alive(stream)))
@@ -204,12 +206,13 @@ take_alive(struct kmip *kmip, struct kmip_server *server)
 }
 
 static SSL_SESSION *
-session_to_resume(struct kmip *kmip, struct kmip_server *server)
+session_to_resume(struct kmip *kmip, const struct kmip_login *login, struct kmip_server *server)
 {
 	SSL_SESSION *session = NULL;
 
 	monitor_lock(&kmip->monitor);
-	if (server->session != NULL && clock_monotonic_ms() - server->session_ms < SESSION_MS) {
+	if (login->tls == kmip->tls && server->session != NULL &&
+	    clock_monotonic_ms() - server->session_ms < SESSION_MS) {
 		session = server->session;
 		SSL_SESSION_up_ref(session);
 	}
@@ -221,7 +224,7 @@ static CK_RV
 open_new(struct kmip *kmip, const struct kmip_login *login, struct kmip_server *server,
          struct deadline deadline, struct kmip_stream **ret_stream)
 {
-	SSL_SESSION *session = session_to_resume(kmip, server);
+	SSL_SESSION *session = session_to_resume(kmip, login, server);
 	char *why = NULL;
 	CK_RV rv;
 
@@ -294,7 +297,7 @@ take_any(struct kmip *kmip, const struct kmip_login *login, struct kmip_server *
 
 	for (size_t i = 0; i < count && !deadline_passed(deadline); i++) {
 		struct deadline part = share(deadline, i + 1 == count, suspected[i]);
-		struct kmip_stream *stream = take_alive(kmip, servers[i]);
+		struct kmip_stream *stream = take_alive(kmip, login, servers[i]);
 		bool reused = stream != NULL;
 
 		rv = reused ? CKR_OK : open_new(kmip, login, servers[i], part, &stream);
@@ -343,6 +346,7 @@ kmip_connection_put(struct kmip *kmip, struct kmip_server *server, struct kmip_s
 {
 	int64_t verified_ms = 0;
 	SSL_SESSION *session = kmip_stream_session(*stream, &verified_ms), *old = session;
+	bool current;
 	char *why;
 
 	monitor_lock(&kmip->monitor);
@@ -354,13 +358,14 @@ kmip_connection_put(struct kmip *kmip, struct kmip_server *server, struct kmip_s
 	why = server->why;
 	server->why = NULL;
 	complaint_clear(&server->complaint);
-	if (session != NULL && (server->session == NULL || verified_ms >= server->session_ms)) {
+	/* Logged out meanwhile, or with other files: neither is for the next. */
+	current = kmip->tls != NULL && kmip_stream_context(*stream) == kmip->tls;
+	if (current && session != NULL && (server->session == NULL || verified_ms >= server->session_ms)) {
 		old = server->session;
 		server->session = session;
 		server->session_ms = verified_ms;
 	}
-	/* Logged out meanwhile: it is not for the next. */
-	if (kmip->tls != NULL && server->idle_count < KMIP_IDLE_MAX) {
+	if (current && server->idle_count < KMIP_IDLE_MAX) {
 		server->idle[server->idle_count++] = *stream;
 		*stream = NULL;
 	}

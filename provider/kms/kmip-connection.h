@@ -72,6 +72,7 @@ void kmip_forked(struct kmip *kmip);
 struct kmip_login {
 	SSL_CTX *tls;            /* a reference */
 	struct secret *password; /* owned, NULL: none */
+	struct kmip_tls_edition edition; /* of the files, before they were read for it */
 };
 
 /*
@@ -85,7 +86,7 @@ MUST_USE CK_RV kmip_connection_take(struct kmip *kmip, const struct kmip_login *
                                     struct kmip_server **ret_server,
                                     struct kmip_stream **ret_stream, bool *ret_reused,
                                     struct deadline *ret_deadline);
-/* Sound: it is kept for the next. */
+/* Sound: it is kept for the next, unless it is of another login than the one now in use. */
 void kmip_connection_put(struct kmip *kmip, struct kmip_server *server,
                          struct kmip_stream **stream);
 /*

@@ -52,9 +52,10 @@ find_password(struct kmip *kmip, const struct secret *pin, struct secret **ret_p
 
 /* pin: NULL where none is needed. */
 static CK_RV
-make(struct kmip *kmip, const struct secret *pin, struct kmip_login *ret_login)
+make(struct kmip *kmip, const struct secret *pin, const struct kmip_tls_edition *edition,
+     struct kmip_login *ret_login)
 {
-	struct kmip_login login = { NULL, NULL };
+	struct kmip_login login = { .edition = *edition };
 	char *why = NULL;
 	CK_RV rv;
 
@@ -79,7 +80,7 @@ kmip_login_clear(struct kmip_login *login)
 {
 	SSL_CTX_free(login->tls);
 	secret_free(&login->password);
-	*login = (struct kmip_login){ NULL, NULL };
+	*login = (struct kmip_login){ .tls = NULL };
 }
 
 /* A reference and a copy. */
@@ -95,28 +96,27 @@ share_locked(const struct kmip *kmip, struct kmip_login *ret_login)
 			return rv;
 	}
 	SSL_CTX_up_ref(kmip->tls);
-	*ret_login = (struct kmip_login){ kmip->tls, password };
+	*ret_login = (struct kmip_login){ kmip->tls, password, kmip->edition };
 	return CKR_OK;
 }
 
 /* Takes login over as the one in use; given (taken, may be NULL) is its PIN. */
 static void
-install(struct kmip *kmip, struct kmip_login *login, struct secret *given,
-        const struct kmip_tls_edition *edition)
+install(struct kmip *kmip, struct kmip_login *login, struct secret *given)
 {
 	struct kmip_login old;
 	struct secret *old_given;
 
 	monitor_lock(&kmip->monitor);
-	old = (struct kmip_login){ kmip->tls, kmip->password };
+	old = (struct kmip_login){ .tls = kmip->tls, .password = kmip->password };
 	old_given = kmip->given;
 	kmip->tls = login->tls;
 	kmip->password = login->password;
 	kmip->given = given;
-	kmip->edition = *edition;
+	kmip->edition = login->edition;
 	complaint_clear(&kmip->complaint);
 	monitor_unlock(&kmip->monitor);
-	*login = (struct kmip_login){ NULL, NULL };
+	*login = (struct kmip_login){ .tls = NULL };
 	secret_free(&old_given);
 	/* What was connected with the old one ends with it. */
 	if (old.tls != NULL)
@@ -144,19 +144,19 @@ find_pin(struct kmip *kmip, struct secret **ret_pin)
 static CK_RV
 log_in(struct kmip *kmip, const struct kmip_tls_edition *edition)
 {
-	struct kmip_login login = { NULL, NULL };
+	struct kmip_login login = { .tls = NULL };
 	struct secret *pin = NULL;
 	CK_RV rv;
 
 	rv = find_pin(kmip, &pin);
 	if (rv == CKR_OK)
-		rv = make(kmip, pin, &login);
+		rv = make(kmip, pin, edition, &login);
 	if (rv == CKR_PIN_INCORRECT) {
 		pin_rejected(kmip->pin);
 		rv = CKR_USER_NOT_LOGGED_IN;
 	}
 	if (rv == CKR_OK)
-		install(kmip, &login, pin, edition);
+		install(kmip, &login, pin);
 	else
 		secret_free(&pin);
 	return rv;
@@ -190,12 +190,13 @@ CK_RV
 kmip_login_try(struct kmip *kmip, const void *pin, size_t pin_size, struct kms_attempt *attempt,
                struct kmip_login *ret_login)
 {
+	struct kmip_tls_edition edition = kmip_tls_edition(kmip->config);
 	struct secret *secret = NULL;
 	CK_RV rv;
 
 	rv = secret_dup(pin, pin_size, &secret);
 	if (rv == CKR_OK)
-		rv = make(kmip, secret, ret_login);
+		rv = make(kmip, secret, &edition, ret_login);
 	secret_free(&secret);
 	if (rv != CKR_OK) {
 		attempt->final = true;
@@ -208,8 +209,7 @@ CK_RV
 kmip_login_keep(struct kmip *kmip, const void *pin, size_t pin_size,
                 const struct kmip_login *login)
 {
-	struct kmip_tls_edition edition = kmip_tls_edition(kmip->config);
-	struct kmip_login copy = { NULL, NULL };
+	struct kmip_login copy = { .edition = login->edition };
 	struct secret *given = NULL;
 	CK_RV rv;
 
@@ -223,7 +223,7 @@ kmip_login_keep(struct kmip *kmip, const void *pin, size_t pin_size,
 	}
 	SSL_CTX_up_ref(login->tls);
 	copy.tls = login->tls;
-	install(kmip, &copy, given, &edition);
+	install(kmip, &copy, given);
 	return CKR_OK;
 }
 
@@ -236,7 +236,7 @@ kmip_logout(struct kmip *kmip)
 	if (!kmip_needs_pin(kmip))
 		return;
 	monitor_lock(&kmip->monitor);
-	old = (struct kmip_login){ kmip->tls, kmip->password };
+	old = (struct kmip_login){ .tls = kmip->tls, .password = kmip->password };
 	given = kmip->given;
 	kmip->tls = NULL;
 	kmip->password = NULL;

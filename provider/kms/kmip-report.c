@@ -9,6 +9,8 @@
 #include <string.h>
 
 #define VENDOR_MAX 256
+/* Versions of KMIP that are told; there have been eight. */
+#define VERSIONS_MAX 16
 
 /* KMIP 1.4, section 9.1.3.2.27, in the order of their numbers, from 1. */
 static const char *const operations[] = {
@@ -71,13 +73,14 @@ tell_versions(const struct report *report)
 	struct kmip_answer answer;
 	char *list = NULL, version[32];
 	int32_t major, minor;
+	unsigned count = 0;
 	struct ttlv item;
 	bool more;
 	CK_RV rv;
 
 	(void)kmip_session_request(session, KMIP_DISCOVER_VERSIONS);
 	rv = kmip_session_call(session, KMIP_DISCOVER_VERSIONS, &answer);
-	for (more = rv == CKR_OK && ttlv_first(&answer.payload, &item); more;
+	for (more = rv == CKR_OK && ttlv_first(&answer.payload, &item); more && count < VERSIONS_MAX;
 	     more = ttlv_next(&answer.payload, &item)) {
 		if (item.tag != KMIP_PROTOCOL_VERSION ||
 		    !ttlv_get_integer(&item, KMIP_PROTOCOL_VERSION_MAJOR, &major) ||
@@ -85,6 +88,7 @@ tell_versions(const struct report *report)
 			continue;
 		snprintf(version, sizeof version, "%d.%d", (int)major, (int)minor);
 		list = add(list, version);
+		count++;
 	}
 	kmip_answer_clear(&answer);
 	if (rv == CKR_DEVICE_ERROR)

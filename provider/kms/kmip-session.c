@@ -242,7 +242,7 @@ open_with(struct kmip *kmip, struct kmip_server *only, struct kms_attempt *attem
 	};
 	CK_RV rv;
 
-	*login = (struct kmip_login){ NULL, NULL };
+	*login = (struct kmip_login){ .tls = NULL };
 	rv = kmip_connection_take(kmip, &session.login, only, attempt->deadline, &session.server,
 	                          &session.stream, &session.reused, &session.deadline);
 	if (rv == CKR_OK)
@@ -259,7 +259,7 @@ CK_RV
 kmip_session_open_at(struct kmip *kmip, struct kmip_server *server, struct kms_attempt *attempt,
                      struct kmip_session *ret_session)
 {
-	struct kmip_login login = { NULL, NULL };
+	struct kmip_login login = { .tls = NULL };
 	CK_RV rv;
 
 	rv = kmip_login_get(kmip, attempt, &login);

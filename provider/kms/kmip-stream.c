@@ -288,6 +288,29 @@ read_message(struct kmip_stream *stream, uint32_t tag, size_t limit, struct dead
 	return rv;
 }
 
+/* Has something come that nobody waits for? It would be taken for the next answer. */
+static bool
+has_surplus(struct kmip_stream *stream)
+{
+	unsigned char byte;
+	char *why = NULL;
+	size_t got;
+	bool filled;
+
+	for (int i = 0; i < UNASKED_MAX; i++) {
+		if (SSL_read_ex(stream->tls, &byte, 1, &got) == 1)
+			return true;
+		if (!kmip_socket_is_readable(stream->socket))
+			return false;
+		filled = fill(stream, deadline_in(0), &why) == CKR_OK;
+		free(why);
+		/* That it has ended is found out, and said, by what is done next. */
+		if (!filled)
+			return false;
+	}
+	return true;
+}
+
 CK_RV
 kmip_stream_exchange(struct kmip_stream *stream, const struct buffer *request, uint32_t tag,
                      size_t limit, struct deadline deadline, struct buffer *ret_answer,
@@ -296,6 +319,9 @@ kmip_stream_exchange(struct kmip_stream *stream, const struct buffer *request, u
 	struct buffer answer = BUFFER_INIT;
 	CK_RV rv;
 
+	ERR_clear_error();
+	if (has_surplus(stream))
+		return say(ret_why, "it sends what was not asked for");
 	ERR_clear_error();
 	rv = write_all(stream, request, deadline, ret_why);
 	if (rv == CKR_OK)
@@ -339,6 +365,12 @@ kmip_stream_is_alive(struct kmip_stream *stream)
 		free(why);
 	}
 	return alive;
+}
+
+const SSL_CTX *
+kmip_stream_context(const struct kmip_stream *stream)
+{
+	return SSL_get_SSL_CTX(stream->tls);
 }
 
 int64_t

@@ -33,13 +33,18 @@ void kmip_stream_close(struct kmip_stream **stream);
 /* In a forked child: lets go of the parent's connection, which goes on. */
 void kmip_stream_abandon(struct kmip_stream **stream);
 
-/* A message out, one in, of at most limit bytes, with this tag. CKR_DEVICE_ERROR: *ret_why as above; the stream can only be closed then. */
+/*
+ * A message out, one in, of at most limit bytes, with this tag; nothing may have come that was
+ * not asked for. CKR_DEVICE_ERROR: *ret_why as above; the stream can only be closed then.
+ */
 MUST_USE CK_RV kmip_stream_exchange(struct kmip_stream *stream, const struct buffer *request,
                                     uint32_t tag, size_t limit, struct deadline deadline,
                                     struct buffer *ret_answer, char **ret_why);
 
 /* Is it still there, as far as can be told without sending anything? */
 bool kmip_stream_is_alive(struct kmip_stream *stream);
+/* What it was connected with; borrowed. */
+const SSL_CTX *kmip_stream_context(const struct kmip_stream *stream);
 /* Milliseconds since it was last used. */
 int64_t kmip_stream_idle_ms(const struct kmip_stream *stream);
 /*

@@ -92,7 +92,7 @@ static CK_RV
 login(void *state, void *argument, struct kms_attempt *attempt)
 {
 	struct kms_login_request *request = argument;
-	struct kmip_login login = { NULL, NULL };
+	struct kmip_login login = { .tls = NULL };
 	struct kmip_session session;
 	CK_RV rv;
 

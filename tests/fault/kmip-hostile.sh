@@ -71,6 +71,16 @@ done
 # shellcheck disable=SC2086
 survives 'could not decrypt' no-payload GetAttributes $decrypt
 
+step "more answers than questions: the surplus is not taken for the next one"
+# shellcheck disable=SC2086
+survives 'it sends what was not asked for' surplus Locate $decrypt
+
+step "links in a circle, and a list that always has one more page"
+# shellcheck disable=SC2086
+survives 'could not decrypt' circle GetAttributes $decrypt
+# shellcheck disable=SC2086
+survives 'could not decrypt' one-more-page Locate $decrypt
+
 step "answers about another object"
 # shellcheck disable=SC2086
 for operation in Decrypt GetAttributes; do

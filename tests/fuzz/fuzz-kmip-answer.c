@@ -106,7 +106,7 @@ kmip_tls_key_is_encrypted(const struct config_token *config)
 /* kmip-stream.h */
 
 struct kmip_stream {
-	int nothing;
+	const SSL_CTX *context;
 };
 
 CK_RV
@@ -114,12 +114,12 @@ kmip_stream_open(const struct endpoint *endpoint, SSL_CTX *context, SSL_SESSION 
                  struct deadline deadline, struct kmip_stream **ret_stream, char **ret_why)
 {
 	(void)endpoint;
-	(void)context;
 	(void)session;
 	(void)deadline;
 	(void)ret_why;
 	*ret_stream = calloc(1, sizeof **ret_stream);
 	require(*ret_stream != NULL);
+	(*ret_stream)->context = context;
 	return CKR_OK;
 }
 
@@ -141,6 +141,12 @@ kmip_stream_is_alive(struct kmip_stream *stream)
 {
 	(void)stream;
 	return true;
+}
+
+const SSL_CTX *
+kmip_stream_context(const struct kmip_stream *stream)
+{
+	return stream->context;
 }
 
 int64_t

@@ -418,7 +418,7 @@ random_bytes(const struct ttlv *payload, struct ttlv_writer *answer)
 static void
 discover(struct ttlv_writer *answer)
 {
-	for (int minor = kmip_fixture.minor; minor >= 0; minor--) {
+	for (int minor = kmip_fixture.minor + kmip_fixture.versions; minor >= 0; minor--) {
 		ttlv_open(answer, KMIP_PROTOCOL_VERSION);
 		ttlv_integer(answer, KMIP_PROTOCOL_VERSION_MAJOR, 1);
 		ttlv_integer(answer, KMIP_PROTOCOL_VERSION_MINOR, minor);
@@ -502,7 +502,8 @@ check_header(const struct ttlv *header)
 	return 0;
 }
 
-static void
+/* The operation. */
+static uint32_t
 answer_request(const struct ttlv *request, struct ttlv_writer *answer)
 {
 	struct ttlv_writer payload_writer = TTLV_WRITER_INIT;
@@ -537,6 +538,7 @@ answer_request(const struct ttlv *request, struct ttlv_writer *answer)
 	ttlv_close(answer);
 	ttlv_close(answer);
 	ttlv_clear(&payload_writer);
+	return operation;
 }
 
 /* The server's threads. */
@@ -563,7 +565,7 @@ serve_request(SSL *tls)
 	unsigned char header[TTLV_HEADER_SIZE];
 	struct ttlv request;
 	size_t size, written;
-	bool done = false;
+	bool done = false, twice = false;
 
 	if (!read_all(tls, header, sizeof header) ||
 	    !ttlv_message_size(header, KMIP_REQUEST_MESSAGE, 1 << 20, &size) ||
@@ -574,11 +576,13 @@ serve_request(SSL *tls)
 	ck_assert(ttlv_parse(message.data, message.size, &request));
 	pthread_mutex_lock(&server.lock);
 	if (kmip_fixture.hang_up == 0 || --kmip_fixture.hang_up > 0) {
-		answer_request(&request, &answer);
+		twice = answer_request(&request, &answer) == kmip_fixture.surplus &&
+		        kmip_fixture.surplus != 0;
 		done = true;
 	}
 	pthread_mutex_unlock(&server.lock);
-	done = done && SSL_write_ex(tls, answer.bytes.data, answer.bytes.size, &written) == 1;
+	for (int i = 0; done && i <= twice; i++)
+		done = SSL_write_ex(tls, answer.bytes.data, answer.bytes.size, &written) == 1;
 out:
 	ttlv_clear(&answer);
 	buffer_clear(&message);

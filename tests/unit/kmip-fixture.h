@@ -24,6 +24,8 @@ struct kmip_fixture {
 	int minor;                         /* the newest version, 4 */
 	uint32_t reasons[KMIP_OPERATIONS]; /* of an operation: refused so, when not 0 */
 	uint32_t mistaken;                 /* the operation whose answers name another object, 0: none */
+	uint32_t surplus;                  /* the operation that is answered twice, 0: none */
+	int versions;                      /* told more often than once, 0 */
 	unsigned hang_up;                  /* requests from now on until the connection is ended, 0: never */
 	bool digested;                     /* Digested Data are taken, true */
 	bool sealing;                      /* Sensitive and Extractable are known, true */

@@ -6,6 +6,7 @@
 
 #include "base/openssl.h"
 #include "base/secret.h"
+#include "kms/kmip-login.h"
 
 #include <arpa/inet.h>
 #include <openssl/rsa.h>
@@ -529,6 +530,61 @@ START_TEST(random_bytes_come_in_parts)
 }
 END_TEST
 
+/* The surplus must not be taken for the next answer. */
+START_TEST(surplus_ends_a_connection)
+{
+	unsigned char bytes[150] = { 0 };
+
+	kmip_fixture.surplus = KMIP_RNG_RETRIEVE;
+	ck_assert_uint_eq(kms_random(kms, soon(), bytes, sizeof bytes), CKR_DEVICE_ERROR);
+	kmip_fixture.surplus = 0;
+	reopen();
+	ck_assert_uint_eq(kms_random(kms, soon(), bytes, sizeof bytes), CKR_OK);
+}
+END_TEST
+
+static void
+take(struct kmip *kmip, const struct kmip_login *login, struct kmip_stream **ret_stream)
+{
+	struct kmip_server *server;
+	struct deadline deadline;
+	bool reused;
+
+	ck_assert_uint_eq(kmip_connection_take(kmip, login, NULL, soon(), &server, ret_stream, &reused,
+	                                       &deadline), CKR_OK);
+	ck_assert(!reused);
+	ck_assert_ptr_eq(server, kmip->servers);
+}
+
+START_TEST(connections_of_another_login_are_not_kept)
+{
+	struct kms_attempt attempt = { .deadline = soon() };
+	struct kmip_login first = { .tls = NULL }, second = { .tls = NULL };
+	struct kmip_stream *old = NULL, *new = NULL;
+	struct kmip *kmip = NULL;
+
+	ck_assert_uint_eq(kmip_new(&kmip_fixture.config, NULL, &kmip), CKR_OK);
+	ck_assert_uint_eq(kmip_login_get(kmip, &attempt, &first), CKR_OK);
+	take(kmip, &first, &old);
+	usleep(20000);
+	kmip_fixture_encrypt_key(NULL); /* the same again, in a new file */
+	ck_assert_uint_eq(kmip_login_get(kmip, &attempt, &second), CKR_OK);
+	ck_assert_ptr_ne(first.tls, second.tls);
+	kmip_connection_put(kmip, kmip->servers, &old);
+	ck_assert_uint_eq(kmip->servers->idle_count, 0);
+	ck_assert_ptr_null(kmip->servers->session);
+	take(kmip, &second, &new);
+	kmip_connection_put(kmip, kmip->servers, &new);
+	ck_assert_uint_eq(kmip->servers->idle_count, 1);
+	/* Nor lent to one. */
+	take(kmip, &first, &old);
+	kmip_connection_drop(kmip, kmip->servers, &old, false, NULL);
+	kmip_login_clear(&first);
+	kmip_login_clear(&second);
+	kmip_free(&kmip);
+}
+END_TEST
+
 START_TEST(connections_are_kept_and_resumed)
 {
 	generate("rsa-2048");
@@ -654,6 +710,7 @@ END_TEST
 struct remarked {
 	unsigned facts, lacks, faults;
 	char fault[256];
+	size_t longest;
 };
 
 static void
@@ -661,6 +718,8 @@ take_remark(void *context, enum kms_remark remark, const char *server, const cha
 {
 	struct remarked *remarked = context;
 
+	if (strlen(text) > remarked->longest)
+		remarked->longest = strlen(text);
 	ck_assert_int_eq(strncmp(server, "127.0.0.1:", 10), 0);
 	remarked->facts += remark == KMS_FACT;
 	remarked->lacks += remark == KMS_LACK;
@@ -678,15 +737,21 @@ START_TEST(reports_each_server)
 	ck_assert_uint_eq(remarked.facts, 3);
 	ck_assert_uint_eq(remarked.lacks, 9);
 	ck_assert_uint_eq(remarked.faults, 0);
+	/* Not all of the versions, when there are more than there can be. */
+	kmip_fixture.versions = 10000;
+	ck_assert_uint_eq(kms_report(kms, soon(), take_remark, &remarked), CKR_OK);
+	ck_assert_uint_lt(remarked.longest, 256);
+	kmip_fixture.versions = 0;
+	remarked = (struct remarked){ 0 };
 	prepend_server("127.0.0.1:1");
 	reopen();
 	ck_assert_uint_eq(kms_report(kms, soon(), take_remark, &remarked), CKR_OK);
-	ck_assert_uint_eq(remarked.facts, 6);
+	ck_assert_uint_eq(remarked.facts, 3);
 	ck_assert_uint_eq(remarked.faults, 1);
 	ck_assert_str_eq(remarked.fault, "does not answer: no connection: Connection refused");
 	kmip_fixture.reasons[KMIP_QUERY] = KMIP_PERMISSION_DENIED;
 	ck_assert_uint_eq(kms_report(kms, soon(), take_remark, &remarked), CKR_DEVICE_ERROR);
-	ck_assert_uint_eq(remarked.facts, 6);
+	ck_assert_uint_eq(remarked.facts, 3);
 	ck_assert_uint_eq(remarked.faults, 3);
 }
 END_TEST
@@ -846,6 +911,8 @@ unit_suite(void)
 	tcase_add_test(tests, keys_that_are_not_there);
 	tcase_add_test(tests, lists_keys_and_no_more);
 	tcase_add_test(tests, random_bytes_come_in_parts);
+	tcase_add_test(tests, surplus_ends_a_connection);
+	tcase_add_test(tests, connections_of_another_login_are_not_kept);
 	tcase_add_test(tests, connections_are_kept_and_resumed);
 	tcase_add_test(tests, changes_are_not_made_twice);
 	tcase_add_test(tests, a_server_that_is_gone_and_back);
