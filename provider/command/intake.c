@@ -98,9 +98,10 @@ intake_pair(struct intake *intake, const struct adoption *adoption)
 	struct version *version = NULL;
 	bool known = false;
 	int code;
-	CK_RV rv;
+	CK_RV rv = CKR_OK;
 
-	rv = lifecycle_knows(lifecycle, adoption->id, &known);
+	if (lifecycle != NULL)
+		rv = lifecycle_knows(lifecycle, adoption->id, &known);
 	if (rv == CKR_OK && !known && !intake->dry_run)
 		rv = lifecycle_adopt(lifecycle, adoption, deadline_patient(lifecycle->config), &version);
 	if (rv == CKR_ACTION_PROHIBITED) { /* another host was faster */

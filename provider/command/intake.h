@@ -9,7 +9,7 @@
 #include <jansson.h>
 
 struct intake {
-	struct workspace *workspace; /* borrowed */
+	struct workspace *workspace; /* borrowed; without a lifecycle (a dry run) nothing is known yet */
 	bool dry_run;
 	json_t *json; /* owned array of what was taken in; NULL: for people */
 	size_t taken, known, failed;

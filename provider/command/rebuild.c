@@ -99,6 +99,7 @@ command_rebuild(const struct arguments *arguments)
 	const char *every = arguments->options[OPTION_ROTATE_EVERY];
 	struct workspace workspace = { .token = NULL };
 	int64_t rotate_every = -1;
+	char *why = NULL;
 	int code;
 
 	if (every != NULL && !duration_parse(every, &rotate_every)) {
@@ -107,10 +108,17 @@ command_rebuild(const struct arguments *arguments)
 		return EXIT_USAGE;
 	}
 	code = workspace_kms(arguments, &workspace);
-	if (code == EXIT_DONE)
-		code = recover(&workspace);
-	if (code == EXIT_DONE)
-		code = workspace_change_too(&workspace);
+	if (code == EXIT_DONE && arguments->options[OPTION_DRY_RUN] != NULL)
+		why = registry_missing_why(&workspace);
+	if (why != NULL) {
+		remark("p11-kms: would begin %s anew", workspace.token->registry);
+	} else {
+		if (code == EXIT_DONE)
+			code = recover(&workspace);
+		if (code == EXIT_DONE)
+			code = workspace_change_too(&workspace);
+	}
+	free(why);
 	if (code == EXIT_DONE)
 		code = take_all(&workspace, arguments, rotate_every);
 	workspace_close(&workspace);

@@ -63,7 +63,10 @@ sed 's/authority\.pem/authroity.pem/' kept.conf >"$P11_KMS_CONFIG"
 expect_refusal 'holds 1 authority of that name, and 7 pairs' "$p11_kms" init
 mv kept.conf "$P11_KMS_CONFIG"
 
-step "rebuild does"
+step "rebuild does, and with --dry-run only says so"
+expect_match "would begin $registry anew" "$p11_kms" rebuild --dry-run
+grep -q 'would be: 7 taken in, 0 known already' match.out || fail "dry run: $(cat match.out)"
+[ ! -e "$registry" ] || fail "a dry run made a registry"
 expect_match '7 taken in, 0 known already, 0 failed' "$p11_kms" rebuild
 quietly "$p11_kms" verify
 decrypts ./*.enc
