@@ -75,7 +75,7 @@ recovery_read(const struct arguments *arguments, const struct workspace *workspa
               const struct version *version, struct recovery *recovery)
 {
 	struct key_record *key = NULL;
-	CK_RV rv = registry_key(workspace->registry, version->name, &key);
+	CK_RV rv = registry_key_newest(workspace->registry, version->name, &key);
 
 	if (rv == CKR_OK && key->recovery.size != 0)
 		rv = public_key_new(key->recovery.data, key->recovery.size, &recovery->key);

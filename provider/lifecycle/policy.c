@@ -125,7 +125,7 @@ build(struct registry *registry, struct change *change, void *context)
 	struct key_record *key = NULL;
 	CK_RV rv;
 
-	rv = registry_key(registry, target->name, &key);
+	rv = registry_key_newest(registry, target->name, &key);
 	if (rv != CKR_OK)
 		return rv;
 	rv = policy_apply(target->change, key);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Looks for a CKA_ID in the log itself. The index can be changed by whoever can write the
+ * Looks for a CKA_ID, or a key's newest policy, in the log itself. The index can be changed by whoever can write the
  * file; an entry can't be taken out of the log without breaking its chain. The signatures of
  * entries need not be checked for that: the signed head vouches for the hash of them all.
  */
@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <jansson.h>
+
 struct log_search {
 	struct registry *registry;
 	struct store *store;
@@ -20,20 +22,35 @@ struct log_search {
 	unsigned char hash[CHAIN_HASH_SIZE];
 	bool whole; /* the chain, so far */
 	bool found;
+	bool policies;        /* the needle is a name: of key records only */
+	struct buffer policy; /* the newest of those, owned */
 };
+
+/* No string of canonical JSON has this in it: its quotes are escaped there. */
+#define POLICY_NEEDLE "\"type\":\"key\""
+
+static bool
+has(const struct entry *entry, const char *needle)
+{
+	return entry->payload.size != 0 &&
+	       memmem(entry->payload.data, entry->payload.size, needle, strlen(needle)) != NULL;
+}
 
 static CK_RV
 look_at(struct log_search *search, const struct entry *entry)
 {
+	CK_RV rv = CKR_OK;
+
 	if (entry->sequence != search->last + 1 ||
 	    memcmp(entry->previous, search->hash, CHAIN_HASH_SIZE) != 0)
 		search->whole = false;
 	search->last = entry->sequence;
-	if (entry->payload.size != 0 &&
-	    memmem(entry->payload.data, entry->payload.size, search->needle,
-	           strlen(search->needle)) != NULL)
+	if (has(entry, search->needle) && (!search->policies || has(entry, POLICY_NEEDLE))) {
 		search->found = true;
-	return entry_hash(entry, search->hash);
+		if (search->policies)
+			rv = buffer_set(&search->policy, entry->payload.data, entry->payload.size);
+	}
+	return rv == CKR_OK ? entry_hash(entry, search->hash) : rv;
 }
 
 static CK_RV
@@ -107,8 +124,8 @@ search_store(struct log_search *search)
 		rv = check_end(search);
 	store_close(&search->store);
 	if (rv == CKR_OK && !search->whole) {
-		log_error("%s: the log is not whole, so that it can't be told which pairs are in use; run "
-		          "p11-kms verify", search->registry->path);
+		log_error("%s: the log is not whole, so that it can't be told which pairs and policies are in "
+		          "use; run p11-kms verify", search->registry->path);
 		rv = CKR_DEVICE_ERROR;
 	}
 	return rv;
@@ -132,5 +149,59 @@ registry_log_has_id(struct registry *registry, const void *id, size_t id_size, b
 		*ret_has = search.found;
 	free(needle);
 	free(hex);
+	return rv;
+}
+
+/* Its bytes: what is signed again as it was is as good. */
+static CK_RV
+policy_is_newest(struct registry *registry, const struct key_record *key, const char *needle,
+                 bool *ret_newest)
+{
+	struct log_search search = {
+		.registry = registry, .needle = needle, .whole = true, .policies = true
+	};
+	struct buffer payload = BUFFER_INIT;
+	CK_RV rv = search_store(&search);
+
+	if (rv == CKR_OK)
+		rv = key_record_encode(key, &payload);
+	if (rv == CKR_OK)
+		*ret_newest = search.found &&
+		              buffer_equal(&search.policy, payload.data, payload.size);
+	buffer_clear(&search.policy);
+	buffer_clear(&payload);
+	return rv;
+}
+
+CK_RV
+registry_key_newest(struct registry *registry, const char *name, struct key_record **ret_key)
+{
+	json_t *text = json_string(name);
+	char *quoted = text == NULL ? NULL : json_dumps(text, JSON_ENCODE_ANY);
+	char *needle = quoted == NULL ? NULL : text_format("\"name\":%s", quoted);
+	struct key_record *key = NULL;
+	bool newest = false;
+	CK_RV rv = needle == NULL ? CKR_HOST_MEMORY : CKR_OK;
+
+	/* A policy that is set between the two looks is no contradiction. */
+	for (int tries = 0; rv == CKR_OK && !newest && tries < 3; tries++) {
+		key_record_free(&key);
+		rv = registry_key(registry, name, &key);
+		if (rv == CKR_OK)
+			rv = policy_is_newest(registry, key, needle, &newest);
+	}
+	free(needle);
+	free(quoted);
+	json_decref(text);
+	if (rv == CKR_OK && !newest) {
+		log_error("%s: the index has an older policy of the key %s than the log: it is not used; run "
+		          "p11-kms verify, and find out who has changed the registry's file",
+		          registry->path, name);
+		rv = CKR_DEVICE_ERROR;
+	}
+	if (rv == CKR_OK)
+		*ret_key = key;
+	else
+		key_record_free(&key);
 	return rv;
 }

@@ -85,6 +85,9 @@ MUST_USE CK_RV registry_version_sequence(struct registry *registry, int64_t obje
                                          int64_t *ret_sequence);
 MUST_USE CK_RV registry_key(struct registry *registry, const char *name,
                             struct key_record **ret_key);
+/* The same, and the log has no newer one, whatever the index says: for what must not be turned back. Walks the whole log. CKR_DEVICE_ERROR also when it has, or is not whole. */
+MUST_USE CK_RV registry_key_newest(struct registry *registry, const char *name,
+                                   struct key_record **ret_key);
 MUST_USE CK_RV registry_token(struct registry *registry, struct token_record **ret_token);
 
 /* What a search asks for; members that are zero are not asked. The answer is a preselection from the index: read each version to be sure. */

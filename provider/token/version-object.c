@@ -149,7 +149,7 @@ set_recovery(const struct object *object, struct buffer *ret_value)
 	struct key_record *key;
 	CK_RV rv;
 
-	rv = registry_key(object->token->registry, object->key->version->name, &key);
+	rv = registry_key_newest(object->token->registry, object->key->version->name, &key);
 	if (rv != CKR_OK)
 		return rv == CKR_HOST_MEMORY ? rv : CKR_DEVICE_ERROR;
 	rv = buffer_set(ret_value, key->recovery.data, key->recovery.size);

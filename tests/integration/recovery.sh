@@ -65,6 +65,25 @@ step "rotation keeps it; older programs' ciphertexts stay what they are"
 quietly "$p11_kms" rotate job-42
 "$p11_kms" policy job-42 | grep -q "$fingerprint" || fail "the rotation has lost the recovery key"
 
+step "a policy that was replaced, put back in the index, is refused"
+quietly "$p11_kms" create turned --algorithm rsa-2048
+quietly openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out stolen.pem
+quietly openssl pkey -in stolen.pem -pubout -out stolen.pub.pem
+quietly "$p11_kms" policy turned --set "recovery=$work/stolen.pub.pem"
+old=$(sqlite3 "$hsm_folder/registry.db" "SELECT sequence FROM keys WHERE name = 'turned'")
+quietly "$p11_kms" policy turned --set recovery=none
+quietly "$p11_kms" policy job-42 --set keep-versions=9
+"$p11_kms" encrypt turned --in data-key >sealed-turned || fail "the newest policy is refused"
+new=$(sqlite3 "$hsm_folder/registry.db" "UPDATE keys SET sequence = $old WHERE name = 'turned';
+	SELECT max(sequence) FROM entries")
+"$p11_kms" encrypt turned --in data-key --out turned.sealed 2>log && fail "encrypted by an old policy"
+grep -q "older policy of the key turned" log || fail "$(cat log)"
+[ ! -e turned.sealed.recovery ] || fail "encrypted to a replaced recovery key"
+"$p11_kms" policy turned --set keep-versions=3 2>log && fail "signed an old policy again"
+grep -q "older policy" log || fail "$(cat log)"
+[ "$(sqlite3 "$hsm_folder/registry.db" "SELECT max(sequence) FROM entries")" = "$new" ] || fail "signed something"
+"$p11_kms" decrypt turned --in sealed-turned --out opened || fail "decrypting is refused, too"
+
 step "everything is gone but the recovery key: OpenSSL alone opens both"
 mv "$hsm_folder" gone
 for file in sealed wrapped; do
