@@ -206,7 +206,8 @@ take_alive(struct kmip *kmip, const struct kmip_login *login, struct kmip_server
 }
 
 static SSL_SESSION *
-session_to_resume(struct kmip *kmip, const struct kmip_login *login, struct kmip_server *server)
+session_to_resume(struct kmip *kmip, const struct kmip_login *login, struct kmip_server *server,
+                  int64_t *ret_verified_ms)
 {
 	SSL_SESSION *session = NULL;
 
@@ -215,6 +216,7 @@ session_to_resume(struct kmip *kmip, const struct kmip_login *login, struct kmip
 	    clock_monotonic_ms() - server->session_ms < SESSION_MS) {
 		session = server->session;
 		SSL_SESSION_up_ref(session);
+		*ret_verified_ms = server->session_ms;
 	}
 	monitor_unlock(&kmip->monitor);
 	return session;
@@ -224,11 +226,13 @@ static CK_RV
 open_new(struct kmip *kmip, const struct kmip_login *login, struct kmip_server *server,
          struct deadline deadline, struct kmip_stream **ret_stream)
 {
-	SSL_SESSION *session = session_to_resume(kmip, login, server);
+	int64_t verified_ms = 0;
+	SSL_SESSION *session = session_to_resume(kmip, login, server, &verified_ms);
 	char *why = NULL;
 	CK_RV rv;
 
-	rv = kmip_stream_open(server->endpoint, login->tls, session, deadline, ret_stream, &why);
+	rv = kmip_stream_open(server->endpoint, login->tls, session, verified_ms, deadline,
+	                      ret_stream, &why);
 	SSL_SESSION_free(session);
 	if (rv == CKR_OK) {
 		log_debug("token %s: connected to the KMIP server %s with %s", kmip->config->name,

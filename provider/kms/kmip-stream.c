@@ -25,7 +25,7 @@ struct kmip_stream {
 	int socket;
 	SSL *tls;          /* owns the two */
 	BIO *in, *out;     /* from and to the network */
-	int64_t opened_ms, used_ms;
+	int64_t verified_ms, used_ms;
 };
 
 static CK_RV
@@ -164,7 +164,7 @@ stream_new(const struct endpoint *endpoint, SSL_CTX *context, SSL_SESSION *sessi
 
 CK_RV
 kmip_stream_open(const struct endpoint *endpoint, SSL_CTX *context, SSL_SESSION *session,
-                 struct deadline deadline, struct kmip_stream **ret_stream, char **ret_why)
+                 int64_t verified_ms, struct deadline deadline, struct kmip_stream **ret_stream, char **ret_why)
 {
 	struct kmip_stream *stream = NULL;
 	CK_RV rv;
@@ -180,8 +180,8 @@ kmip_stream_open(const struct endpoint *endpoint, SSL_CTX *context, SSL_SESSION 
 		kmip_stream_close(&stream);
 		return rv;
 	}
-	stream->opened_ms = clock_monotonic_ms();
-	stream->used_ms = stream->opened_ms;
+	stream->used_ms = clock_monotonic_ms();
+	stream->verified_ms = SSL_session_reused(stream->tls) ? verified_ms : stream->used_ms;
 	*ret_stream = stream;
 	return CKR_OK;
 }
@@ -384,14 +384,12 @@ kmip_stream_session(struct kmip_stream *stream, int64_t *ret_verified_ms)
 {
 	SSL_SESSION *session;
 
-	if (SSL_session_reused(stream->tls))
-		return NULL;
 	session = SSL_get1_session(stream->tls);
 	if (session == NULL || !SSL_SESSION_is_resumable(session)) {
 		SSL_SESSION_free(session);
 		return NULL;
 	}
-	*ret_verified_ms = stream->opened_ms;
+	*ret_verified_ms = stream->verified_ms;
 	return session;
 }
 

@@ -21,12 +21,13 @@ struct kmip_stream; /* opaque */
 
 /*
  * Connects and shakes hands; the server's certificate must be for endpoint->host. session
- * (NULL: none) is one to resume. CKR_DEVICE_ERROR: *ret_why (caller frees; NULL when memory
+ * (NULL: none) is one to resume, verified when its certificate was. CKR_DEVICE_ERROR: *ret_why (caller frees; NULL when memory
  * was short) says what went wrong, to go on "HOST:PORT: ". A host's name is looked up with
  * getaddrinfo, which knows no deadline; an address is not looked up.
  */
 MUST_USE CK_RV kmip_stream_open(const struct endpoint *endpoint, SSL_CTX *context,
-                                SSL_SESSION *session, struct deadline deadline,
+                                SSL_SESSION *session, int64_t verified_ms,
+                                struct deadline deadline,
                                 struct kmip_stream **ret_stream, char **ret_why);
 /* Says goodbye, without waiting, when the stream is still sound. */
 void kmip_stream_close(struct kmip_stream **stream);
@@ -49,7 +50,8 @@ const SSL_CTX *kmip_stream_context(const struct kmip_stream *stream);
 int64_t kmip_stream_idle_ms(const struct kmip_stream *stream);
 /*
  * To be resumed by the next connection, and when its certificate was verified; the caller
- * frees. NULL: the server gives none, or this one was resumed itself.
+ * frees. NULL: the server gives none. One that was resumed itself has another (in TLS 1.3 each
+ * is good for once), whose certificate was verified when the first one's was.
  */
 SSL_SESSION *kmip_stream_session(struct kmip_stream *stream, int64_t *ret_verified_ms);
 /* "TLSv1.3"; static. */

@@ -111,10 +111,11 @@ struct kmip_stream {
 
 CK_RV
 kmip_stream_open(const struct endpoint *endpoint, SSL_CTX *context, SSL_SESSION *session,
-                 struct deadline deadline, struct kmip_stream **ret_stream, char **ret_why)
+                 int64_t verified_ms, struct deadline deadline, struct kmip_stream **ret_stream, char **ret_why)
 {
 	(void)endpoint;
 	(void)session;
+	(void)verified_ms;
 	(void)deadline;
 	(void)ret_why;
 	*ret_stream = calloc(1, sizeof **ret_stream);

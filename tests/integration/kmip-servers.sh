@@ -160,5 +160,33 @@ END
 need_pykcs11
 quietly "$python" "$work/search.py" "$module" "$work/veeam"
 
+step "a TLS session is resumed when the server has ended the connection"
+need_pykcs11
+cat >"$work/again.py" <<'END'
+import sys
+import PyKCS11
+module, ciphertext = sys.argv[1:]
+lib = PyKCS11.PyKCS11Lib()
+lib.load(module)
+session = lib.openSession(lib.getSlotList(tokenPresent=True)[0])
+[key] = session.findObjects([(PyKCS11.CKA_CLASS, PyKCS11.CKO_PRIVATE_KEY),
+                             (PyKCS11.CKA_ID, (0x2A,))])
+oaep = PyKCS11.RSAOAEPMechanism(PyKCS11.CKM_SHA_1, PyKCS11.CKG_MGF1_SHA1)
+for _ in range(4):
+    assert bytes(session.decrypt(key, open(ciphertext, "rb").read(), oaep)) == b"secret\n"
+END
+for version in 1.2 1.3; do
+	server "resumes-$version" --tls "$version"
+	quietly "$p11_kms" create job-42 --id 2a --algorithm rsa-2048
+	"$p11_kms" export job-42 >"$work/key.pem"
+	sha1_decrypts "$work/key.pem" 2a
+	scripted_fault "resumes-$version" last Decrypt
+	: >"$work/resumes-$version/requests"
+	quietly "$python" "$work/again.py" "$module" "$work/sha1"
+	resumed=$(grep -c "^resumed TLSv$version" "$work/resumes-$version/requests" || true)
+	echo "  TLS $version: $resumed handshakes resumed"
+	[ "$resumed" -ge 3 ] || fail "TLS $version: $resumed handshakes resumed, not 3 or more"
+done
+
 step "no server was ever asked for a private key"
 ! grep -E '^Get 1\.[0-9] private' "$work"/*/requests || fail "a private key was asked for"
