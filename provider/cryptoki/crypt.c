@@ -22,12 +22,11 @@ crypt_single(const char *function, CK_SESSION_HANDLE handle, enum operation_kind
 	size_t size = 0;
 	CK_RV rv;
 
-	if ((in == NULL && in_size != 0) || out_size == NULL)
-		return CKR_ARGUMENTS_BAD;
 	rv = entry_begin(handle, &session);
 	if (rv != CKR_OK)
 		goto out;
-	rv = entry_operation(session, kind, true, &operation);
+	rv = entry_operation(session, kind, true,
+	                     entry_given(in, in_size) && out_size != NULL, &operation);
 	if (rv != CKR_OK)
 		goto out;
 	if (out == NULL) {
@@ -50,12 +49,11 @@ crypt_update(const char *function, CK_SESSION_HANDLE handle, enum operation_kind
 	size_t size = 0;
 	CK_RV rv;
 
-	if ((in == NULL && in_size != 0) || out_size == NULL)
-		return CKR_ARGUMENTS_BAD;
 	rv = entry_begin(handle, &session);
 	if (rv != CKR_OK)
 		goto out;
-	rv = entry_operation(session, kind, false, &operation);
+	rv = entry_operation(session, kind, false,
+	                     entry_given(in, in_size) && out_size != NULL, &operation);
 	if (rv != CKR_OK)
 		goto out;
 	if (out == NULL) {
@@ -80,12 +78,10 @@ crypt_final(const char *function, CK_SESSION_HANDLE handle, enum operation_kind 
 	size_t size = 0;
 	CK_RV rv;
 
-	if (out_size == NULL)
-		return CKR_ARGUMENTS_BAD;
 	rv = entry_begin(handle, &session);
 	if (rv != CKR_OK)
 		goto out;
-	rv = entry_operation(session, kind, false, &operation);
+	rv = entry_operation(session, kind, false, out_size != NULL, &operation);
 	if (rv != CKR_OK)
 		goto out;
 	size = operation_crypt_final_size(operation);
@@ -134,26 +130,29 @@ crypt_dual(const char *function, CK_SESSION_HANDLE handle, enum operation_kind c
 	size_t size = 0;
 	CK_RV rv;
 
-	if ((in == NULL && in_size != 0) || out_size == NULL)
-		return CKR_ARGUMENTS_BAD;
 	rv = entry_begin(handle, &session);
 	if (rv != CKR_OK)
 		goto out;
-	rv = entry_operation(session, crypt, false, &first);
+	rv = entry_operation(session, crypt, false, true, &first);
 	if (rv == CKR_OK)
-		rv = entry_operation(session, other, false, &second);
+		rv = entry_operation(session, other, false, true, &second);
 	if (rv != CKR_OK)
 		goto out;
+	if (!entry_given(in, in_size) || out_size == NULL) {
+		rv = CKR_ARGUMENTS_BAD;
+		goto end;
+	}
 	if (out == NULL) {
 		*out_size = operation_crypt_update_size(first, in_size);
 		if (*out_size != 0)
 			goto out;
 	}
 	rv = dual_work(first, second, in, in_size, out, out != NULL ? *out_size : 0, &size);
-	if (!goes_on(rv, size, out_size) && rv != CKR_OK) {
-		operation_free(&session->operations[crypt]);
-		operation_free(&session->operations[other]);
-	}
+	if (goes_on(rv, size, out_size) || rv == CKR_OK)
+		goto out;
+end:
+	operation_free(&session->operations[crypt]);
+	operation_free(&session->operations[other]);
 out:
 	return entry_end(function, session, rv);
 }

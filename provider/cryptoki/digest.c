@@ -17,12 +17,11 @@ C_Digest(CK_SESSION_HANDLE handle, unsigned char *data, CK_ULONG data_size, unsi
 	size_t size;
 	CK_RV rv;
 
-	if ((data == NULL && data_size != 0) || digest_size == NULL)
-		return CKR_ARGUMENTS_BAD;
 	rv = entry_begin(handle, &session);
 	if (rv != CKR_OK)
 		goto out;
-	rv = entry_operation(session, OPERATION_DIGEST, true, &operation);
+	rv = entry_operation(session, OPERATION_DIGEST, true,
+	                     entry_given(data, data_size) && digest_size != NULL, &operation);
 	if (rv != CKR_OK)
 		goto out;
 	size = operation_output_size(operation);
@@ -46,12 +45,11 @@ C_DigestUpdate(CK_SESSION_HANDLE handle, unsigned char *part, CK_ULONG part_size
 	struct operation *operation;
 	CK_RV rv;
 
-	if (part == NULL && part_size != 0)
-		return CKR_ARGUMENTS_BAD;
 	rv = entry_begin(handle, &session);
 	if (rv != CKR_OK)
 		goto out;
-	rv = entry_operation(session, OPERATION_DIGEST, false, &operation);
+	rv = entry_operation(session, OPERATION_DIGEST, false,
+	                     entry_given(part, part_size), &operation);
 	if (rv != CKR_OK)
 		goto out;
 	rv = operation_update(operation, part, part_size);
@@ -70,7 +68,7 @@ C_DigestKey(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE key)
 
 	if (rv != CKR_OK)
 		goto out;
-	rv = entry_operation(session, OPERATION_DIGEST, false, &operation);
+	rv = entry_operation(session, OPERATION_DIGEST, false, true, &operation);
 	if (rv != CKR_OK)
 		goto out;
 	rv = operation_digest_key(operation, key);
@@ -88,12 +86,10 @@ C_DigestFinal(CK_SESSION_HANDLE handle, unsigned char *digest, CK_ULONG *digest_
 	size_t size;
 	CK_RV rv;
 
-	if (digest_size == NULL)
-		return CKR_ARGUMENTS_BAD;
 	rv = entry_begin(handle, &session);
 	if (rv != CKR_OK)
 		goto out;
-	rv = entry_operation(session, OPERATION_DIGEST, false, &operation);
+	rv = entry_operation(session, OPERATION_DIGEST, false, digest_size != NULL, &operation);
 	if (rv != CKR_OK)
 		goto out;
 	size = operation_output_size(operation);

@@ -14,6 +14,20 @@ entry_begin(CK_SESSION_HANDLE handle, struct session **ret_session)
 }
 
 CK_RV
+entry_begin_given(CK_SESSION_HANDLE handle, bool given, struct session **ret_session)
+{
+	CK_RV rv = entry_begin(handle, ret_session);
+
+	return rv == CKR_OK && !given ? CKR_ARGUMENTS_BAD : rv;
+}
+
+bool
+entry_given(const void *bytes, CK_ULONG size)
+{
+	return bytes != NULL || size == 0;
+}
+
+CK_RV
 entry_end(const char *function, struct session *session, CK_RV rv)
 {
 	if (session != NULL)
@@ -61,16 +75,16 @@ out:
 }
 
 CK_RV
-entry_operation(struct session *session, enum operation_kind kind, bool single,
+entry_operation(struct session *session, enum operation_kind kind, bool single, bool given,
                 struct operation **ret_operation)
 {
 	struct operation **operation = &session->operations[kind];
 
 	if (*operation == NULL)
 		return CKR_OPERATION_NOT_INITIALIZED;
-	if (single && (*operation)->multipart) {
+	if ((single && (*operation)->multipart) || !given) {
 		operation_free(operation);
-		return CKR_OPERATION_ACTIVE;
+		return given ? CKR_OPERATION_ACTIVE : CKR_ARGUMENTS_BAD;
 	}
 	*ret_operation = *operation;
 	return CKR_OK;
@@ -116,7 +130,7 @@ out:
 }
 
 CK_RV
-entry_process(struct session *session, enum message_kind kind, bool begun,
+entry_process(struct session *session, enum message_kind kind, bool begun, bool given,
               struct message **ret_message)
 {
 	struct message *message = session->messages[kind];
@@ -125,6 +139,10 @@ entry_process(struct session *session, enum message_kind kind, bool begun,
 		return CKR_OPERATION_NOT_INITIALIZED;
 	if (!begun && message_begun(message))
 		return CKR_OPERATION_ACTIVE;
+	if (!given) {
+		message_end(message);
+		return CKR_ARGUMENTS_BAD;
+	}
 	*ret_message = message;
 	return CKR_OK;
 }
@@ -138,12 +156,10 @@ entry_message_begin(const char *function, CK_SESSION_HANDLE handle, enum message
 	struct operation *operation;
 	CK_RV rv;
 
-	if (parameter == NULL && parameter_size != 0)
-		return CKR_ARGUMENTS_BAD;
 	rv = entry_begin(handle, &session);
 	if (rv != CKR_OK)
 		goto out;
-	rv = entry_process(session, kind, false, &message);
+	rv = entry_process(session, kind, false, entry_given(parameter, parameter_size), &message);
 	if (rv == CKR_OK && parameter_size != 0)
 		rv = CKR_MECHANISM_PARAM_INVALID;
 	if (rv == CKR_OK)

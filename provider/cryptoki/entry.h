@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What all entry points share: the way in, the way out, and answers about sizes. The order
- * inside each C_* function is always: pointers, provider and session (entry_begin), state,
- * sizes (entry_room), the worker, entry_end.
+ * inside each C_* function is always: provider and session (entry_begin), state, pointers, sizes
+ * (entry_room), the worker, entry_end. Errors of the session come before all others (section 5.1.6).
  */
 #ifndef P11_KMS_CRYPTOKI_ENTRY_H
 #define P11_KMS_CRYPTOKI_ENTRY_H
@@ -15,6 +15,10 @@
 
 /* CKR_CRYPTOKI_NOT_INITIALIZED, CKR_SESSION_HANDLE_INVALID. The session is locked until entry_end. */
 MUST_USE CK_RV entry_begin(CK_SESSION_HANDLE handle, struct session **ret_session);
+/* The same for functions that need pointers; given: all are there. Also CKR_ARGUMENTS_BAD. */
+MUST_USE CK_RV entry_begin_given(CK_SESSION_HANDLE handle, bool given, struct session **ret_session);
+/* Is there something at bytes, or need there be nothing? */
+bool entry_given(const void *bytes, CK_ULONG size);
 /* Logs function and result, releases the session (NULL is allowed), returns rv. */
 CK_RV entry_end(const char *function, struct session *session, CK_RV rv);
 
@@ -44,16 +48,17 @@ MUST_USE CK_RV entry_message_part(struct message *message, const void *data, CK_
 /*
  * The process of this kind that the session is in, at its place: between messages, or in one.
  * CKR_OPERATION_NOT_INITIALIZED (none, or no message is begun), CKR_OPERATION_ACTIVE (one is;
- * it stays so).
+ * it stays so), CKR_ARGUMENTS_BAD (a pointer is not given; a message that is begun has ended).
  */
 MUST_USE CK_RV entry_process(struct session *session, enum message_kind kind, bool begun,
-                             struct message **ret_message);
+                             bool given, struct message **ret_message);
 
 /*
- * The operation of this kind that the session is in. CKR_OPERATION_NOT_INITIALIZED; in one
- * part (single) also CKR_OPERATION_ACTIVE after an update, which ends it (section 5.2).
+ * The operation of this kind that the session is in. CKR_OPERATION_NOT_INITIALIZED; and, each
+ * ending it (section 5.2): CKR_ARGUMENTS_BAD when a pointer is not given; in one part (single)
+ * CKR_OPERATION_ACTIVE after an update.
  */
 MUST_USE CK_RV entry_operation(struct session *session, enum operation_kind kind, bool single,
-                               struct operation **ret_operation);
+                               bool given, struct operation **ret_operation);
 
 #endif

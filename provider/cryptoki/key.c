@@ -15,9 +15,8 @@ C_GenerateKey(CK_SESSION_HANDLE handle, CK_MECHANISM *mechanism, CK_ATTRIBUTE *t
 	struct session *session = NULL;
 	CK_RV rv;
 
-	if (mechanism == NULL || (template == NULL && count != 0) || key == NULL)
-		return CKR_ARGUMENTS_BAD;
-	rv = entry_begin(handle, &session);
+	rv = entry_begin_given(handle, mechanism != NULL && entry_given(template, count) &&
+	                       key != NULL, &session);
 	if (rv == CKR_OK)
 		rv = secret_generate(session, mechanism, template, count, key);
 	return entry_end("C_GenerateKey", session, rv);
@@ -32,11 +31,9 @@ C_GenerateKeyPair(CK_SESSION_HANDLE handle, CK_MECHANISM *mechanism,
 	struct session *session = NULL;
 	CK_RV rv;
 
-	if (mechanism == NULL || public_key == NULL || private_key == NULL ||
-	    (public_template == NULL && public_count != 0) ||
-	    (private_template == NULL && private_count != 0))
-		return CKR_ARGUMENTS_BAD;
-	rv = entry_begin(handle, &session);
+	rv = entry_begin_given(handle, mechanism != NULL && public_key != NULL &&
+	                       private_key != NULL && entry_given(public_template, public_count) &&
+	                       entry_given(private_template, private_count), &session);
 	if (rv == CKR_OK)
 		rv = generate_pair(session, mechanism,
 		                   (struct template) { public_template, public_count },
@@ -54,9 +51,7 @@ C_WrapKey(CK_SESSION_HANDLE handle, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE wr
 	size_t size = 0;
 	CK_RV rv;
 
-	if (mechanism == NULL || wrapped_size == NULL)
-		return CKR_ARGUMENTS_BAD;
-	rv = entry_begin(handle, &session);
+	rv = entry_begin_given(handle, mechanism != NULL && wrapped_size != NULL, &session);
 	if (rv == CKR_OK)
 		rv = wrap_key_size(session, mechanism, wrapping_key, key, &size);
 	if (rv != CKR_OK || !entry_room(size, wrapped, wrapped_size, &rv))
@@ -79,10 +74,8 @@ C_UnwrapKey(CK_SESSION_HANDLE handle, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE 
 	struct session *session = NULL;
 	CK_RV rv;
 
-	if (mechanism == NULL || (wrapped == NULL && wrapped_size != 0) ||
-	    (template == NULL && count != 0) || key == NULL)
-		return CKR_ARGUMENTS_BAD;
-	rv = entry_begin(handle, &session);
+	rv = entry_begin_given(handle, mechanism != NULL && entry_given(wrapped, wrapped_size) &&
+	                       entry_given(template, count) && key != NULL, &session);
 	if (rv == CKR_OK)
 		rv = unwrap_key(session, mechanism, unwrapping_key, wrapped, wrapped_size, template,
 		                count, key);
@@ -97,9 +90,8 @@ C_DeriveKey(CK_SESSION_HANDLE handle, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE 
 	CK_RV rv;
 
 	/* Mechanisms that return keys through their parameter, and may do without key, are not here. */
-	if (mechanism == NULL || (template == NULL && count != 0) || key == NULL)
-		return CKR_ARGUMENTS_BAD;
-	rv = entry_begin(handle, &session);
+	rv = entry_begin_given(handle, mechanism != NULL && entry_given(template, count) &&
+	                       key != NULL, &session);
 	if (rv == CKR_OK)
 		rv = derive_key(session, mechanism, base_key, template, count, key);
 	return entry_end("C_DeriveKey", session, rv);

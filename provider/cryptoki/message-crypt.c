@@ -1,13 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cryptoki/message-crypt.h"
 
-/* Bytes that are not there. */
-static bool
-lacks(const void *bytes, CK_ULONG size)
-{
-	return bytes == NULL && size != 0;
-}
-
 CK_RV
 message_crypt_single(const char *function, CK_SESSION_HANDLE handle, enum message_kind kind,
                      void *parameter, CK_ULONG parameter_size, const void *aad, CK_ULONG aad_size,
@@ -18,13 +11,12 @@ message_crypt_single(const char *function, CK_SESSION_HANDLE handle, enum messag
 	size_t size = 0;
 	CK_RV rv;
 
-	if (lacks(parameter, parameter_size) || lacks(aad, aad_size) || lacks(in, in_size) ||
-	    out_size == NULL)
-		return CKR_ARGUMENTS_BAD;
 	rv = entry_begin(handle, &session);
 	if (rv != CKR_OK)
 		goto out;
-	rv = entry_process(session, kind, false, &message);
+	rv = entry_process(session, kind, false, entry_given(parameter, parameter_size) &&
+	                   entry_given(aad, aad_size) && entry_given(in, in_size) &&
+	                   out_size != NULL, &message);
 	if (rv != CKR_OK)
 		goto out;
 	if (out == NULL) {
@@ -47,12 +39,11 @@ message_crypt_begin(const char *function, CK_SESSION_HANDLE handle, enum message
 	struct message *message;
 	CK_RV rv;
 
-	if (lacks(parameter, parameter_size) || lacks(aad, aad_size))
-		return CKR_ARGUMENTS_BAD;
 	rv = entry_begin(handle, &session);
 	if (rv != CKR_OK)
 		goto out;
-	rv = entry_process(session, kind, false, &message);
+	rv = entry_process(session, kind, false, entry_given(parameter, parameter_size) &&
+	                   entry_given(aad, aad_size), &message);
 	if (rv == CKR_OK)
 		rv = cipher_message_begin(message->cipher, parameter, parameter_size, aad,
 		                          aad_size);
@@ -71,13 +62,12 @@ message_crypt_next(const char *function, CK_SESSION_HANDLE handle, enum message_
 	size_t size = 0;
 	CK_RV rv;
 
-	if (lacks(parameter, parameter_size) || lacks(in, in_size) || out_size == NULL ||
-	    (flags & ~CKF_END_OF_MESSAGE) != 0)
-		return CKR_ARGUMENTS_BAD;
 	rv = entry_begin(handle, &session);
 	if (rv != CKR_OK)
 		goto out;
-	rv = entry_process(session, kind, true, &message);
+	rv = entry_process(session, kind, true, entry_given(parameter, parameter_size) &&
+	                   entry_given(in, in_size) && out_size != NULL &&
+	                   (flags & ~CKF_END_OF_MESSAGE) == 0, &message);
 	if (rv != CKR_OK)
 		goto out;
 	if (out == NULL) {

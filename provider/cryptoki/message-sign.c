@@ -48,13 +48,11 @@ C_SignMessage(CK_SESSION_HANDLE handle, void *parameter, CK_ULONG parameter_size
 	struct message *message;
 	CK_RV rv;
 
-	if ((parameter == NULL && parameter_size != 0) || (data == NULL && data_size != 0) ||
-	    signature_size == NULL)
-		return CKR_ARGUMENTS_BAD;
 	rv = entry_begin(handle, &session);
 	if (rv != CKR_OK)
 		goto out;
-	rv = entry_process(session, MESSAGE_SIGN, false, &message);
+	rv = entry_process(session, MESSAGE_SIGN, false, entry_given(parameter, parameter_size) &&
+	                   entry_given(data, data_size) && signature_size != NULL, &message);
 	if (rv == CKR_OK && parameter_size != 0)
 		rv = CKR_MECHANISM_PARAM_INVALID;
 	if (rv == CKR_OK)
@@ -79,12 +77,11 @@ C_SignMessageNext(CK_SESSION_HANDLE handle, void *parameter, CK_ULONG parameter_
 	struct message *message;
 	CK_RV rv;
 
-	if ((parameter == NULL && parameter_size != 0) || (data == NULL && data_size != 0))
-		return CKR_ARGUMENTS_BAD;
 	rv = entry_begin(handle, &session);
 	if (rv != CKR_OK)
 		goto out;
-	rv = entry_process(session, MESSAGE_SIGN, true, &message);
+	rv = entry_process(session, MESSAGE_SIGN, true, entry_given(parameter, parameter_size) &&
+	                   entry_given(data, data_size), &message);
 	if (rv == CKR_OK && parameter_size != 0) {
 		rv = CKR_MECHANISM_PARAM_INVALID;
 		message_end(message);

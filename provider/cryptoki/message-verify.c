@@ -39,13 +39,12 @@ C_VerifyMessage(CK_SESSION_HANDLE handle, void *parameter, CK_ULONG parameter_si
 	struct message *message;
 	CK_RV rv;
 
-	if ((parameter == NULL && parameter_size != 0) || (data == NULL && data_size != 0) ||
-	    (signature == NULL && signature_size != 0))
-		return CKR_ARGUMENTS_BAD;
 	rv = entry_begin(handle, &session);
 	if (rv != CKR_OK)
 		goto out;
-	rv = entry_process(session, MESSAGE_VERIFY, false, &message);
+	rv = entry_process(session, MESSAGE_VERIFY, false,
+	                   entry_given(parameter, parameter_size) && entry_given(data, data_size) &&
+	                   entry_given(signature, signature_size), &message);
 	if (rv == CKR_OK && parameter_size != 0)
 		rv = CKR_MECHANISM_PARAM_INVALID;
 	if (rv == CKR_OK)
@@ -70,13 +69,12 @@ C_VerifyMessageNext(CK_SESSION_HANDLE handle, void *parameter, CK_ULONG paramete
 	struct message *message;
 	CK_RV rv;
 
-	if ((parameter == NULL && parameter_size != 0) || (data == NULL && data_size != 0) ||
-	    (signature == NULL && signature_size != 0))
-		return CKR_ARGUMENTS_BAD;
 	rv = entry_begin(handle, &session);
 	if (rv != CKR_OK)
 		goto out;
-	rv = entry_process(session, MESSAGE_VERIFY, true, &message);
+	rv = entry_process(session, MESSAGE_VERIFY, true, entry_given(parameter, parameter_size) &&
+	                   entry_given(data, data_size) &&
+	                   entry_given(signature, signature_size), &message);
 	if (rv == CKR_OK && parameter_size != 0) {
 		rv = CKR_MECHANISM_PARAM_INVALID;
 		message_end(message);

@@ -21,9 +21,7 @@ C_CreateObject(CK_SESSION_HANDLE handle, CK_ATTRIBUTE *template, CK_ULONG count,
 	struct session *session = NULL;
 	CK_RV rv;
 
-	if (template == NULL || count == 0 || object == NULL)
-		return CKR_ARGUMENTS_BAD;
-	rv = entry_begin(handle, &session);
+	rv = entry_begin_given(handle, template != NULL && count != 0 && object != NULL, &session);
 	if (rv == CKR_OK)
 		rv = create_object(session, template, count, object);
 	return entry_end("C_CreateObject", session, rv);
@@ -37,9 +35,8 @@ C_CopyObject(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE object_handle, CK_ATTRIB
 	struct object object = { 0 };
 	CK_RV rv;
 
-	if ((template == NULL && count != 0) || new_object == NULL)
-		return CKR_ARGUMENTS_BAD;
-	rv = entry_begin(handle, &session);
+	rv = entry_begin_given(handle,
+	                       entry_given(template, count) && new_object != NULL, &session);
 	if (rv == CKR_OK)
 		rv = object_get_visible(session, object_handle, &object);
 	if (rv == CKR_OK)
@@ -91,9 +88,7 @@ C_GetObjectSize(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE object_handle, CK_ULO
 	struct object object = { 0 };
 	CK_RV rv;
 
-	if (size == NULL)
-		return CKR_ARGUMENTS_BAD;
-	rv = entry_begin(handle, &session);
+	rv = entry_begin_given(handle, size != NULL, &session);
 	if (rv == CKR_OK)
 		rv = object_get_visible(session, object_handle, &object);
 	if (rv == CKR_OK)
@@ -110,9 +105,7 @@ C_GetAttributeValue(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE object_handle,
 	struct object object = { 0 };
 	CK_RV rv;
 
-	if (template == NULL || count == 0)
-		return CKR_ARGUMENTS_BAD;
-	rv = entry_begin(handle, &session);
+	rv = entry_begin_given(handle, template != NULL && count != 0, &session);
 	if (rv == CKR_OK)
 		rv = object_get_visible(session, object_handle, &object);
 	if (rv == CKR_OK)
@@ -129,9 +122,7 @@ C_SetAttributeValue(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE object_handle,
 	struct object object = { 0 };
 	CK_RV rv;
 
-	if (template == NULL || count == 0)
-		return CKR_ARGUMENTS_BAD;
-	rv = entry_begin(handle, &session);
+	rv = entry_begin_given(handle, template != NULL && count != 0, &session);
 	if (rv == CKR_OK)
 		rv = object_get_visible(session, object_handle, &object);
 	if (rv == CKR_OK)
@@ -146,9 +137,7 @@ C_FindObjectsInit(CK_SESSION_HANDLE handle, CK_ATTRIBUTE *template, CK_ULONG cou
 	struct session *session = NULL;
 	CK_RV rv;
 
-	if (template == NULL && count != 0)
-		return CKR_ARGUMENTS_BAD;
-	rv = entry_begin(handle, &session);
+	rv = entry_begin_given(handle, entry_given(template, count), &session);
 	if (rv != CKR_OK)
 		goto out;
 	rv = CKR_OPERATION_ACTIVE;
@@ -165,9 +154,7 @@ C_FindObjects(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE *objects, CK_ULONG max,
 	struct session *session = NULL;
 	CK_RV rv;
 
-	if ((objects == NULL && max != 0) || count == NULL)
-		return CKR_ARGUMENTS_BAD;
-	rv = entry_begin(handle, &session);
+	rv = entry_begin_given(handle, entry_given(objects, max) && count != NULL, &session);
 	if (rv != CKR_OK)
 		goto out;
 	rv = CKR_OPERATION_NOT_INITIALIZED;

@@ -16,9 +16,7 @@ C_SeedRandom(CK_SESSION_HANDLE handle, unsigned char *seed, CK_ULONG seed_size)
 	struct session *session = NULL;
 	CK_RV rv;
 
-	if (seed == NULL && seed_size != 0)
-		return CKR_ARGUMENTS_BAD;
-	rv = entry_begin(handle, &session);
+	rv = entry_begin_given(handle, entry_given(seed, seed_size), &session);
 	if (rv == CKR_OK && seed_size != 0 &&
 	    EVP_RAND_reseed(RAND_get0_primary(openssl_context()), 0, NULL, 0, seed, seed_size) != 1)
 		rv = openssl_failure(CKR_FUNCTION_FAILED);
@@ -31,9 +29,7 @@ C_GenerateRandom(CK_SESSION_HANDLE handle, unsigned char *random, CK_ULONG rando
 	struct session *session = NULL;
 	CK_RV rv;
 
-	if (random == NULL && random_size != 0)
-		return CKR_ARGUMENTS_BAD;
-	rv = entry_begin(handle, &session);
+	rv = entry_begin_given(handle, entry_given(random, random_size), &session);
 	if (rv == CKR_OK && random_size != 0 &&
 	    RAND_bytes_ex(openssl_context(), random, random_size, 0) != 1)
 		rv = openssl_failure(CKR_FUNCTION_FAILED);

@@ -62,9 +62,7 @@ C_GetSessionInfo(CK_SESSION_HANDLE handle, CK_SESSION_INFO *info)
 	struct session *session = NULL;
 	CK_RV rv;
 
-	if (info == NULL)
-		return CKR_ARGUMENTS_BAD;
-	rv = entry_begin(handle, &session);
+	rv = entry_begin_given(handle, info != NULL, &session);
 	if (rv != CKR_OK)
 		goto out;
 	*info = (CK_SESSION_INFO) {
@@ -117,9 +115,7 @@ C_GetOperationState(CK_SESSION_HANDLE handle, unsigned char *state, CK_ULONG *st
 	struct session *session = NULL;
 	CK_RV rv;
 
-	if (state_size == NULL)
-		return CKR_ARGUMENTS_BAD;
-	rv = entry_begin(handle, &session);
+	rv = entry_begin_given(handle, state_size != NULL, &session);
 	if (rv != CKR_OK)
 		goto out;
 	rv = operation_state_save(session, &saved);
@@ -139,9 +135,7 @@ C_SetOperationState(CK_SESSION_HANDLE handle, unsigned char *state, CK_ULONG sta
 	struct session *session = NULL;
 	CK_RV rv;
 
-	if (state == NULL)
-		return CKR_ARGUMENTS_BAD;
-	rv = entry_begin(handle, &session);
+	rv = entry_begin_given(handle, state != NULL, &session);
 	if (rv == CKR_OK)
 		rv = operation_state_restore(session, state, state_size, encryption_key,
 		                             authentication_key);
@@ -176,9 +170,7 @@ session_login(const char *function, CK_SESSION_HANDLE handle, CK_USER_TYPE user,
 	struct session *session = NULL;
 	CK_RV rv;
 
-	if (pin == NULL)
-		return CKR_ARGUMENTS_BAD; /* there is no protected authentication path */
-	rv = entry_begin(handle, &session);
+	rv = entry_begin_given(handle, pin != NULL, &session);
 	if (rv != CKR_OK)
 		goto out;
 	if (named) {
@@ -214,8 +206,7 @@ CK_RV
 C_LoginUser(CK_SESSION_HANDLE handle, CK_USER_TYPE user, unsigned char *pin, CK_ULONG pin_size,
             unsigned char *name, CK_ULONG name_size)
 {
-	if (name == NULL && name_size != 0)
-		return CKR_ARGUMENTS_BAD;
+	(void)name;
 	return session_login("C_LoginUser", handle, user, pin, pin_size, name_size != 0);
 }
 

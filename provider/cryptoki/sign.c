@@ -19,12 +19,11 @@ sign_single(const char *function, CK_SESSION_HANDLE handle, enum operation_kind 
 	size_t size;
 	CK_RV rv;
 
-	if ((data == NULL && data_size != 0) || signature_size == NULL)
-		return CKR_ARGUMENTS_BAD;
 	rv = entry_begin(handle, &session);
 	if (rv != CKR_OK)
 		goto out;
-	rv = entry_operation(session, kind, true, &operation);
+	rv = entry_operation(session, kind, true,
+	                     entry_given(data, data_size) && signature_size != NULL, &operation);
 	if (rv != CKR_OK)
 		goto out;
 	size = operation_output_size(operation);
@@ -53,12 +52,11 @@ C_SignUpdate(CK_SESSION_HANDLE handle, unsigned char *part, CK_ULONG part_size)
 	struct operation *operation;
 	CK_RV rv;
 
-	if (part == NULL && part_size != 0)
-		return CKR_ARGUMENTS_BAD;
 	rv = entry_begin(handle, &session);
 	if (rv != CKR_OK)
 		goto out;
-	rv = entry_operation(session, OPERATION_SIGN, false, &operation);
+	rv = entry_operation(session, OPERATION_SIGN, false,
+	                     entry_given(part, part_size), &operation);
 	if (rv != CKR_OK)
 		goto out;
 	rv = operation_update(operation, part, part_size);
@@ -76,12 +74,10 @@ C_SignFinal(CK_SESSION_HANDLE handle, unsigned char *signature, CK_ULONG *signat
 	size_t size;
 	CK_RV rv;
 
-	if (signature_size == NULL)
-		return CKR_ARGUMENTS_BAD;
 	rv = entry_begin(handle, &session);
 	if (rv != CKR_OK)
 		goto out;
-	rv = entry_operation(session, OPERATION_SIGN, false, &operation);
+	rv = entry_operation(session, OPERATION_SIGN, false, signature_size != NULL, &operation);
 	if (rv != CKR_OK)
 		goto out;
 	size = operation_output_size(operation);

@@ -197,9 +197,7 @@ C_InitPIN(CK_SESSION_HANDLE handle, unsigned char *pin, CK_ULONG pin_size)
 	struct session *session = NULL;
 	CK_RV rv;
 
-	if (pin == NULL && pin_size != 0)
-		return CKR_ARGUMENTS_BAD;
-	rv = entry_begin(handle, &session);
+	rv = entry_begin_given(handle, entry_given(pin, pin_size), &session);
 	return entry_end("C_InitPIN", session, rv == CKR_OK ? CKR_USER_NOT_LOGGED_IN : rv);
 }
 
@@ -211,9 +209,7 @@ C_SetPIN(CK_SESSION_HANDLE handle, unsigned char *old_pin, CK_ULONG old_size,
 	struct session *session = NULL;
 	CK_RV rv;
 
-	if (old_pin == NULL || new_pin == NULL)
-		return CKR_ARGUMENTS_BAD;
-	rv = entry_begin(handle, &session);
+	rv = entry_begin_given(handle, old_pin != NULL && new_pin != NULL, &session);
 	if (rv != CKR_OK)
 		goto out;
 	rv = CKR_SESSION_READ_ONLY;

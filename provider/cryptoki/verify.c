@@ -16,12 +16,11 @@ C_Verify(CK_SESSION_HANDLE handle, unsigned char *data, CK_ULONG data_size,
 	struct operation *operation;
 	CK_RV rv;
 
-	if ((data == NULL && data_size != 0) || (signature == NULL && signature_size != 0))
-		return CKR_ARGUMENTS_BAD;
 	rv = entry_begin(handle, &session);
 	if (rv != CKR_OK)
 		goto out;
-	rv = entry_operation(session, OPERATION_VERIFY, true, &operation);
+	rv = entry_operation(session, OPERATION_VERIFY, true, entry_given(data, data_size) &&
+	                     entry_given(signature, signature_size), &operation);
 	if (rv != CKR_OK)
 		goto out;
 	rv = operation_verify(operation, data, data_size, signature, signature_size);
@@ -37,12 +36,11 @@ C_VerifyUpdate(CK_SESSION_HANDLE handle, unsigned char *part, CK_ULONG part_size
 	struct operation *operation;
 	CK_RV rv;
 
-	if (part == NULL && part_size != 0)
-		return CKR_ARGUMENTS_BAD;
 	rv = entry_begin(handle, &session);
 	if (rv != CKR_OK)
 		goto out;
-	rv = entry_operation(session, OPERATION_VERIFY, false, &operation);
+	rv = entry_operation(session, OPERATION_VERIFY, false,
+	                     entry_given(part, part_size), &operation);
 	if (rv != CKR_OK)
 		goto out;
 	rv = operation_update(operation, part, part_size);
@@ -59,12 +57,11 @@ C_VerifyFinal(CK_SESSION_HANDLE handle, unsigned char *signature, CK_ULONG signa
 	struct operation *operation;
 	CK_RV rv;
 
-	if (signature == NULL && signature_size != 0)
-		return CKR_ARGUMENTS_BAD;
 	rv = entry_begin(handle, &session);
 	if (rv != CKR_OK)
 		goto out;
-	rv = entry_operation(session, OPERATION_VERIFY, false, &operation);
+	rv = entry_operation(session, OPERATION_VERIFY, false,
+	                     entry_given(signature, signature_size), &operation);
 	if (rv != CKR_OK)
 		goto out;
 	rv = operation_verify_final(operation, signature, signature_size);
@@ -89,12 +86,12 @@ C_VerifyRecover(CK_SESSION_HANDLE handle, unsigned char *signature, CK_ULONG sig
 	size_t size = 0;
 	CK_RV rv;
 
-	if ((signature == NULL && signature_size != 0) || data_size == NULL)
-		return CKR_ARGUMENTS_BAD;
 	rv = entry_begin(handle, &session);
 	if (rv != CKR_OK)
 		goto out;
-	rv = entry_operation(session, OPERATION_VERIFY_RECOVER, true, &operation);
+	rv = entry_operation(session, OPERATION_VERIFY_RECOVER, true,
+	                     entry_given(signature, signature_size) &&
+	                     data_size != NULL, &operation);
 	if (rv != CKR_OK)
 		goto out;
 	rv = operation_recover(operation, signature, signature_size, data,
