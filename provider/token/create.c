@@ -21,10 +21,7 @@ create_private_default(const struct session *session, struct attributes *list)
 CK_RV
 create_allowed(const struct session *session, const struct attributes *list)
 {
-	const struct token *token = session->token;
-
-	if (attributes_bool(list, CKA_PRIVATE, false) && token_needs_login(token) &&
-	    !token->logged_in)
+	if (attributes_bool(list, CKA_PRIVATE, false) && token_hides_private(session->token))
 		return CKR_USER_NOT_LOGGED_IN;
 	return CKR_OK;
 }
@@ -179,16 +176,6 @@ changed(enum way way, const struct plain_object *object, const CK_ATTRIBUTE *tem
 	return rv;
 }
 
-static CK_RV
-roles_kept(struct token *token, const struct plain_object *object,
-           const struct attributes *list, const struct plain_object *except)
-{
-	if (object->material == NULL || object->material->value == NULL ||
-	    !secret_roles_conflict(token, list, object->material->value, except))
-		return CKR_OK;
-	return CKR_TEMPLATE_INCONSISTENT;
-}
-
 static struct material *
 material_share(const struct plain_object *object)
 {
@@ -215,8 +202,6 @@ create_copy(struct session *session, const struct object *object, const CK_ATTRI
 		rv = CKR_TEMPLATE_INCONSISTENT;
 	if (rv == CKR_OK)
 		rv = create_allowed(session, &list);
-	if (rv == CKR_OK)
-		rv = roles_kept(session->token, object->plain, &list, NULL);
 	if (rv == CKR_OK) {
 		material = material_share(object->plain);
 		rv = create_finished(session, &list, &material, ret_handle);
@@ -237,13 +222,6 @@ change_once(struct session *session, const struct plain_object *object,
 	if (!attributes_bool(&object->attributes, CKA_MODIFIABLE, true))
 		return CKR_ACTION_PROHIBITED;
 	rv = changed(WAY_SET, object, template, count, &list);
-	/* Nor one role after the other: what was wrapped before would be decrypted after. */
-	if (rv == CKR_OK && plain_object_class(object) == CKO_SECRET_KEY &&
-	    roles_conflict(roles_wrap(&list) || roles_wrap(&object->attributes),
-	                   roles_crypt(&list) || roles_crypt(&object->attributes)))
-		rv = CKR_TEMPLATE_INCONSISTENT;
-	if (rv == CKR_OK)
-		rv = roles_kept(session->token, object, &list, object);
 	if (rv == CKR_OK && attributes_bool(&list, CKA_TOKEN, false))
 		return stored_object_change(session, object, &list);
 	if (rv == CKR_OK) {

@@ -1,26 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "token/object-table.h"
 
+#include "base/log.h"
 #include "token/handle.h"
+#include "token/role-memory.h"
+#include "token/token.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct object_table {
+	const struct token *token; /* borrowed */
+
 	pthread_rwlock_t lock; /* guards all that follows */
+	struct role_memory *roles; /* owned */
 	struct plain_object **list; /* references, owned, by ascending handle */
 	size_t count, capacity;
 	int64_t last; /* number of the newest handle */
 };
 
 CK_RV
-object_table_new(struct object_table **ret_table)
+object_table_new(const struct token *token, struct object_table **ret_table)
 {
 	struct object_table *table = calloc(1, sizeof *table);
+	CK_RV rv;
 
 	if (table == NULL)
 		return CKR_HOST_MEMORY;
+	rv = role_memory_new(&table->roles);
+	if (rv != CKR_OK) {
+		free(table);
+		return rv;
+	}
+	table->token = token;
 	pthread_rwlock_init(&table->lock, NULL);
 	*ret_table = table;
 	return CKR_OK;
@@ -34,6 +47,7 @@ object_table_free(struct object_table **table)
 	for (size_t i = 0; i < (*table)->count; i++)
 		plain_object_release(&(*table)->list[i]);
 	free((*table)->list);
+	role_memory_free(&(*table)->roles);
 	pthread_rwlock_destroy(&(*table)->lock);
 	free(*table);
 	*table = NULL;
@@ -66,24 +80,54 @@ place_locked(const struct object_table *table, CK_OBJECT_HANDLE handle)
 	return &table->list[position];
 }
 
+static CK_RV
+reserve_locked(struct object_table *table)
+{
+	size_t capacity = table->capacity + 32 + table->capacity / 2;
+	struct plain_object **list;
+
+	if (table->count < table->capacity)
+		return CKR_OK;
+	list = reallocarray(table->list, capacity, sizeof *list);
+	if (list == NULL)
+		return CKR_HOST_MEMORY;
+	table->list = list;
+	table->capacity = capacity;
+	return CKR_OK;
+}
+
+/*
+ * May it be in the table? Asked under the lock, so that neither a logout nor another object of
+ * the same value can come between.
+ */
+static CK_RV
+admit_locked(struct object_table *table, struct plain_object *object)
+{
+	const struct secret *value = object->material != NULL ? object->material->value : NULL;
+	CK_RV rv = CKR_OK;
+
+	if (plain_object_private(object) && token_hides_private(table->token))
+		return CKR_USER_NOT_LOGGED_IN;
+	if (value != NULL)
+		rv = role_memory_take(table->roles, value, &object->attributes, &object->role);
+	if (rv == CKR_TEMPLATE_INCONSISTENT)
+		log_info("token %s: a key of this value has been in another role",
+		         table->token->config->name);
+	return rv;
+}
+
 CK_RV
 object_table_add(struct object_table *table, struct plain_object **object,
                  CK_OBJECT_HANDLE *ret_handle)
 {
-	struct plain_object **list;
-	CK_RV rv = CKR_OK;
+	CK_RV rv;
 
 	pthread_rwlock_wrlock(&table->lock);
-	if (table->count == table->capacity) {
-		list = reallocarray(table->list, table->capacity + 32 + table->capacity / 2,
-		                    sizeof *list);
-		if (list == NULL) {
-			rv = CKR_HOST_MEMORY;
-			goto out;
-		}
-		table->list = list;
-		table->capacity += 32 + table->capacity / 2;
-	}
+	rv = reserve_locked(table);
+	if (rv == CKR_OK)
+		rv = admit_locked(table, *object);
+	if (rv != CKR_OK)
+		goto out;
 	(*object)->handle = handle_of_session(++table->last);
 	*ret_handle = (*object)->handle;
 	table->list[table->count++] = *object;
@@ -137,12 +181,14 @@ object_table_replace(struct object_table *table, const struct plain_object *old,
 
 	pthread_rwlock_wrlock(&table->lock);
 	place = place_locked(table, old->handle);
-	if (place != NULL && *place == old) {
+	if (place != NULL && *place == old)
+		rv = admit_locked(table, *object);
+	if (rv == CKR_OK) {
 		(*object)->handle = old->handle;
 		gone = *place;
+		role_memory_drop(table->roles, &gone->role);
 		*place = *object;
 		*object = NULL;
-		rv = CKR_OK;
 	}
 	pthread_rwlock_unlock(&table->lock);
 	plain_object_release(&gone);
@@ -159,6 +205,7 @@ object_table_remove(struct object_table *table, CK_OBJECT_HANDLE handle)
 	place = place_locked(table, handle);
 	if (place != NULL) {
 		gone = *place;
+		role_memory_drop(table->roles, &gone->role);
 		table->count--;
 		memmove(place, place + 1,
 		        (size_t)(table->list + table->count - place) * sizeof *place);
@@ -181,6 +228,7 @@ table_sweep(struct object_table *table, CK_SESSION_HANDLE owner)
 	for (size_t i = 0; i < table->count; i++) {
 		object = table->list[i];
 		if (owner != 0 ? object->owner == owner : plain_object_private(object)) {
+			role_memory_drop(table->roles, &object->role);
 			object->next_gone = gone;
 			gone = object;
 		} else {

@@ -11,11 +11,17 @@
 #include "token/plain-object.h"
 
 struct object_table; /* opaque */
+struct token;
 
-MUST_USE CK_RV object_table_new(struct object_table **ret_table);
+/* token is borrowed. */
+MUST_USE CK_RV object_table_new(const struct token *token, struct object_table **ret_table);
 void object_table_free(struct object_table **table);
 
-/* Takes the reference (also on failure) and gives the object its handle. CKR_HOST_MEMORY. */
+/*
+ * Takes the reference (also on failure) and gives the object its handle. CKR_HOST_MEMORY;
+ * CKR_TEMPLATE_INCONSISTENT: its value has been in a role that does not go with its own;
+ * CKR_USER_NOT_LOGGED_IN: it is private, and the user has logged out meanwhile.
+ */
 MUST_USE CK_RV object_table_add(struct object_table *table, struct plain_object **object,
                                 CK_OBJECT_HANDLE *ret_handle);
 /* With a reference. CKR_OBJECT_HANDLE_INVALID. */
@@ -25,7 +31,7 @@ MUST_USE CK_RV object_table_get(struct object_table *table, CK_OBJECT_HANDLE han
 struct plain_object *object_table_before(struct object_table *table, CK_OBJECT_HANDLE below);
 /*
  * Puts an object in the place of old, under the same handle; takes the reference, also on
- * failure. CKR_OBJECT_HANDLE_INVALID: old is not there any more.
+ * failure. CKR_OBJECT_HANDLE_INVALID: old is not there any more; and as above.
  */
 MUST_USE CK_RV object_table_replace(struct object_table *table, const struct plain_object *old,
                                     struct plain_object **object);

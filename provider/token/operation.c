@@ -255,7 +255,7 @@ operation_digest_key(struct operation *operation, CK_OBJECT_HANDLE key)
 	if (rv != CKR_OK)
 		return rv == CKR_OBJECT_HANDLE_INVALID ? CKR_KEY_HANDLE_INVALID : rv;
 	secret = object_secret(&object);
-	if (secret == NULL) {
+	if (secret == NULL || !object_allows(&object, operation->use.mechanism->type)) {
 		rv = CKR_KEY_INDIGESTIBLE;
 	} else {
 		operation->unsaveable = true; /* keys don't leave the token */

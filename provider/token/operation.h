@@ -106,7 +106,10 @@ MUST_USE CK_RV operation_recover(struct operation *operation, const void *signat
                                  size_t signature_size, unsigned char *out, size_t room,
                                  size_t *ret_size);
 
-/* The value of a secret key as the next part of a message. CKR_KEY_INDIGESTIBLE: another key; CKR_KEY_HANDLE_INVALID. */
+/*
+ * The value of a secret key as the next part of a message. CKR_KEY_INDIGESTIBLE: another key, or
+ * one whose CKA_ALLOWED_MECHANISMS lack the digest; CKR_KEY_HANDLE_INVALID.
+ */
 MUST_USE CK_RV operation_digest_key(struct operation *operation, CK_OBJECT_HANDLE key);
 
 /* After the parts that operation_update was given. */

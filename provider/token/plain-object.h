@@ -27,7 +27,7 @@ struct material {
 	struct secret *value;          /* owned; of secret keys */
 	struct cipher_store *store;    /* owned; of AES keys */
 	struct public_key *public_key; /* owned; of public keys and of pairs */
-	struct kms_session_key *pair;  /* owned; of pairs: the private half, in the KMS */
+	struct kms_session_key *pair;  /* owned; of a pair's private half: itself, in the KMS */
 	const struct algorithm *algorithm; /* of pairs */
 	_Atomic unsigned references;
 };
@@ -43,6 +43,7 @@ struct plain_object {
 	CK_SESSION_HANDLE owner;     /* the session it dies with */
 	struct attributes attributes;
 	struct material *material;   /* a reference; NULL where there is nothing to work with */
+	struct role *role;           /* the table's, of a secret key: role-memory.h */
 	struct plain_object *next_gone; /* while the table lets go of several */
 	_Atomic unsigned references;
 };

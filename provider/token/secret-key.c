@@ -52,6 +52,21 @@ request_take(struct secret_request *request, const CK_ATTRIBUTE *template, CK_UL
 	return rv;
 }
 
+/* A length is no attribute of the list. */
+static CK_RV
+force_size(struct secret_request *request, const CK_ATTRIBUTE *attribute)
+{
+	CK_ULONG size = 0;
+	CK_RV rv = template_ulong(attribute, 1, CKA_VALUE_LEN, &size);
+
+	if (rv != CKR_OK)
+		return rv;
+	if (request->value_size != 0 && request->value_size != size)
+		return CKR_TEMPLATE_INCONSISTENT;
+	request->value_size = size;
+	return CKR_OK;
+}
+
 /* What UNWRAP_TEMPLATE and its like demand: added, or there with the same value (section 5.18.4). */
 static CK_RV
 request_force(struct secret_request *request, const struct attributes *forced)
@@ -65,6 +80,10 @@ request_force(struct secret_request *request, const struct attributes *forced)
 
 		must = &forced->list[i];
 		attribute = (CK_ATTRIBUTE){ must->type, must->value.data, must->value.size };
+		if (must->type == CKA_VALUE_LEN) {
+			rv = force_size(request, &attribute);
+			continue;
+		}
 		/* It can't give what nobody may ask for, such as CKA_TRUSTED. */
 		rv = rules_check(request->way, CKO_SECRET_KEY, &attribute, 1);
 		if (rv != CKR_OK)
@@ -233,29 +252,6 @@ finish_attributes(struct secret_request *request, const struct secret_origin *or
 	return rv;
 }
 
-bool
-secret_roles_conflict(struct token *token, const struct attributes *attributes,
-                      const struct secret *value, const struct plain_object *except)
-{
-	bool wraps = roles_wrap(attributes), crypts = roles_crypt(attributes);
-	struct plain_object *object;
-	CK_OBJECT_HANDLE below = 0;
-	bool conflict = roles_conflict(wraps, crypts);
-
-	if (!wraps && !crypts)
-		return false;
-	while (!conflict && (object = object_table_before(token->objects, below)) != NULL) {
-		below = object->handle;
-		if (object != except && object->material != NULL &&
-		    object->material->value != NULL &&
-		    secret_equal(object->material->value, secret_bytes(value), secret_size(value)))
-			conflict = roles_conflict(wraps || roles_wrap(&object->attributes),
-			                          crypts || roles_crypt(&object->attributes));
-		plain_object_release(&object);
-	}
-	return conflict;
-}
-
 CK_RV
 secret_request_finish(struct session *session, struct secret_request *request,
                       struct secret **value, const struct secret_origin *origin,
@@ -271,11 +267,6 @@ secret_request_finish(struct session *session, struct secret_request *request,
 		rv = finish_check_value(request, *value);
 	if (rv == CKR_OK)
 		rv = finish_attributes(request, origin);
-	if (rv == CKR_OK && secret_roles_conflict(session->token, &request->attributes, *value, NULL)) {
-		log_info("token %s: this key is there already, to be used in another role",
-		         session->token->config->name);
-		rv = CKR_TEMPLATE_INCONSISTENT;
-	}
 	if (rv == CKR_OK)
 		rv = material_new(value, &no_public_key, &material);
 	else

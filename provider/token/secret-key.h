@@ -53,19 +53,11 @@ bool secret_size_fits(CK_KEY_TYPE key_type, size_t size);
 /*
  * Makes the object; takes the value, also on failure. CKR_ATTRIBUTE_VALUE_INVALID (created;
  * also a wrong CKA_CHECK_VALUE), CKR_WRAPPED_KEY_LEN_RANGE (unwrapped), CKR_KEY_SIZE_RANGE
- * (derived): the value does not fit. CKR_TEMPLATE_INCONSISTENT: the same value is there
- * already, in a role that does not go with this one.
+ * (derived): the value does not fit; and the failures of create_finished.
  */
 MUST_USE CK_RV secret_request_finish(struct session *session, struct secret_request *request,
                                      struct secret **value, const struct secret_origin *origin,
                                      CK_OBJECT_HANDLE *ret_handle);
-
-/*
- * Would a key with these attributes and this value be, together with other objects of the
- * token, in two roles that don't go together? except: not looked at (NULL: none).
- */
-bool secret_roles_conflict(struct token *token, const struct attributes *attributes,
-                           const struct secret *value, const struct plain_object *except);
 
 /* C_GenerateKey. */
 MUST_USE CK_RV secret_generate(struct session *session, const CK_MECHANISM *mechanism,

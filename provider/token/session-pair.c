@@ -79,7 +79,10 @@ describe_private(const struct kms_pair *pair, struct attributes *list)
 	return rv;
 }
 
-/* Takes key, also on failure. The halves share what they work with. */
+/*
+ * What a half works with. Takes key (NULL: the public half), also on failure: the private half
+ * leaves the KMS with its own object, whatever becomes of the other one.
+ */
 static CK_RV
 make_material(const struct kms_pair *pair, const struct buffer *spki,
               struct kms_session_key **key, struct material **ret_material)
@@ -100,23 +103,27 @@ make_material(const struct kms_pair *pair, const struct buffer *spki,
 	return CKR_OK;
 }
 
-/* Takes the lists and the material. */
+/* Takes the lists and key. */
 static CK_RV
-add_halves(struct session *session, struct attributes *public_list,
-           struct attributes *private_list, struct material **material,
-           CK_OBJECT_HANDLE *ret_public, CK_OBJECT_HANDLE *ret_private)
+add_halves(struct session *session, const struct kms_pair *pair, const struct buffer *spki,
+           struct kms_session_key **key, struct attributes *public_list,
+           struct attributes *private_list, CK_OBJECT_HANDLE *ret_public,
+           CK_OBJECT_HANDLE *ret_private)
 {
-	struct material *share = *material;
+	struct kms_session_key *no_key = NULL;
+	struct material *public_half = NULL, *private_half = NULL;
 	CK_OBJECT_HANDLE public_key, private_key;
-	CK_RV rv;
+	CK_RV rv = make_material(pair, spki, key, &private_half);
 
-	material_acquire(share);
-	rv = create_finished(session, public_list, &share, &public_key);
+	if (rv == CKR_OK)
+		rv = make_material(pair, spki, &no_key, &public_half);
+	if (rv == CKR_OK)
+		rv = create_finished(session, public_list, &public_half, &public_key);
 	if (rv != CKR_OK) {
-		material_release(material);
+		material_release(&private_half);
 		return rv;
 	}
-	rv = create_finished(session, private_list, material, &private_key);
+	rv = create_finished(session, private_list, &private_half, &private_key);
 	if (rv != CKR_OK) {
 		/* Should it be gone already, so much the better. */
 		CK_RV gone = object_table_remove(session->token->objects, public_key);
@@ -137,7 +144,6 @@ session_pair_generate(struct session *session, const struct kms_pair *pair,
 	struct attributes public_list = ATTRIBUTES_INIT, private_list = ATTRIBUTES_INIT;
 	struct kms_session_key *key = NULL;
 	struct buffer spki = BUFFER_INIT;
-	struct material *material = NULL;
 	CK_RV rv;
 
 	if (session->token->kms == NULL)
@@ -148,20 +154,18 @@ session_pair_generate(struct session *session, const struct kms_pair *pair,
 	if (rv == CKR_OK)
 		rv = describe_half(session, pair, CKO_PRIVATE_KEY, private_template, &private_list);
 	if (rv == CKR_OK)
+		rv = describe_private(pair, &private_list);
+	if (rv == CKR_OK)
 		rv = kms_generate_session_pair(session->token->kms, pair,
 		                               token_deadline(session->token), &spki, &key);
 	if (rv == CKR_OK)
-		rv = make_material(pair, &spki, &key, &material);
-	if (rv == CKR_OK)
 		rv = describe_public(pair, &spki, &public_list);
 	if (rv == CKR_OK)
-		rv = describe_private(pair, &private_list);
-	if (rv == CKR_OK)
-		rv = add_halves(session, &public_list, &private_list, &material, ret_public,
+		rv = add_halves(session, pair, &spki, &key, &public_list, &private_list, ret_public,
 		                ret_private);
 	attributes_clear(&public_list);
 	attributes_clear(&private_list);
-	material_release(&material);
+	kms_session_key_free(&key);
 	buffer_clear(&spki);
 	return rv;
 }

@@ -18,7 +18,8 @@ token_new(const struct config_token *config, CK_SLOT_ID slot, struct token **ret
 
 	if (token == NULL)
 		return CKR_HOST_MEMORY;
-	rv = object_table_new(&token->objects);
+	token->config = config;
+	rv = object_table_new(token, &token->objects);
 	if (rv == CKR_OK && config->kms != NULL)
 		rv = kms_new(config, &token->kms);
 	if (rv != CKR_OK) {
@@ -26,7 +27,6 @@ token_new(const struct config_token *config, CK_SLOT_ID slot, struct token **ret
 		free(token);
 		return rv;
 	}
-	token->config = config;
 	token->slot = slot;
 	pthread_mutex_init(&token->lock, NULL);
 	*ret_token = token;
@@ -159,6 +159,12 @@ bool
 token_unlocked(const struct token *token)
 {
 	return token->kms != NULL && (token->logged_in || !token_needs_login(token));
+}
+
+bool
+token_hides_private(const struct token *token)
+{
+	return token_needs_login(token) && !token->logged_in;
 }
 
 CK_RV

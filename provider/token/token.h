@@ -59,6 +59,8 @@ void token_info(struct token *token, CK_TOKEN_INFO *ret_info);
 bool token_unlocked(const struct token *token);
 /* The user must log in before using private keys. */
 bool token_needs_login(const struct token *token);
+/* Nobody is logged in, where somebody must be: private objects are neither made nor seen. */
+bool token_hides_private(const struct token *token);
 MUST_USE CK_RV token_login(struct token *token, const void *pin, size_t pin_size);
 /* CKR_USER_NOT_LOGGED_IN. */
 MUST_USE CK_RV token_logout(struct token *token);

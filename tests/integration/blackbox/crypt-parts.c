@@ -91,7 +91,9 @@ START_TEST(parts_refused)
 	expect(CKR_SESSION_HANDLE_INVALID, p11->C_DecryptFinal(session + 1000, sealed, &size));
 	expect(CKR_OK, p11->C_EncryptInit(session, &unpadded, key));
 	expect(CKR_ARGUMENTS_BAD, p11->C_EncryptUpdate(session, NULL, 16, sealed, &size));
+	expect(CKR_OK, p11->C_EncryptInit(session, &unpadded, key));
 	expect(CKR_ARGUMENTS_BAD, p11->C_EncryptFinal(session, sealed, NULL));
+	expect(CKR_OK, p11->C_EncryptInit(session, &unpadded, key));
 	size = 15;
 	expect(CKR_BUFFER_TOO_SMALL, p11->C_EncryptUpdate(session, text, 16, sealed, &size));
 	ck_assert_uint_eq(size, 16);
@@ -102,7 +104,9 @@ START_TEST(parts_refused)
 	expect(CKR_DATA_LEN_RANGE, p11->C_EncryptFinal(session, sealed, &size));
 	expect(CKR_OK, p11->C_DecryptInit(session, &unpadded, key));
 	expect(CKR_ARGUMENTS_BAD, p11->C_DecryptUpdate(session, NULL, 16, sealed, &size));
+	expect(CKR_OK, p11->C_DecryptInit(session, &unpadded, key));
 	expect(CKR_ARGUMENTS_BAD, p11->C_DecryptFinal(session, sealed, NULL));
+	expect(CKR_OK, p11->C_DecryptInit(session, &unpadded, key));
 	size = 15;
 	expect(CKR_BUFFER_TOO_SMALL, p11->C_DecryptUpdate(session, sealed, 16, opened, &size));
 	expect(CKR_OK, p11->C_DecryptUpdate(session, sealed, 3, opened, &size));
@@ -189,6 +193,7 @@ START_TEST(dual_refused)
 {
 	CK_SESSION_HANDLE session = session_public(0);
 	CK_SESSION_HANDLE none = session + 1000;
+	CK_OBJECT_HANDLE key;
 
 	if (!has_ciphers())
 		return;
@@ -197,10 +202,6 @@ START_TEST(dual_refused)
 	expect(CKR_SESSION_HANDLE_INVALID, p11->C_DecryptDigestUpdate(none, text, 16, sealed, &size));
 	expect(CKR_SESSION_HANDLE_INVALID, p11->C_SignEncryptUpdate(none, text, 16, sealed, &size));
 	expect(CKR_SESSION_HANDLE_INVALID, p11->C_DecryptVerifyUpdate(none, text, 16, sealed, &size));
-	expect(CKR_ARGUMENTS_BAD, p11->C_DigestEncryptUpdate(session, NULL, 16, sealed, &size));
-	expect(CKR_ARGUMENTS_BAD, p11->C_DecryptDigestUpdate(session, NULL, 16, sealed, &size));
-	expect(CKR_ARGUMENTS_BAD, p11->C_SignEncryptUpdate(session, NULL, 16, sealed, &size));
-	expect(CKR_ARGUMENTS_BAD, p11->C_DecryptVerifyUpdate(session, NULL, 16, sealed, &size));
 	expect(CKR_OPERATION_NOT_INITIALIZED,
 	       p11->C_DigestEncryptUpdate(session, text, 16, sealed, &size));
 	expect(CKR_OPERATION_NOT_INITIALIZED,
@@ -209,6 +210,22 @@ START_TEST(dual_refused)
 	       p11->C_SignEncryptUpdate(session, text, 16, sealed, &size));
 	expect(CKR_OPERATION_NOT_INITIALIZED,
 	       p11->C_DecryptVerifyUpdate(session, text, 16, sealed, &size));
+	/* A pointer that is not there ends both operations. */
+	key = new_key(session);
+	expect(CKR_OK, p11->C_EncryptInit(session, &unpadded, key));
+	expect(CKR_OK, p11->C_DigestInit(session, &sha256));
+	expect(CKR_ARGUMENTS_BAD, p11->C_DigestEncryptUpdate(session, NULL, 16, sealed, &size));
+	expect(CKR_OK, p11->C_DecryptInit(session, &unpadded, key));
+	expect(CKR_OK, p11->C_DigestInit(session, &sha256));
+	expect(CKR_ARGUMENTS_BAD, p11->C_DecryptDigestUpdate(session, NULL, 16, sealed, &size));
+	expect(CKR_OK, p11->C_EncryptInit(session, &unpadded, key));
+	expect(CKR_OK, p11->C_SignInit(session, &cmac, key));
+	expect(CKR_ARGUMENTS_BAD, p11->C_SignEncryptUpdate(session, text, 16, sealed, NULL));
+	expect(CKR_OK, p11->C_DecryptInit(session, &unpadded, key));
+	expect(CKR_OK, p11->C_VerifyInit(session, &cmac, key));
+	expect(CKR_ARGUMENTS_BAD, p11->C_DecryptVerifyUpdate(session, NULL, 16, sealed, &size));
+	expect(CKR_OK, p11->C_DecryptInit(session, &unpadded, key));
+	expect(CKR_OK, p11->C_VerifyInit(session, &cmac, key));
 }
 END_TEST
 

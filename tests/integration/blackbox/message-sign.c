@@ -285,13 +285,16 @@ START_TEST(arguments)
 	expect(CKR_ARGUMENTS_BAD, p11_3->C_VerifyMessageBegin(session, NULL, 1));
 	expect(CKR_MECHANISM_PARAM_INVALID, p11_3->C_VerifyMessageBegin(session, parameter, 8));
 	expect(CKR_OK, p11_3->C_SignMessageBegin(session, NOTHING));
+	/* It ends the message, but not the process. */
 	expect(CKR_ARGUMENTS_BAD,
 	       p11_3->C_SignMessageNext(session, NOTHING, NULL, 1, signature, &size));
+	expect(CKR_OK, p11_3->C_SignMessageBegin(session, NOTHING));
 	expect(CKR_MECHANISM_PARAM_INVALID,
 	       p11_3->C_SignMessageNext(session, parameter, 8, TEXT, signature, &size));
 	expect(CKR_OK, p11_3->C_VerifyMessageBegin(session, NOTHING));
 	expect(CKR_ARGUMENTS_BAD,
 	       p11_3->C_VerifyMessageNext(session, NOTHING, NULL, 1, signature, 32));
+	expect(CKR_OK, p11_3->C_VerifyMessageBegin(session, NOTHING));
 	expect(CKR_MECHANISM_PARAM_INVALID,
 	       p11_3->C_VerifyMessageNext(session, parameter, 8, TEXT, signature, 32));
 }

@@ -289,22 +289,38 @@ START_TEST(needless_parameter)
 }
 END_TEST
 
-/* A session of its own for each call: whether a bad argument ends the operation is left open. */
+static CK_SESSION_HANDLE null_session; /* in it: null_arguments */
+
+/* What was called before has ended the operation: it can be begun again (section 5.2). */
 static CK_SESSION_HANDLE
 session_with(enum verb verb)
 {
-	CK_SESSION_HANDLE session = session_user(0);
-	CK_OBJECT_HANDLE key = key_of(session, verb, PAIR_RSA);
-
-	expect(CKR_OK, init_of(verb)(session, mechanism_of(verb), key));
-	return session;
+	expect(CKR_OK, init_of(verb)(null_session, mechanism_of(verb),
+	                             key_of(null_session, verb, PAIR_RSA)));
+	return null_session;
 }
 
 START_TEST(null_arguments)
 {
 	unsigned char bytes[256] = { 0 };
 	CK_ULONG size = sizeof(bytes);
+	CK_SESSION_HANDLE session = session_user(0), none = session + 1000;
 
+	/* Errors of the session come before all others (section 5.1.6). */
+	expect(CKR_SESSION_HANDLE_INVALID, p11->C_Encrypt(none, NULL, 16, bytes, NULL));
+	expect(CKR_SESSION_HANDLE_INVALID, p11->C_Decrypt(none, NULL, 16, bytes, NULL));
+	expect(CKR_SESSION_HANDLE_INVALID, p11->C_Sign(none, NULL, 16, bytes, NULL));
+	expect(CKR_SESSION_HANDLE_INVALID, p11->C_SignUpdate(none, NULL, 16));
+	expect(CKR_SESSION_HANDLE_INVALID, p11->C_SignFinal(none, bytes, NULL));
+	expect(CKR_SESSION_HANDLE_INVALID, p11->C_Verify(none, NULL, 16, NULL, 16));
+	expect(CKR_SESSION_HANDLE_INVALID, p11->C_VerifyUpdate(none, NULL, 16));
+	expect(CKR_SESSION_HANDLE_INVALID, p11->C_VerifyFinal(none, NULL, 16));
+	expect(CKR_SESSION_HANDLE_INVALID, p11->C_Digest(none, NULL, 16, bytes, NULL));
+	expect(CKR_SESSION_HANDLE_INVALID, p11->C_FindObjects(none, NULL, 1, NULL));
+	expect(CKR_SESSION_HANDLE_INVALID, p11->C_GenerateKey(none, NULL, NULL, 1, NULL));
+	expect(CKR_SESSION_HANDLE_INVALID, p11->C_GenerateRandom(none, NULL, 1));
+	expect(CKR_SESSION_HANDLE_INVALID, p11->C_GetSessionInfo(none, NULL));
+	null_session = session;
 	if (offered(VERB_ENCRYPT)) {
 		expect(CKR_ARGUMENTS_BAD,
 		       p11->C_Encrypt(session_with(VERB_ENCRYPT), bytes, 16, bytes, NULL));
@@ -334,6 +350,7 @@ START_TEST(null_arguments)
 		       p11->C_VerifyUpdate(session_with(VERB_VERIFY), NULL, 16));
 		expect(CKR_ARGUMENTS_BAD,
 		       p11->C_VerifyFinal(session_with(VERB_VERIFY), NULL, 256));
+		session_with(VERB_VERIFY);
 	}
 }
 END_TEST

@@ -284,10 +284,15 @@ START_TEST(active)
 	expect(CKR_OPERATION_NOT_INITIALIZED, p11->C_Sign(session, data, 1, signature, &size));
 	expect(CKR_OPERATION_NOT_INITIALIZED,
 	       p11->C_Verify(session, data, 1, signature, KEY_SIZE));
+	/* Whatever is no size query and not CKR_BUFFER_TOO_SMALL ends the operation (section 5.2). */
 	expect(CKR_ARGUMENTS_BAD, p11->C_SignRecover(session, NULL, 1, signature, &size));
+	expect(CKR_OK, p11->C_SignRecoverInit(session, &pkcs, private_key));
 	expect(CKR_ARGUMENTS_BAD, p11->C_SignRecover(session, data, 1, signature, NULL));
+	expect(CKR_OK, p11->C_SignRecoverInit(session, &pkcs, private_key));
 	expect(CKR_ARGUMENTS_BAD, p11->C_VerifyRecover(session, NULL, 1, out, &size));
+	expect(CKR_OK, p11->C_VerifyRecoverInit(session, &pkcs, public_key));
 	expect(CKR_ARGUMENTS_BAD, p11->C_VerifyRecover(session, signature, 1, out, NULL));
+	expect(CKR_OK, p11->C_VerifyRecoverInit(session, &pkcs, public_key));
 	expect(CKR_SESSION_HANDLE_INVALID,
 	       p11->C_SignRecover(session + 1000, data, 1, signature, &size));
 	expect(CKR_SESSION_HANDLE_INVALID,

@@ -15,7 +15,7 @@ static CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
 static CK_OBJECT_CLASS secret_key = CKO_SECRET_KEY;
 static CK_KEY_TYPE aes = CKK_AES;
 static CK_ULONG length = 16;
-static unsigned char value[16] = "sixteen bytes...", wrapped[64];
+static unsigned char value[16] = "a key of a case", wrapped[64]; /* of the case: renew */
 static CK_ULONG wrapped_size;
 static CK_MECHANISM kwp = { CKM_AES_KEY_WRAP_KWP, NULL, 0 };
 static CK_OBJECT_HANDLE wrapper, base; /* of those ways that need one */
@@ -146,6 +146,17 @@ set_exchanged(CK_SESSION_HANDLE session, CK_ATTRIBUTE_TYPE one, CK_ATTRIBUTE_TYP
 }
 
 static CK_RV
+set_in_turn(CK_SESSION_HANDLE session, CK_ATTRIBUTE_TYPE one, CK_ATTRIBUTE_TYPE other)
+{
+	CK_ATTRIBUTE less = IS(one, no), more = IS(other, yes);
+	CK_OBJECT_HANDLE key;
+
+	expect(CKR_OK, create(session, one, one, &key));
+	expect(CKR_OK, p11->C_SetAttributeValue(session, key, &less, 1));
+	return p11->C_SetAttributeValue(session, key, &more, 1);
+}
+
+static CK_RV
 unwrap(CK_SESSION_HANDLE session, CK_ATTRIBUTE_TYPE one, CK_ATTRIBUTE_TYPE other)
 {
 	struct request made = request(one, other);
@@ -153,6 +164,19 @@ unwrap(CK_SESSION_HANDLE session, CK_ATTRIBUTE_TYPE one, CK_ATTRIBUTE_TYPE other
 
 	return p11->C_UnwrapKey(session, &kwp, wrapper, wrapped, wrapped_size, made.attributes,
 	                        made.count, &key);
+}
+
+/* What was wrapped with a key that is gone is still there. */
+static CK_RV
+unwrap_after(CK_SESSION_HANDLE session, CK_ATTRIBUTE_TYPE one, CK_ATTRIBUTE_TYPE other)
+{
+	struct request made = request(one, one);
+	CK_OBJECT_HANDLE key;
+
+	expect(CKR_OK, p11->C_UnwrapKey(session, &kwp, wrapper, wrapped, wrapped_size,
+	                                made.attributes, made.count, &key));
+	expect(CKR_OK, p11->C_DestroyObject(session, key));
+	return unwrap(session, other, other);
 }
 
 static CK_RV
@@ -183,12 +207,21 @@ derive_twice(CK_SESSION_HANDLE session, CK_ATTRIBUTE_TYPE one, CK_ATTRIBUTE_TYPE
 static const struct {
 	const char *name;
 	CK_RV (*make)(CK_SESSION_HANDLE session, CK_ATTRIBUTE_TYPE one, CK_ATTRIBUTE_TYPE other);
+	bool after; /* one key after the other: what matters is that nothing wrapped is decrypted */
 } ways[] = {
-	{ "generate", generate },         { "create", create_both }, { "create twice", create_twice },
-	{ "copy", copy },                 { "copy, exchanged", copy_exchanged },
-	{ "set", set },                   { "set, exchanged", set_exchanged },
-	{ "unwrap", unwrap },      { "unwrap twice", unwrap_twice },
-	{ "derive", derive },             { "derive twice", derive_twice },
+	{ "generate", generate, false },
+	{ "create", create_both, false },
+	{ "create twice", create_twice, false },
+	{ "copy", copy, false },
+	{ "copy, exchanged", copy_exchanged, false },
+	{ "set", set, false },
+	{ "set, exchanged", set_exchanged, false },
+	{ "set, in turn", set_in_turn, false },
+	{ "unwrap", unwrap, false },
+	{ "unwrap twice", unwrap_twice, false },
+	{ "unwrap, destroy, unwrap", unwrap_after, true },
+	{ "derive", derive, false },
+	{ "derive twice", derive_twice, false },
 };
 
 /* In a session that stays: a wrapping key, one that it has wrapped, and one that derives. */
@@ -203,11 +236,23 @@ prepare(CK_SESSION_HANDLE session)
 		IS(CKA_TOKEN, no), IS(CKA_VERIFY, no),
 	};
 	CK_ATTRIBUTE of_private[] = { IS(CKA_TOKEN, no), IS(CKA_DERIVE, yes), IS(CKA_SIGN, no) };
-	EVP_PKEY *other = EVP_EC_gen("P-256");
-	CK_OBJECT_HANDLE target, public;
-	size_t size;
+	CK_OBJECT_HANDLE public;
 
 	expect(CKR_OK, p11->C_GenerateKey(session, &key, of_wrapper, COUNT(of_wrapper), &wrapper));
+	expect(CKR_OK, p11->C_GenerateKeyPair(session, &pair, of_public, COUNT(of_public), of_private,
+	                                      COUNT(of_private), &public, &base));
+}
+
+/* Another value for the next case, in the clear, wrapped, and to be derived: roles stay known. */
+static void
+renew(CK_SESSION_HANDLE session)
+{
+	EVP_PKEY *other = EVP_EC_gen("P-256");
+	CK_OBJECT_HANDLE target;
+	size_t size;
+
+	if (++value[0] == 0)
+		value[1]++;
 	expect(CKR_OK, create(session, CKA_SIGN, CKA_SIGN, &target));
 	wrapped_size = sizeof(wrapped);
 	expect(CKR_OK, p11->C_WrapKey(session, &kwp, wrapper, target, wrapped, &wrapped_size));
@@ -216,8 +261,15 @@ prepare(CK_SESSION_HANDLE session)
 	EVP_PKEY_free(other);
 	parameter = (CK_ECDH1_DERIVE_PARAMS){ .kdf = CKD_NULL, .ulPublicDataLen = sizeof(point),
 		                              .pPublicData = point };
-	expect(CKR_OK, p11->C_GenerateKeyPair(session, &pair, of_public, COUNT(of_public), of_private,
-	                                      COUNT(of_private), &public, &base));
+}
+
+/* The answer that a way must give. */
+static CK_RV
+right_answer(int way, CK_ATTRIBUTE_TYPE one, CK_ATTRIBUTE_TYPE other)
+{
+	bool refused = ways[way].after ? wraps(one) && crypts(other) : conflict(one, other);
+
+	return refused ? CKR_TEMPLATE_INCONSISTENT : CKR_OK;
 }
 
 START_TEST(secret_keys)
@@ -232,7 +284,8 @@ START_TEST(secret_keys)
 	for (size_t i = 0; i < COUNT(roles); i++) {
 		for (size_t j = 0; j < COUNT(roles); j++) {
 			session = session_public(0); /* the keys of a case go with its session */
-			right = conflict(roles[i], roles[j]) ? CKR_TEMPLATE_INCONSISTENT : CKR_OK;
+			renew(session);
+			right = right_answer(_i, roles[i], roles[j]);
 			rv = ways[_i].make(session, roles[i], roles[j]);
 			ck_assert_msg(rv == right, "%s, 0x%lx and 0x%lx: 0x%lx instead of 0x%lx",
 			              ways[_i].name, roles[i], roles[j], rv, right);

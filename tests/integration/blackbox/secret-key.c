@@ -209,6 +209,7 @@ START_TEST(digest_key)
 {
 	CK_SESSION_HANDLE session = session_public(0);
 	CK_MECHANISM sha256 = { CKM_SHA256, NULL, 0 };
+	CK_MECHANISM_TYPE aes_ecb = CKM_AES_ECB;
 	unsigned char of_key[32], of_value[32];
 	CK_ULONG size = sizeof(of_key);
 	CK_OBJECT_CLASS data = CKO_DATA;
@@ -222,8 +223,9 @@ START_TEST(digest_key)
 	expect(CKR_SESSION_HANDLE_INVALID, p11->C_DigestKey(session + 1000, key));
 	expect(CKR_OK, p11->C_DigestInit(session, &sha256));
 	expect(CKR_OK, p11->C_DigestKey(session, key));
-	expect(CKR_ARGUMENTS_BAD, p11->C_DigestFinal(session, of_key, NULL));
 	expect(CKR_OK, p11->C_DigestFinal(session, of_key, &size));
+	expect(CKR_OK, p11->C_DigestInit(session, &sha256));
+	expect(CKR_ARGUMENTS_BAD, p11->C_DigestFinal(session, of_value, NULL));
 	expect(CKR_OK, p11->C_DigestInit(session, &sha256));
 	expect(CKR_OK, p11->C_Digest(session, value, sizeof(value), of_value, &size));
 	ck_assert_mem_eq(of_key, of_value, sizeof(of_key));
@@ -238,6 +240,13 @@ START_TEST(digest_key)
 	sha256.ulParameterLen = 0;
 	expect(CKR_OK, p11->C_DigestInit(session, &sha256));
 	expect(CKR_KEY_INDIGESTIBLE, p11->C_DigestKey(session, object));
+	/* CKA_ALLOWED_MECHANISMS is about digests, too. */
+	expect(CKR_OK, create_with(session, CKA_ALLOWED_MECHANISMS, &aes_ecb, sizeof(aes_ecb)));
+	expect(CKR_OK, p11->C_DigestInit(session, &sha256));
+	expect(CKR_KEY_INDIGESTIBLE, p11->C_DigestKey(session, key));
+	expect(CKR_OK, create_with(session, CKA_ALLOWED_MECHANISMS, &sha256.mechanism, sizeof(aes_ecb)));
+	expect(CKR_OK, p11->C_DigestInit(session, &sha256));
+	expect(CKR_OK, p11->C_DigestKey(session, key));
 }
 END_TEST
 

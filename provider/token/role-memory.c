@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "token/role-memory.h"
+
+#include "base/openssl.h"
+#include "mechanism/digest.h"
+#include "token/attribute-rule.h"
+
+#include <openssl/rand.h>
+
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SALT_SIZE 32
+#define FINGERPRINT_SIZE 32 /* of SHA-256 */
+
+struct role {
+	unsigned char fingerprint[FINGERPRINT_SIZE]; /* first: what the tree is ordered by */
+	size_t objects;                              /* that have the value */
+	bool wraps, crypts;
+};
+
+struct role_memory {
+	struct secret *salt; /* owned */
+	void *tree;          /* of struct role, owned: tsearch(3) */
+};
+
+CK_RV
+role_memory_new(struct role_memory **ret_memory)
+{
+	struct role_memory *memory = calloc(1, sizeof *memory);
+	CK_RV rv;
+
+	if (memory == NULL)
+		return CKR_HOST_MEMORY;
+	rv = secret_new(SALT_SIZE, &memory->salt);
+	if (rv == CKR_OK &&
+	    RAND_priv_bytes_ex(openssl_context(), secret_data(memory->salt), SALT_SIZE, 0) != 1)
+		rv = openssl_failure(CKR_FUNCTION_FAILED);
+	if (rv != CKR_OK)
+		role_memory_free(&memory);
+	else
+		*ret_memory = memory;
+	return rv;
+}
+
+void
+role_memory_free(struct role_memory **memory)
+{
+	if (*memory == NULL)
+		return;
+	tdestroy((*memory)->tree, free);
+	secret_free(&(*memory)->salt);
+	free(*memory);
+	*memory = NULL;
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	return memcmp(a, b, FINGERPRINT_SIZE);
+}
+
+static CK_RV
+fingerprint(const struct role_memory *memory, const struct secret *value,
+            unsigned char *ret_fingerprint)
+{
+	struct digest *digest = NULL;
+	CK_RV rv = digest_new(CKM_SHA256, &digest);
+
+	if (rv == CKR_OK)
+		rv = digest_update(digest, secret_bytes(memory->salt), SALT_SIZE);
+	if (rv == CKR_OK)
+		rv = digest_update(digest, secret_bytes(value), secret_size(value));
+	if (rv == CKR_OK)
+		rv = digest_final(digest, ret_fingerprint);
+	digest_free(&digest);
+	return rv;
+}
+
+/* What is remembered of a value; nothing yet: a new one in the tree. */
+static CK_RV
+role_get(struct role_memory *memory, const struct secret *value, struct role **ret_role)
+{
+	struct role *role = calloc(1, sizeof *role);
+	struct role **place = NULL;
+	CK_RV rv;
+
+	if (role == NULL)
+		return CKR_HOST_MEMORY;
+	rv = fingerprint(memory, value, role->fingerprint);
+	if (rv == CKR_OK) {
+		place = tsearch(role, &memory->tree, compare);
+		rv = place != NULL ? CKR_OK : CKR_HOST_MEMORY;
+	}
+	if (rv == CKR_OK)
+		*ret_role = *place;
+	if (place == NULL || *place != role)
+		free(role);
+	return rv;
+}
+
+/* Forgets what need not be remembered. */
+static void
+role_settle(struct role_memory *memory, struct role *role)
+{
+	if (role->objects != 0)
+		return;
+	role->crypts = false;
+	if (role->wraps)
+		return;
+	tdelete(role, &memory->tree, compare);
+	free(role);
+}
+
+CK_RV
+role_memory_take(struct role_memory *memory, const struct secret *value,
+                 const struct attributes *attributes, struct role **ret_role)
+{
+	bool wraps = roles_wrap(attributes), crypts = roles_crypt(attributes);
+	struct role *role = NULL;
+	CK_RV rv = role_get(memory, value, &role);
+
+	if (rv != CKR_OK)
+		return rv;
+	if (roles_conflict(role->wraps || wraps, role->crypts || crypts)) {
+		role_settle(memory, role);
+		return CKR_TEMPLATE_INCONSISTENT;
+	}
+	role->wraps = role->wraps || wraps;
+	role->crypts = role->crypts || crypts;
+	role->objects++;
+	*ret_role = role;
+	return CKR_OK;
+}
+
+void
+role_memory_drop(struct role_memory *memory, struct role **role)
+{
+	struct role *last = *role;
+
+	*role = NULL;
+	if (last == NULL)
+		return;
+	last->objects--;
+	role_settle(memory, last);
+}
