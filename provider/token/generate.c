@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "mechanism/mechanism.h"
+#include "token/attribute-rule.h"
 #include "token/handle.h"
 #include "token/session-pair.h"
 #include "token/template.h"
@@ -18,6 +19,7 @@ enum rule {
 	RULE_TRUE,     /* only true can be had */
 	RULE_FALSE,    /* only false can be had */
 	RULE_EITHER,   /* true or false, told truthfully afterwards */
+	RULE_SESSION,  /* kept with a pair of the session; of a key on the token its policy says it */
 	RULE_OURS,     /* set by the token: section 4.1.2, CKR_ATTRIBUTE_READ_ONLY */
 };
 
@@ -40,7 +42,8 @@ static const struct attribute_rule public_rules[] = {
 	{ CKA_TRUSTED, RULE_FALSE },       { CKA_LOCAL, RULE_OURS },
 	{ CKA_KEY_GEN_MECHANISM, RULE_OURS }, { CKA_MODULUS, RULE_OURS },
 	{ CKA_EC_POINT, RULE_OURS },       { CKA_UNIQUE_ID, RULE_OURS },
-	{ CKA_PUBLIC_KEY_INFO, RULE_OURS },
+	{ CKA_PUBLIC_KEY_INFO, RULE_OURS }, { CKA_ALLOWED_MECHANISMS, RULE_SESSION },
+	{ CKA_WRAP_TEMPLATE, RULE_SESSION },
 };
 
 static const struct attribute_rule private_rules[] = {
@@ -59,7 +62,8 @@ static const struct attribute_rule private_rules[] = {
 	{ CKA_KEY_GEN_MECHANISM, RULE_OURS }, { CKA_MODULUS, RULE_OURS },
 	{ CKA_PUBLIC_EXPONENT, RULE_OURS }, { CKA_PRIVATE_EXPONENT, RULE_OURS },
 	{ CKA_VALUE, RULE_OURS },          { CKA_UNIQUE_ID, RULE_OURS },
-	{ CKA_PUBLIC_KEY_INFO, RULE_OURS },
+	{ CKA_PUBLIC_KEY_INFO, RULE_OURS }, { CKA_ALLOWED_MECHANISMS, RULE_SESSION },
+	{ CKA_UNWRAP_TEMPLATE, RULE_SESSION }, { CKA_DERIVE_TEMPLATE, RULE_SESSION },
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -71,6 +75,18 @@ rule_find(const struct attribute_rule *rules, size_t count, CK_ATTRIBUTE_TYPE ty
 		if (rules[i].type == type)
 			return &rules[i];
 	return NULL;
+}
+
+/* Its form is as with other keys that applications make. */
+static CK_RV
+session_rule(struct template template, const CK_ATTRIBUTE *attribute)
+{
+	bool on_token = false;
+	CK_RV rv = template_bool(template.attributes, template.count, CKA_TOKEN, &on_token);
+
+	if (rv == CKR_OK && on_token)
+		rv = CKR_ATTRIBUTE_TYPE_INVALID;
+	return rv == CKR_OK ? rules_check(WAY_GENERATE, CKO_SECRET_KEY, attribute, 1) : rv;
 }
 
 static CK_RV
@@ -86,7 +102,9 @@ rules_obey(struct template template, const struct attribute_rule *rules, size_t 
 			return CKR_ATTRIBUTE_TYPE_INVALID;
 		if (rule->rule == RULE_OURS)
 			return CKR_ATTRIBUTE_READ_ONLY;
-		if (rule->rule == RULE_READ)
+		if (rule->rule == RULE_SESSION)
+			rv = session_rule(template, &template.attributes[i]);
+		if (rule->rule == RULE_READ || rule->rule == RULE_SESSION)
 			continue;
 		rv = template_bool(template.attributes, template.count, rule->type, &value);
 		if (rv == CKR_OK && ((rule->rule == RULE_TRUE && !value) ||

@@ -66,7 +66,11 @@ settle_attributes(struct attributes *list, CK_KEY_TYPE key_type, const struct bu
 
 	for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
 		named = named || attributes_find(list, verbs[i]) != NULL;
-	/* Where the template names no verb the key does what its type is made for. */
+	/*
+	 * It may both encrypt and wrap: what is public keeps no secret, so that roles protect
+	 * nothing here; they are kept apart where the private half is used. Where the template
+	 * names no verb the key does what its type is made for.
+	 */
 	if (rv == CKR_OK && !named)
 		rv = attributes_set_bool(list, CKA_VERIFY, true);
 	if (rv == CKR_OK && !named && key_type == CKK_RSA)

@@ -9,7 +9,7 @@ need pkcs11-tool
 make_token --no-pin-source
 
 step "pairs of a session"
-"$python" - "$module" "$token" "$pin" <<'END'
+"$python" - "$module" "$token" "$pin" "$hsm_module" <<'END'
 import sys
 from PyKCS11 import *
 
@@ -50,7 +50,8 @@ public, private = session.generateKeyPair(
     [(CKA_TOKEN, False), (CKA_EC_PARAMS, p256)], [(CKA_TOKEN, False), (CKA_SIGN, True)],
     mecha=Mechanism(CKM_EC_KEY_PAIR_GEN, None))
 raw = Mechanism(CKM_ECDSA, None)
-assert other.verify(public, b"d" * 32, session.sign(private, b"d" * 32, raw), raw)
+signature = session.sign(private, b"d" * 32, raw)
+assert other.verify(public, b"d" * 32, signature, raw)
 assert session.getAttributeValue(private, [CKA_SENSITIVE, CKA_EXTRACTABLE, CKA_LOCAL,
     CKA_NEVER_EXTRACTABLE, CKA_TOKEN, CKA_PRIVATE]) == [True, False, True, True, False, True]
 assert session.getAttributeValue(private, [CKA_VALUE]) == [None]
@@ -61,6 +62,18 @@ refused(CKR_TEMPLATE_INCONSISTENT, lambda: session.generateKeyPair(
 print("# none of it is on the token")
 assert session.findObjects([(CKA_TOKEN, True)]) == []
 assert len(session.findObjects([(CKA_TOKEN, False)])) == 8
+
+print("# a private half leaves the HSM with its object, though the public one stays")
+# The HSM's module is in this process, too, and initialised and logged in to already.
+hsm = PyKCS11Lib()
+hsm.load(sys.argv[4])
+inside = hsm.openSession(hsm.getSlotList(True)[0], CKF_SERIAL_SESSION)
+in_hsm = [(CKA_TOKEN, False), (CKA_CLASS, CKO_PRIVATE_KEY)]
+before = len(inside.findObjects(in_hsm))
+assert before == 4, before
+session.destroyObject(private)
+assert other.verify(public, b"d" * 32, signature, raw)
+assert len(inside.findObjects(in_hsm)) == 3
 
 print("# private halves end at logout, the others with the session")
 session.logout()

@@ -278,6 +278,7 @@ main(void)
 	srunner_add_suite(runner, secret_key_suite());
 	srunner_add_suite(runner, wrap_suite());
 	srunner_add_suite(runner, derive_suite());
+	srunner_add_suite(runner, demands_suite());
 	srunner_add_suite(runner, wrong_key_suite());
 	srunner_add_suite(runner, roles_suite());
 	srunner_add_suite(runner, edge_cases_suite());

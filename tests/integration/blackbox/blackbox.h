@@ -76,6 +76,7 @@ CK_ULONG attribute_ulong(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object,
 
 Suite *concurrency_suite(void);
 Suite *crypt_parts_suite(void);
+Suite *demands_suite(void);
 Suite *derive_suite(void);
 Suite *digest_suite(void);
 Suite *edge_cases_suite(void);
