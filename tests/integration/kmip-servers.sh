@@ -160,6 +160,16 @@ END
 need_pykcs11
 quietly "$python" "$work/search.py" "$module" "$work/veeam"
 
+step "the authority rotates on a KMIP token"
+server hands-over
+quietly "$p11_kms" create job-42 --id 2a --algorithm rsa-2048
+quietly "$p11_kms" encrypt job-42 --in "$work/plain" --out "$work/before"
+expect_match 'the registry is now signed by SHA256:' "$p11_kms" authority rotate
+decrypts job-42
+"$p11_kms" decrypt job-42 --in "$work/before" | cmp - "$work/plain" || fail "what was before is lost"
+quietly "$p11_kms" rotate job-42
+tells 'the pinned one handed over to'
+
 step "a TLS session is resumed when the server has ended the connection"
 need_pykcs11
 cat >"$work/again.py" <<'END'

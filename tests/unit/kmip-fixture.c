@@ -581,8 +581,14 @@ serve_request(SSL *tls)
 		done = true;
 	}
 	pthread_mutex_unlock(&server.lock);
-	for (int i = 0; done && i <= twice; i++)
-		done = SSL_write_ex(tls, answer.bytes.data, answer.bytes.size, &written) == 1;
+	/* In one record, so that both are there when the first is read. */
+	if (done && twice) {
+		size = answer.bytes.size;
+		done = buffer_resize(&answer.bytes, 2 * size) == CKR_OK;
+		if (done)
+			memcpy(answer.bytes.data + size, answer.bytes.data, size);
+	}
+	done = done && SSL_write_ex(tls, answer.bytes.data, answer.bytes.size, &written) == 1;
 out:
 	ttlv_clear(&answer);
 	buffer_clear(&message);

@@ -533,7 +533,7 @@ END_TEST
 /* The surplus must not be taken for the next answer. */
 START_TEST(surplus_ends_a_connection)
 {
-	unsigned char bytes[150] = { 0 };
+	unsigned char bytes[128] = { 0 };
 
 	kmip_fixture.surplus = KMIP_RNG_RETRIEVE;
 	ck_assert_uint_eq(kms_random(kms, soon(), bytes, sizeof bytes), CKR_DEVICE_ERROR);
