@@ -267,6 +267,12 @@ lifecycle_refresh(struct lifecycle *lifecycle, bool dry_run, refresh_progress pr
 	};
 	CK_RV rv;
 
+	/* What was damaged or taken out costs its own key; the others go on, but it is told. */
+	rv = registry_check_chain(lifecycle->registry);
+	if (rv == CKR_DEVICE_ERROR)
+		refresh.summary.failed++;
+	else if (rv != CKR_OK)
+		return rv;
 	if (!dry_run) {
 		rv = renew_head(lifecycle);
 		if (rv != CKR_OK)

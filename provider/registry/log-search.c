@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Looks for a CKA_ID, or a key's newest policy, in the log itself. The index can be changed by whoever can write the
- * file; an entry can't be taken out of the log without breaking its chain. The signatures of
- * entries need not be checked for that: the signed head vouches for the hash of them all.
+ * Looks for a CKA_ID, or a key's newest policy, in the log itself. The index can be changed by
+ * whoever can write the file; an entry can't be taken out of the log without breaking its
+ * chain. The signatures of entries need not be checked for that: the signed head vouches for the
+ * hash of them all.
  */
 #include "registry/internal.h"
 
@@ -17,17 +18,19 @@
 struct log_search {
 	struct registry *registry;
 	struct store *store;
-	const char *needle;
+	const char *needle; /* NULL: none, the chain is all that is looked at */
 	int64_t last;
 	unsigned char hash[CHAIN_HASH_SIZE];
 	bool whole; /* the chain, so far */
 	bool found;
-	bool policies;        /* the needle is a name: of key records only */
+	bool policies;        /* the needle is a name: of key records only, in a log whole or not */
+	bool recovery;        /* one of those names a recovery key */
 	struct buffer policy; /* the newest of those, owned */
 };
 
-/* No string of canonical JSON has this in it: its quotes are escaped there. */
+/* No string of canonical JSON has these in it: its quotes are escaped there. */
 #define POLICY_NEEDLE "\"type\":\"key\""
+#define RECOVERY_NEEDLE "\"recovery\":"
 
 static bool
 has(const struct entry *entry, const char *needle)
@@ -45,8 +48,10 @@ look_at(struct log_search *search, const struct entry *entry)
 	    memcmp(entry->previous, search->hash, CHAIN_HASH_SIZE) != 0)
 		search->whole = false;
 	search->last = entry->sequence;
-	if (has(entry, search->needle) && (!search->policies || has(entry, POLICY_NEEDLE))) {
+	if (search->needle != NULL && has(entry, search->needle) &&
+	    (!search->policies || has(entry, POLICY_NEEDLE))) {
 		search->found = true;
+		search->recovery = search->recovery || has(entry, RECOVERY_NEEDLE);
 		if (search->policies)
 			rv = buffer_set(&search->policy, entry->payload.data, entry->payload.size);
 	}
@@ -62,7 +67,8 @@ walk(struct log_search *search)
 	CK_RV rv;
 
 	rv = store_statement(search->store, ENTRIES, &row);
-	while (rv == CKR_OK && search->whole && (result = sqlite3_step(row)) != SQLITE_DONE) {
+	while (rv == CKR_OK && (search->whole || search->policies) &&
+	       (result = sqlite3_step(row)) != SQLITE_DONE) {
 		if (result != SQLITE_ROW) {
 			rv = store_failure(search->store, result);
 			break;
@@ -123,12 +129,20 @@ search_store(struct log_search *search)
 	if (rv == CKR_OK && search->whole)
 		rv = check_end(search);
 	store_close(&search->store);
-	if (rv == CKR_OK && !search->whole) {
-		log_error("%s: the log is not whole, so that it can't be told which pairs and policies are in "
-		          "use; run p11-kms verify", search->registry->path);
+	if (rv == CKR_OK && !search->whole && !search->policies) {
+		log_error("%s: the log is not whole: entries were changed or taken out; run p11-kms verify",
+		          search->registry->path);
 		rv = CKR_DEVICE_ERROR;
 	}
 	return rv;
+}
+
+CK_RV
+registry_check_chain(struct registry *registry)
+{
+	struct log_search search = { .registry = registry, .whole = true };
+
+	return search_store(&search);
 }
 
 CK_RV
@@ -152,7 +166,11 @@ registry_log_has_id(struct registry *registry, const void *id, size_t id_size, b
 	return rv;
 }
 
-/* Its bytes: what is signed again as it was is as good. */
+/*
+ * Its bytes: what is signed again as it was is as good. Of a log that is not whole the last one
+ * can't be told: one broken entry costs no other key anything, but where there ever was a
+ * recovery key none is guessed at.
+ */
 static CK_RV
 policy_is_newest(struct registry *registry, const struct key_record *key, const char *needle,
                  bool *ret_newest)
@@ -166,8 +184,8 @@ policy_is_newest(struct registry *registry, const struct key_record *key, const 
 	if (rv == CKR_OK)
 		rv = key_record_encode(key, &payload);
 	if (rv == CKR_OK)
-		*ret_newest = search.found &&
-		              buffer_equal(&search.policy, payload.data, payload.size);
+		*ret_newest = search.whole ? buffer_equal(&search.policy, payload.data, payload.size)
+		                           : key->recovery.size == 0 && !search.recovery;
 	buffer_clear(&search.policy);
 	buffer_clear(&payload);
 	return rv;
@@ -194,8 +212,8 @@ registry_key_newest(struct registry *registry, const char *name, struct key_reco
 	free(quoted);
 	json_decref(text);
 	if (rv == CKR_OK && !newest) {
-		log_error("%s: the index has an older policy of the key %s than the log: it is not used; run "
-		          "p11-kms verify, and find out who has changed the registry's file",
+		log_error("%s: it can't be told that the index has the newest policy of the key %s, so that it "
+		          "is not used; run p11-kms verify, and find out who has changed the registry's file",
 		          registry->path, name);
 		rv = CKR_DEVICE_ERROR;
 	}

@@ -85,7 +85,7 @@ MUST_USE CK_RV registry_version_sequence(struct registry *registry, int64_t obje
                                          int64_t *ret_sequence);
 MUST_USE CK_RV registry_key(struct registry *registry, const char *name,
                             struct key_record **ret_key);
-/* The same, and the log has no newer one, whatever the index says: for what must not be turned back. Walks the whole log. CKR_DEVICE_ERROR also when it has, or is not whole. */
+/* The same, and the log has no newer one, whatever the index says: for what must not be turned back. Walks the whole log. CKR_DEVICE_ERROR also when it has, or is not whole and the key has had a recovery key. */
 MUST_USE CK_RV registry_key_newest(struct registry *registry, const char *name,
                                    struct key_record **ret_key);
 MUST_USE CK_RV registry_token(struct registry *registry, struct token_record **ret_token);
@@ -225,6 +225,8 @@ MUST_USE CK_RV registry_intent_remove(struct registry *registry, const void *id,
 MUST_USE CK_RV registry_log_has_id(struct registry *registry, const void *id, size_t id_size,
                                    bool *ret_has);
 
+/* CKR_DEVICE_ERROR: the entries are not the chain that the signed head is the end of. Reads them all. */
+MUST_USE CK_RV registry_check_chain(struct registry *registry);
 /* What registry_verify found, one call a finding. object 0: not about one version. */
 typedef void (*registry_finding)(void *context, int64_t sequence, int64_t object, const char *what);
 

@@ -77,12 +77,21 @@ quietly "$p11_kms" policy job-42 --set keep-versions=9
 new=$(sqlite3 "$hsm_folder/registry.db" "UPDATE keys SET sequence = $old WHERE name = 'turned';
 	SELECT max(sequence) FROM entries")
 "$p11_kms" encrypt turned --in data-key --out turned.sealed 2>log && fail "encrypted by an old policy"
-grep -q "older policy of the key turned" log || fail "$(cat log)"
+grep -q "newest policy of the key turned" log || fail "$(cat log)"
 [ ! -e turned.sealed.recovery ] || fail "encrypted to a replaced recovery key"
 "$p11_kms" policy turned --set keep-versions=3 2>log && fail "signed an old policy again"
-grep -q "older policy" log || fail "$(cat log)"
+grep -q "newest policy" log || fail "$(cat log)"
 [ "$(sqlite3 "$hsm_folder/registry.db" "SELECT max(sequence) FROM entries")" = "$new" ] || fail "signed something"
 "$p11_kms" decrypt turned --in sealed-turned --out opened || fail "decrypting is refused, too"
+
+step "nor is a recovery key guessed at when the log is not whole; other keys go on"
+quietly "$p11_kms" create plain --algorithm rsa-2048
+cp "$hsm_folder/registry.db" kept.db
+sqlite3 "$hsm_folder/registry.db" "DELETE FROM entries WHERE sequence = $old"
+"$p11_kms" encrypt job-42 --in data-key --out guessed 2>log && fail "encrypted by a policy of a broken log"
+grep -q "newest policy of the key job-42" log || fail "$(cat log)"
+"$p11_kms" encrypt plain --in data-key --out plainly || fail "a key without a recovery key is refused"
+cp kept.db "$hsm_folder/registry.db"
 
 step "everything is gone but the recovery key: OpenSSL alone opens both"
 mv "$hsm_folder" gone
