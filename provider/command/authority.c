@@ -178,6 +178,7 @@ pin(const struct arguments *arguments)
 {
 	struct workspace workspace = { .token = NULL };
 	struct succession *succession = NULL;
+	const char *expected = arguments->operand_count > 1 ? arguments->operands[1] : NULL;
 	const struct authority *current;
 	char *why = NULL;
 	int code;
@@ -188,6 +189,13 @@ pin(const struct arguments *arguments)
 	if (code != EXIT_DONE)
 		goto out;
 	current = succession_current(succession)->authority;
+	if (expected != NULL && strcmp(expected, authority_fingerprint(current)) != 0) {
+		complain("the one that signs now is %s, not %s: nothing was changed; compare with `p11-kms "
+		         "authority show` on the host that rotated it", authority_fingerprint(current),
+		         expected);
+		code = EXIT_REGISTRY;
+		goto out;
+	}
 	if (succession->count > 1 &&
 	    !authority_replace(current, workspace.token->authority, &why)) {
 		complain("%s", why != NULL ? why : "out of memory");
@@ -278,6 +286,10 @@ command_authority(const struct arguments *arguments)
 	} actions[] = { { "pin", pin }, { "purge", purge }, { "rotate", rotate }, { "show", show } };
 	const char *action = arguments->operands[0];
 
+	if (arguments->operand_count > 1 && strcmp(action, "pin") != 0) {
+		complain("%s: a fingerprint goes with pin only", arguments->operands[1]);
+		return EXIT_USAGE;
+	}
 	for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {
 		if (strcmp(actions[i].name, action) == 0)
 			return actions[i].run(arguments);

@@ -148,12 +148,14 @@ static const struct command commands[] = {
 		.options = { OPTION_DRY_RUN, OPTION_PIN_SOURCE, OPTION_ROTATE_EVERY, END },
 		.run = command_rebuild,
 	}, {
-		.name = "authority", .operands = "show|rotate|pin|purge", .least = 1, .most = 1,
+		.name = "authority", .operands = "show|rotate|pin|purge [FINGERPRINT]", .least = 1,
+		.most = 2,
 		.summary = "show or replace the key that signs the registry",
 		.details = "show: the one that is pinned here, and the one that signs now. rotate: a new one "
 		           "is made in the KMS; the old one signs the hand-over to it, and nothing after "
 		           "that. Hosts that pin the old one follow by themselves. pin: pins the one that "
-		           "signs now on this host. purge: removes former ones from the KMS.",
+		           "signs now on this host, if it is the one of FINGERPRINT where that is given. "
+		           "purge: removes former ones from the KMS.",
 		.options = { OPTION_PIN_SOURCE, OPTION_YES, END },
 		.run = command_authority,
 	}, {

@@ -73,8 +73,13 @@ expect_refusal 'authority was replaced' "$p11_kms" verify --accept-restored
 cp newest.db replacement.db && mv replacement.db "$registry" && rm -f "$registry"-wal "$registry"-shm
 quietly "$p11_kms" verify
 
+step "another one than the expected is not pinned"
+expect_refusal 'nothing was changed' "$p11_kms" authority pin "$(fingerprint pinned)"
+expect_refusal 'goes with pin only' "$p11_kms" authority show "$(fingerprint pinned)"
+cmp "$authority" first.pem || fail "the pinned file has changed"
+
 step "a host that pins the newest reads all, and what it has seen counts on"
-expect_match '^pinned SHA256:' "$p11_kms" authority pin
+expect_match '^pinned SHA256:' "$p11_kms" authority pin "$(fingerprint current)"
 cmp -s "$authority" first.pem && fail "the pinned file has not changed"
 [ "$(fingerprint pinned)" = "$(fingerprint current)" ] || fail "the newest is not pinned"
 quietly "$p11_kms" verify
