@@ -7,6 +7,7 @@
 #include "mechanism/public-key.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define OAEP_OVERHEAD 66 /* RFC 8017 section 7.1.1: two SHA-256 hashes and two bytes */
 #define CIPHERTEXT_MAX 2048
@@ -86,7 +87,7 @@ recovery_read(const struct arguments *arguments, const struct workspace *workspa
 		return registry_failed(workspace, "read the policy", rv);
 	if (recovery->key == NULL)
 		return EXIT_DONE;
-	if (arguments->options[OPTION_OUT] == NULL) {
+	if (arguments->options[OPTION_OUT] == NULL || strcmp(arguments->options[OPTION_OUT], "-") == 0) {
 		complain("the policy of %s names a recovery key: give --out FILE, and FILE%s is written "
 		         "beside it", version->name, RECOVERY_ENDING);
 		return EXIT_USAGE;

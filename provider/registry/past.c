@@ -14,6 +14,9 @@
 int64_t
 page_sequence(int64_t since, int64_t sequence)
 {
+	/* A file may hold any number; none that is real comes near this. */
+	if (since > INT64_MAX / 2 || sequence > INT64_MAX / 2)
+		return INT64_MAX;
 	return since + 1 + (sequence - 1) / PAGE_ENTRIES;
 }
 
@@ -26,9 +29,11 @@ page_read(const struct entry *entry, int64_t since, struct page_record *ret_page
 	rv = page_record_decode(entry->payload.data, entry->payload.size, ret_page);
 	if (rv != CKR_OK)
 		return rv;
+	if (entry->sequence <= since || entry->sequence - since - 1 > since / PAGE_ENTRIES)
+		return CKR_DATA_INVALID;
 	first = 1 + (entry->sequence - since - 1) * PAGE_ENTRIES;
 	count = since - first < PAGE_ENTRIES ? since - first : PAGE_ENTRIES; /* the hand-over has its own signature */
-	if (entry->sequence <= since || count < 1 || ret_page->first != first ||
+	if (count < 1 || ret_page->first != first ||
 	    ret_page->hashes.size != (size_t)count * PAGE_HASH_SIZE)
 		return CKR_DATA_INVALID;
 	return CKR_OK;

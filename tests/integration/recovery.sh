@@ -103,6 +103,10 @@ for file in sealed wrapped; do
 done
 mv gone "$hsm_folder"
 
+step "a pipe has no place beside it"
+expect_refusal 'give --out FILE' "$p11_kms" encrypt job-42 --in data-key --out -
+[ ! -e ./-.recovery ] || fail "a file named -.recovery"
+
 step "none takes it away"
 quietly "$p11_kms" policy job-42 --set recovery=none
 "$p11_kms" encrypt job-42 --in data-key >sealed 2>/dev/null || fail "stdout is refused still"
