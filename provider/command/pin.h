@@ -13,7 +13,10 @@
  */
 MUST_USE int pin_read(const struct arguments *arguments, const char *token_name,
                       struct secret **ret_pin);
-/* A file that holds a PIN. On failure *ret_why (caller frees; NULL: no memory) says what is wrong with it. */
+/*
+ * A file that holds a PIN. On failure *ret_why (caller frees; NULL: no memory) says what is wrong
+ * with it.
+ */
 MUST_USE bool pin_file_read(const char *path, struct secret **ret_pin, char **ret_why);
 
 #endif

@@ -39,7 +39,10 @@ void kmip_session_close(struct kmip_session *session);
 /* Begins a request: its payload is then written to the returned writer, and sent by kmip_session_call. */
 struct ttlv_writer *kmip_session_request(struct kmip_session *session,
                                          enum kmip_operation operation);
-/* The same about an object, as its first field; identifier is borrowed until the answer is here, which must be about the same. */
+/*
+ * The same about an object, as its first field; identifier is borrowed until the answer is here,
+ * which must be about the same.
+ */
 struct ttlv_writer *kmip_session_request_on(struct kmip_session *session,
                                             enum kmip_operation operation,
                                             const char *identifier);

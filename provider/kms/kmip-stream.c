@@ -164,7 +164,8 @@ stream_new(const struct endpoint *endpoint, SSL_CTX *context, SSL_SESSION *sessi
 
 CK_RV
 kmip_stream_open(const struct endpoint *endpoint, SSL_CTX *context, SSL_SESSION *session,
-                 int64_t verified_ms, struct deadline deadline, struct kmip_stream **ret_stream, char **ret_why)
+                 int64_t verified_ms, struct deadline deadline, struct kmip_stream **ret_stream,
+                 char **ret_why)
 {
 	struct kmip_stream *stream = NULL;
 	CK_RV rv;

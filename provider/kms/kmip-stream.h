@@ -21,9 +21,10 @@ struct kmip_stream; /* opaque */
 
 /*
  * Connects and shakes hands; the server's certificate must be for endpoint->host. session
- * (NULL: none) is one to resume, verified when its certificate was. CKR_DEVICE_ERROR: *ret_why (caller frees; NULL when memory
- * was short) says what went wrong, to go on "HOST:PORT: ". A host's name is looked up with
- * getaddrinfo, which knows no deadline; an address is not looked up.
+ * (NULL: none) is one to resume, whose certificate was verified at verified_ms.
+ * CKR_DEVICE_ERROR: *ret_why (caller frees; NULL when memory was short) says what went wrong, to
+ * go on "HOST:PORT: ". A host's name is looked up with getaddrinfo, which knows no deadline; an
+ * address is not looked up.
  */
 MUST_USE CK_RV kmip_stream_open(const struct endpoint *endpoint, SSL_CTX *context,
                                 SSL_SESSION *session, int64_t verified_ms,

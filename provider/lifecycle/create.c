@@ -295,7 +295,10 @@ others_can_finish(struct lifecycle *lifecycle, const struct create_request *requ
 	return can;
 }
 
-/* A refresh took it for interrupted, and finished it just as it was asked for. CKR_ACTION_PROHIBITED: no. */
+/*
+ * A refresh took it for interrupted, and finished it just as it was asked for.
+ * CKR_ACTION_PROHIBITED: no.
+ */
 static CK_RV
 finished_elsewhere(struct lifecycle *lifecycle, const struct version *wanted,
                    struct version **ret_version)

@@ -49,7 +49,10 @@ int64_t change_next(const struct change *change);
 MUST_USE CK_RV change_take(struct change *change, struct addition *addition);
 void addition_clear(struct addition *addition);
 
-/* Writes the addition's row of the index. Inside the transaction that appends its entry. intended: see change_intended. */
+/*
+ * Writes the addition's row of the index. Inside the transaction that appends its entry. intended:
+ * see change_intended.
+ */
 MUST_USE CK_RV index_addition(struct store *store, const struct addition *addition, bool intended);
 
 #endif

@@ -85,7 +85,11 @@ MUST_USE CK_RV registry_version_sequence(struct registry *registry, int64_t obje
                                          int64_t *ret_sequence);
 MUST_USE CK_RV registry_key(struct registry *registry, const char *name,
                             struct key_record **ret_key);
-/* The same, and the log has no newer one, whatever the index says: for what must not be turned back. Walks the whole log. CKR_DEVICE_ERROR also when it has, or is not whole and the key has had a recovery key. */
+/*
+ * The same, and the log has no newer one, whatever the index says: for what must not be turned
+ * back. Walks the whole log. CKR_DEVICE_ERROR also when it has, or is not whole and the key has
+ * had a recovery key.
+ */
 MUST_USE CK_RV registry_key_newest(struct registry *registry, const char *name,
                                    struct key_record **ret_key);
 MUST_USE CK_RV registry_token(struct registry *registry, struct token_record **ret_token);
@@ -157,7 +161,11 @@ typedef CK_RV (*registry_build)(struct registry *registry, struct change *change
 MUST_USE CK_RV registry_change(struct registry *registry, const struct signer *signer,
                                int64_t expires_after, registry_build build, void *context);
 
-/* A version with object 0 gets the sequence of its entry, stored in version->object and version->sequence at once (a later try of the same registry_change knows it again and gives it another). */
+/*
+ * A version with object 0 gets the sequence of its entry, stored in version->object and
+ * version->sequence at once (a later try of the same registry_change knows it again and gives it
+ * another).
+ */
 MUST_USE CK_RV change_add_version(struct change *change, struct version *version);
 MUST_USE CK_RV change_add_key(struct change *change, const struct key_record *key);
 MUST_USE CK_RV change_add_token(struct change *change, const struct token_record *token);
@@ -211,7 +219,10 @@ void change_intended(struct change *change);
  */
 MUST_USE CK_RV registry_intent_give_up(struct registry *registry, const void *id, size_t id_size,
                                        bool *ret_given_up);
-/* The same for a version's maker: also when somebody has removed the intent meanwhile. False: a version has that CKA_ID, or another intent its number. */
+/*
+ * The same for a version's maker: also when somebody has removed the intent meanwhile. False: a
+ * version has that CKA_ID, or another intent its number.
+ */
 MUST_USE CK_RV registry_intent_take_back(struct registry *registry, const char *name,
                                          int64_t number, const void *id, size_t id_size,
                                          bool *ret_given_up);
@@ -225,7 +236,10 @@ MUST_USE CK_RV registry_intent_remove(struct registry *registry, const void *id,
 MUST_USE CK_RV registry_log_has_id(struct registry *registry, const void *id, size_t id_size,
                                    bool *ret_has);
 
-/* CKR_DEVICE_ERROR: the entries are not the chain that the signed head is the end of. Reads them all. */
+/*
+ * CKR_DEVICE_ERROR: the entries are not the chain that the signed head is the end of. Reads them
+ * all.
+ */
 MUST_USE CK_RV registry_check_chain(struct registry *registry);
 /* What registry_verify found, one call a finding. object 0: not about one version. */
 typedef void (*registry_finding)(void *context, int64_t sequence, int64_t object, const char *what);

@@ -157,7 +157,10 @@ const char *const statement_texts[STATEMENT_COUNT] = {
 	                " coalesce((SELECT max(number) FROM intents WHERE name = ?1), 0))",
 	[INTENT_INSERT] = "INSERT INTO intents (id, name, number, since) VALUES (?1, ?2, ?3, ?4)",
 	[INTENT_READ] = "SELECT id, name, number, since FROM intents ORDER BY since, name, number",
-	/* The sign of "since" says it, so that the format stays as it is; never 0, and no overflow. 2^40: UNDO_ONLY of intent.c. */
+	/*
+	 * The sign of "since" says it, so that the format stays as it is; never 0, and no
+	 * overflow. 2^40: UNDO_ONLY of intent.c.
+	 */
 	[INTENT_GIVE_UP] = "UPDATE intents SET since ="
 	                   " -max(1, abs(max(since, -9223372036854775807)) % 1099511627776)"
 	                   " WHERE id = ?1",
