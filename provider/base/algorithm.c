@@ -4,16 +4,9 @@
 #include <stdbool.h>
 #include <string.h>
 
-#ifndef CKK_EC_EDWARDS
-#define CKK_EC_EDWARDS 0x40UL
-#endif
-#ifndef CKM_EC_EDWARDS_KEY_PAIR_GEN
-#define CKM_EC_EDWARDS_KEY_PAIR_GEN 0x1055UL
-#endif
-
 /*
- * DER of the curves' OBJECT IDENTIFIERs: RFC 5480, section 2.1.1.1, and for Ed25519
- * RFC 8410, section 3. SoftHSM 2.6.1 makes Ed25519 pairs for this one and for the curveName
+ * DER of the curves' OBJECT IDENTIFIERs: RFC 5480, section 2.1.1.1, and for Ed25519 and
+ * X25519 RFC 8410, section 3. SoftHSM 2.6.1 makes Ed25519 pairs for this one and for the curveName
  * below, and answers with the one it was given; it refuses GnuPG's.
  */
 static const unsigned char p256_params[] = { 0x06, 0x08, 0x2a, 0x86, 0x48,
@@ -21,6 +14,7 @@ static const unsigned char p256_params[] = { 0x06, 0x08, 0x2a, 0x86, 0x48,
 static const unsigned char p384_params[] = { 0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22 };
 static const unsigned char p521_params[] = { 0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x23 };
 static const unsigned char ed25519_params[] = { 0x06, 0x03, 0x2b, 0x65, 0x70 };
+static const unsigned char x25519_params[] = { 0x06, 0x03, 0x2b, 0x65, 0x6e };
 
 /* OpenSSL's names of the groups are those that it answers when asked for a key's group. */
 static const struct algorithm algorithms[] = {
@@ -35,19 +29,32 @@ static const struct algorithm algorithms[] = {
 	  sizeof p521_params },
 	{ "ed25519", CKK_EC_EDWARDS, CKM_EC_EDWARDS_KEY_PAIR_GEN, 255, "ED25519",
 	  ed25519_params, sizeof ed25519_params },
+	{ "x25519", CKK_EC_MONTGOMERY, CKM_EC_MONTGOMERY_KEY_PAIR_GEN, 255, "X25519",
+	  x25519_params, sizeof x25519_params },
 };
 
 #define ALGORITHM_COUNT (sizeof algorithms / sizeof *algorithms)
 
 /*
- * Other names of Ed25519 that programs send as CKA_EC_PARAMS: the curveName, a
- * PrintableString (PKCS#11 mechanisms 3.0, section 2.3.5; pkcs11-tool sends it), and GnuPG's
- * OBJECT IDENTIFIER 1.3.6.1.4.1.11591.15.1, older than RFC 8410's and still met.
+ * Other names that programs send as CKA_EC_PARAMS: the curveName, a PrintableString (PKCS#11
+ * mechanisms 3.0, sections 2.3.5 and 2.3.6; pkcs11-tool sends it), and OBJECT IDENTIFIERs
+ * older than RFC 8410's and still met, GnuPG's 1.3.6.1.4.1.11591.15.1 and cryptlib's
+ * 1.3.6.1.4.1.3029.1.5.1. OpenSC 0.23 counts one letter too many in curve25519.
  */
-static const unsigned char edwards25519_name[] = { 0x13, 0x0c, 'e', 'd', 'w', 'a', 'r',
-	                                           'd',  's',  '2', '5', '5', '1', '9' };
-static const unsigned char edwards25519_gnu[] = { 0x06, 0x09, 0x2b, 0x06, 0x01, 0x04,
-	                                          0x01, 0xda, 0x47, 0x0f, 0x01 };
+#define ALIAS(key_type, bytes, name) { (key_type), (bytes), sizeof(bytes) - 1, (name) }
+
+static const struct {
+	CK_KEY_TYPE key_type;
+	const char *params;
+	size_t size;
+	const char *name;
+} aliases[] = {
+	ALIAS(CKK_EC_EDWARDS, "\x13\x0c" "edwards25519", "ed25519"),
+	ALIAS(CKK_EC_EDWARDS, "\x06\x09\x2b\x06\x01\x04\x01\xda\x47\x0f\x01", "ed25519"),
+	ALIAS(CKK_EC_MONTGOMERY, "\x13\x0a" "curve25519", "x25519"),
+	ALIAS(CKK_EC_MONTGOMERY, "\x13\x0b" "curve25519", "x25519"),
+	ALIAS(CKK_EC_MONTGOMERY, "\x06\x0a\x2b\x06\x01\x04\x01\x97\x55\x01\x05\x01", "x25519"),
+};
 
 const struct algorithm *
 algorithm_at(size_t index)
@@ -74,7 +81,7 @@ algorithm_rsa(CK_ULONG modulus_bits)
 }
 
 static bool
-is(const void *ec_params, size_t size, const unsigned char *known, size_t known_size)
+is(const void *ec_params, size_t size, const void *known, size_t known_size)
 {
 	return size == known_size && memcmp(ec_params, known, size) == 0;
 }
@@ -82,10 +89,10 @@ is(const void *ec_params, size_t size, const unsigned char *known, size_t known_
 const struct algorithm *
 algorithm_ec(CK_KEY_TYPE key_type, const void *ec_params, size_t size)
 {
-	if (key_type == CKK_EC_EDWARDS &&
-	    (is(ec_params, size, edwards25519_name, sizeof edwards25519_name) ||
-	     is(ec_params, size, edwards25519_gnu, sizeof edwards25519_gnu)))
-		return algorithm_by_name("ed25519");
+	for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++)
+		if (aliases[i].key_type == key_type &&
+		    is(ec_params, size, aliases[i].params, aliases[i].size))
+			return algorithm_by_name(aliases[i].name);
 	for (size_t i = 0; i < ALGORITHM_COUNT; i++)
 		if (algorithms[i].ec_params != NULL && algorithms[i].key_type == key_type &&
 		    is(ec_params, size, algorithms[i].ec_params, algorithms[i].ec_params_size))

@@ -138,8 +138,17 @@ struct rsa_aes_key_wrap_params { /* CK_RSA_AES_KEY_WRAP_PARAMS: section 2.1.19 *
 	CK_RSA_PKCS_OAEP_PARAMS *pOAEPParams;
 };
 
+#ifndef CKK_EC_EDWARDS
+#define CKK_EC_EDWARDS 0x40UL
+#endif
 #ifndef CKK_EC_MONTGOMERY
 #define CKK_EC_MONTGOMERY 0x41UL
+#endif
+#ifndef CKM_EC_EDWARDS_KEY_PAIR_GEN
+#define CKM_EC_EDWARDS_KEY_PAIR_GEN 0x1055UL
+#endif
+#ifndef CKM_EC_MONTGOMERY_KEY_PAIR_GEN
+#define CKM_EC_MONTGOMERY_KEY_PAIR_GEN 0x1056UL
 #endif
 
 /*

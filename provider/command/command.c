@@ -186,7 +186,7 @@ static const struct option_row rows[OPTION_COUNT] = {
 	[OPTION_ACTIVATE_AT] = { "activate-at", 'T', "TIME",
 	        "when it becomes the current one: 2027-01-01 or 2027-01-01T06:00:00Z", false },
 	[OPTION_ALGORITHM] = { "algorithm", 'a', "ALGORITHM",
-	        "rsa-2048, rsa-3072, rsa-4096, p-256, p-384, p-521 or ed25519", false },
+	        "rsa-2048, rsa-3072, rsa-4096, p-256, p-384, p-521, ed25519 or x25519", false },
 	[OPTION_ALL] = { "all", 'A', NULL, "not only the current versions; adopt: all pairs", false },
 	[OPTION_ANEW] = { "anew", 'N', NULL,
 	        "begin beside keys that the KMS holds: another registry's", false },

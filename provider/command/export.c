@@ -74,7 +74,11 @@ command_export(const struct arguments *arguments)
 	if (code != EXIT_DONE)
 		goto out;
 	rv = format->make(version, &text);
-	if (rv != CKR_OK)
+	if (rv == CKR_MECHANISM_INVALID) {
+		complain("%s is %s, for which SSH has no type of key: pem and der can be had",
+		         arguments->operands[0], version->algorithm->name);
+		code = EXIT_FAILED;
+	} else if (rv != CKR_OK)
 		code = registry_failed(&workspace, "export the key", rv);
 	else if (!write_bytes(arguments->options[OPTION_OUT], text.data, text.size, FILE_MODE))
 		code = EXIT_FAILED;

@@ -8,6 +8,7 @@
 /* 04, X, Y of the longest curve, P-521. */
 #define POINT_SIZE_MAX 133
 #define UNCOMPRESSED 0x04
+#define POINT_X25519_SIZE 32 /* and so long is Z (RFC 7748, section 5) */
 
 struct derivation {
 	CK_MECHANISM *primitive;
@@ -94,6 +95,20 @@ read_shared(const struct hsm_session *session, const struct derivation *derivati
 	return CKR_OK;
 }
 
+/* Tells by the peer's point how long Z is. 0: it is no such point. */
+static size_t
+field_size(const CK_ECDH1_DERIVE_PARAMS *parameter)
+{
+	CK_ULONG size = parameter->ulPublicDataLen;
+
+	if (size == POINT_X25519_SIZE)
+		return size;
+	if (size < 3 || size > POINT_SIZE_MAX || size % 2 != 1 ||
+	    parameter->pPublicData[0] != UNCOMPRESSED)
+		return 0;
+	return (size - 1) / 2;
+}
+
 CK_RV
 hsm_derive(struct hsm_session *session, struct kms_key *key, CK_MECHANISM *primitive,
            struct secret **ret_shared)
@@ -106,11 +121,9 @@ hsm_derive(struct hsm_session *session, struct kms_key *key, CK_MECHANISM *primi
 		return CKR_MECHANISM_INVALID;
 	if (parameter == NULL || primitive->ulParameterLen != sizeof *parameter ||
 	    parameter->kdf != CKD_NULL || parameter->ulSharedDataLen != 0 ||
-	    parameter->pPublicData == NULL || parameter->ulPublicDataLen > POINT_SIZE_MAX ||
-	    parameter->ulPublicDataLen % 2 != 1 || parameter->ulPublicDataLen < 3 ||
-	    parameter->pPublicData[0] != UNCOMPRESSED)
+	    parameter->pPublicData == NULL || field_size(parameter) == 0)
 		return CKR_MECHANISM_PARAM_INVALID;
-	derivation.field_size = (parameter->ulPublicDataLen - 1) / 2;
+	derivation.field_size = field_size(parameter);
 	rv = hsm_key_with(session, key, derive, &derivation);
 	if (rv != CKR_OK)
 		return rv;

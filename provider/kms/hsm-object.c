@@ -244,6 +244,9 @@ read_ec(const struct hsm_session *session, CK_OBJECT_HANDLE object, CK_KEY_TYPE 
 		rv = hsm_object_attribute(session, object, CKA_EC_POINT, &point);
 	if (rv == CKR_OK) {
 		algorithm = algorithm_ec(type, params.data, params.size);
+		/* SoftHSM 2.6.1 calls both forms of curve25519 by the Edwards one (hsm-pair.h). */
+		if (algorithm == NULL && type == CKK_EC_EDWARDS)
+			algorithm = algorithm_ec(CKK_EC_MONTGOMERY, params.data, params.size);
 		rv = algorithm != NULL ? hsm_spki_ec(algorithm, &point, ret_spki) :
 		                         CKR_PUBLIC_KEY_INVALID;
 	}
@@ -267,6 +270,7 @@ hsm_object_spki(const struct hsm_session *session, CK_OBJECT_HANDLE object,
 		return read_rsa(session, object, ret_spki);
 	case CKK_EC:
 	case CKK_EC_EDWARDS:
+	case CKK_EC_MONTGOMERY:
 		return read_ec(session, object, type, ret_spki);
 	default:
 		return CKR_PUBLIC_KEY_INVALID;

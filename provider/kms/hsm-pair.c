@@ -69,12 +69,62 @@ fill_public(struct template *template, const struct kms_pair *pair, bool on_toke
 	}
 }
 
+/*
+ * The mechanism for the algorithm, which the HSM has: its own, or the one that hsm-pair.h
+ * tells of.
+ */
+static CK_RV
+find_generator(const struct hsm_session *session, const struct algorithm *algorithm,
+               CK_MECHANISM *ret_mechanism, CK_MECHANISM_INFO *ret_info)
+{
+	CK_MECHANISM mechanism = { algorithm->generate, NULL, 0 };
+	CK_RV rv;
+
+	rv = session->functions->C_GetMechanismInfo(session->slot, mechanism.mechanism, ret_info);
+	if (rv == CKR_MECHANISM_INVALID && mechanism.mechanism == CKM_EC_MONTGOMERY_KEY_PAIR_GEN) {
+		mechanism.mechanism = CKM_EC_EDWARDS_KEY_PAIR_GEN;
+		rv = session->functions->C_GetMechanismInfo(session->slot, mechanism.mechanism,
+		                                            ret_info);
+	}
+	if (rv == CKR_OK)
+		*ret_mechanism = mechanism;
+	return rv;
+}
+
+bool
+hsm_pair_makes_montgomery(const struct hsm_session *session)
+{
+	const struct algorithm *algorithm = algorithm_by_name("x25519");
+	CK_OBJECT_HANDLE public_key = 0, private_key = 0;
+	struct template public_template = { .count = 0 }, private_template = { .count = 0 };
+	CK_MECHANISM_INFO info;
+	CK_MECHANISM mechanism;
+	CK_RV rv = find_generator(session, algorithm, &mechanism, &info);
+
+	if (rv != CKR_OK)
+		return false;
+	add_flag(&public_template, CKA_TOKEN, false);
+	add_flag(&public_template, CKA_PRIVATE, false);
+	add(&public_template, CKA_EC_PARAMS, algorithm->ec_params, algorithm->ec_params_size);
+	add_flag(&private_template, CKA_TOKEN, false);
+	add_flag(&private_template, CKA_PRIVATE, false);
+	add_flag(&private_template, CKA_DERIVE, true);
+	rv = session->functions->C_GenerateKeyPair(
+		session->handle, &mechanism, public_template.attributes, public_template.count,
+		private_template.attributes, private_template.count, &public_key, &private_key);
+	if (rv != CKR_OK)
+		return false;
+	/* What remains all the same goes with the session. */
+	(void)session->functions->C_DestroyObject(session->handle, private_key);
+	(void)session->functions->C_DestroyObject(session->handle, public_key);
+	return true;
+}
+
 static CK_RV
 call_generate(const struct hsm_session *session, const struct kms_pair *pair, bool on_token,
-              CK_ULONG modulus_bits, CK_OBJECT_HANDLE *ret_public,
+              CK_MECHANISM *mechanism, CK_ULONG modulus_bits, CK_OBJECT_HANDLE *ret_public,
               CK_OBJECT_HANDLE *ret_private)
 {
-	CK_MECHANISM mechanism = { pair->algorithm->generate, NULL, 0 };
 	struct template public_template = { .count = 0 }, private_template = { .count = 0 };
 	CK_RV rv;
 
@@ -83,7 +133,7 @@ call_generate(const struct hsm_session *session, const struct kms_pair *pair, bo
 	/* From here on a pair may be there, whatever the answer: only its CKA_ID can tell. */
 	session->attempt->final = on_token;
 	rv = session->functions->C_GenerateKeyPair(
-		session->handle, &mechanism, public_template.attributes, public_template.count,
+		session->handle, mechanism, public_template.attributes, public_template.count,
 		private_template.attributes, private_template.count, ret_public, ret_private);
 	/* Ways of HSMs to say that they don't know the curve. */
 	if (rv == CKR_CURVE_NOT_SUPPORTED || rv == CKR_DOMAIN_PARAMS_INVALID)
@@ -94,12 +144,11 @@ call_generate(const struct hsm_session *session, const struct kms_pair *pair, bo
 /* Asked beforehand: SoftHSM answers CKR_GENERAL_ERROR to a size it does not have. */
 static CK_RV
 check_algorithm(const struct hsm_session *session, const struct algorithm *algorithm,
-                CK_ULONG modulus_bits)
+                CK_ULONG modulus_bits, CK_MECHANISM *ret_mechanism)
 {
 	CK_MECHANISM_INFO info;
-	CK_RV rv;
+	CK_RV rv = find_generator(session, algorithm, ret_mechanism, &info);
 
-	rv = session->functions->C_GetMechanismInfo(session->slot, algorithm->generate, &info);
 	if (rv != CKR_OK)
 		return rv;
 	/* HSMs do not agree on how many bits a curve has. */
@@ -114,12 +163,13 @@ hsm_pair_generate(const struct hsm_session *session, const struct kms_pair *pair
                   struct buffer *ret_spki, CK_OBJECT_HANDLE *ret_private)
 {
 	CK_OBJECT_HANDLE public_key = 0, private_key = 0;
+	CK_MECHANISM mechanism;
 	CK_ULONG bits = !on_token && pair->bits != 0 ? pair->bits : pair->algorithm->bits;
 	CK_RV rv;
 
-	rv = check_algorithm(session, pair->algorithm, bits);
+	rv = check_algorithm(session, pair->algorithm, bits, &mechanism);
 	if (rv == CKR_OK)
-		rv = call_generate(session, pair, on_token, bits, &public_key, &private_key);
+		rv = call_generate(session, pair, on_token, &mechanism, bits, &public_key, &private_key);
 	if (rv != CKR_OK)
 		return rv;
 	rv = hsm_object_check_sealed(session, private_key);

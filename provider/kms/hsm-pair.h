@@ -15,6 +15,12 @@
 MUST_USE CK_RV hsm_pair_generate(const struct hsm_session *session, const struct kms_pair *pair,
                                  bool on_token, struct buffer *ret_spki,
                                  CK_OBJECT_HANDLE *ret_private);
+/*
+ * Does the HSM make X25519 pairs, although it has no CKM_EC_MONTGOMERY_KEY_PAIR_GEN? SoftHSM
+ * 2.6.1 does, with CKM_EC_EDWARDS_KEY_PAIR_GEN and the curve's OBJECT IDENTIFIER, as drafts of
+ * PKCS#11 3.0 had it. Makes one to know, and removes it; no login needed.
+ */
+bool hsm_pair_makes_montgomery(const struct hsm_session *session);
 /* Destroys the two token objects. CKR_KEY_HANDLE_INVALID: none there; CKR_ACTION_PROHIBITED: see kms_destroy_pair. */
 MUST_USE CK_RV hsm_pair_destroy(const struct hsm_session *session,
                                 const struct kms_id_request *request);

@@ -28,6 +28,7 @@ encode(EVP_PKEY *key, struct buffer *ret_spki)
 #define TYPE_RSA "1.2.840.113549.1.1.1"
 #define TYPE_EC "1.2.840.10045.2.1"
 #define TYPE_ED25519 "1.3.101.112"
+#define TYPE_X25519 "1.3.101.110"
 
 static CK_RV
 build(const char *type, OSSL_PARAM *parameters, struct buffer *ret_spki)
@@ -75,13 +76,21 @@ hsm_spki_rsa(const struct buffer *modulus, const struct buffer *exponent, struct
 	return rv;
 }
 
-/* Bytes of a bare point: 04 X Y for the NIST curves, RFC 8032's encoding for Ed25519. */
+/* Bytes of a bare point: 04 X Y for the NIST curves, the 32 bytes of Ed25519 and X25519. */
 static size_t
 bare_size(const struct algorithm *algorithm)
 {
 	size_t field = (algorithm->bits + 7) / 8;
 
-	return algorithm->key_type == CKK_EC_EDWARDS ? field : 1 + 2 * field;
+	return algorithm->key_type == CKK_EC ? 1 + 2 * field : field;
+}
+
+static const char *
+curve_type(CK_KEY_TYPE key_type)
+{
+	if (key_type == CKK_EC)
+		return TYPE_EC;
+	return key_type == CKK_EC_EDWARDS ? TYPE_ED25519 : TYPE_X25519;
 }
 
 static CK_RV
@@ -97,7 +106,7 @@ build_ec(const struct algorithm *algorithm, const unsigned char *point, size_t s
 		                                           (char *)algorithm->group, 0);
 	*next++ = OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, (void *)point, size);
 	*next = OSSL_PARAM_construct_end();
-	return build(algorithm->key_type == CKK_EC ? TYPE_EC : TYPE_ED25519, parameters, ret_spki);
+	return build(curve_type(algorithm->key_type), parameters, ret_spki);
 }
 
 CK_RV

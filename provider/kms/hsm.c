@@ -20,9 +20,6 @@
 #ifndef CKM_EDDSA
 #define CKM_EDDSA 0x1057UL
 #endif
-#ifndef CKM_EC_EDWARDS_KEY_PAIR_GEN
-#define CKM_EC_EDWARDS_KEY_PAIR_GEN 0x1055UL
-#endif
 
 static CK_RV
 open_hsm(const struct config_token *config, struct pin *pin, void **ret_state)
@@ -87,6 +84,7 @@ static const struct {
 	{ CKM_RSA_PKCS_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR },
 	{ CKM_EC_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR },
 	{ CKM_EC_EDWARDS_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR },
+	{ CKM_EC_MONTGOMERY_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR },
 };
 
 #define PRIMITIVE_COUNT (sizeof primitives / sizeof *primitives)
@@ -105,11 +103,11 @@ list_primitives(const struct hsm_session *session, struct kms_description *descr
 		memset(&info, 0, sizeof info);
 		rv = session->functions->C_GetMechanismInfo(session->slot, primitives[i].mechanism,
 		                                            &info);
-		if (rv == CKR_MECHANISM_INVALID)
-			continue;
-		if (rv != CKR_OK)
+		if (rv != CKR_OK && rv != CKR_MECHANISM_INVALID)
 			return rv;
-		if ((info.flags & primitives[i].flag) != 0)
+		if ((rv == CKR_OK && (info.flags & primitives[i].flag) != 0) ||
+		    (primitives[i].mechanism == CKM_EC_MONTGOMERY_KEY_PAIR_GEN &&
+		     hsm_pair_makes_montgomery(session)))
 			description->primitives[description->primitive_count++] =
 				primitives[i].mechanism;
 	}

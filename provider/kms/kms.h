@@ -167,7 +167,7 @@ MUST_USE CK_RV kms_decrypt(struct kms *kms, struct kms_key *key, CK_MECHANISM *p
                            const void *data, size_t data_size, struct deadline deadline,
                            struct secret **ret_plaintext);
 /*
- * CKM_ECDH1_DERIVE with CKD_NULL, no shared data and the peer's bare point (04, X, Y), which
+ * CKM_ECDH1_DERIVE with CKD_NULL, no shared data and the peer's bare point (04, X, Y; 32 bytes for X25519), which
  * the caller has checked. ret_shared: the whole of Z, as long as the curve's field. Nothing
  * of it stays in the KMS. CKR_MECHANISM_INVALID (the KMS derives nothing),
  * CKR_MECHANISM_PARAM_INVALID, CKR_KEY_HANDLE_INVALID, and the KMS's own codes for a key that

@@ -62,7 +62,7 @@ settle_usage(struct lifecycle *lifecycle, unsigned usage, struct version *versio
 	                   usage_default(version->algorithm, lifecycle->token), version->id.data,
 	                   version->id.size, &version->spki, deadline, &version->usage);
 	if (rv == CKR_FUNCTION_FAILED)
-		log_error("token %s: the private key of %s neither signs nor decrypts with its public half",
+		log_error("token %s: the private key of %s neither signs nor decrypts nor derives with its public half",
 		          lifecycle->config->name, version->name);
 	return rv;
 }

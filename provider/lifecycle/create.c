@@ -25,6 +25,8 @@ usage_possible(const struct algorithm *algorithm)
 		return USAGE_DECRYPT | USAGE_SIGN | USAGE_UNWRAP;
 	case CKK_EC:
 		return USAGE_SIGN | USAGE_DERIVE;
+	case CKK_EC_MONTGOMERY:
+		return USAGE_DERIVE;
 	default:
 		return USAGE_SIGN;
 	}

@@ -69,7 +69,7 @@ struct policy_change; /* lifecycle/policy.h */
 struct create_request {
 	const char *name;                  /* NULL: the hexadecimal id */
 	const struct algorithm *algorithm; /* NULL: the key's own, else the configuration's */
-	unsigned usage;                    /* 0: the key's own, else decrypt|sign|unwrap for RSA, sign (and derive) for EC */
+	unsigned usage;                    /* 0: the key's own, else decrypt|sign|unwrap for RSA, sign (and derive) for EC, derive for X25519 */
 	const void *id;                    /* NULL: 16 random bytes */
 	size_t id_size;
 	int64_t rotate_every;              /* of a new key; < 0: the configuration's */
@@ -136,7 +136,7 @@ MUST_USE CK_RV lifecycle_refresh(struct lifecycle *lifecycle, bool dry_run,
 int64_t lifecycle_next_rotation(const struct key_record *key, const struct version *current);
 
 /*
- * Signs and verifies, encrypts and decrypts random data with both halves, as the usage asks.
+ * Signs and verifies, encrypts and decrypts random data, and agrees (ECDH), with both halves, as the usage asks.
  * CKR_FUNCTION_FAILED: the private half did not prove itself (logged).
  */
 MUST_USE CK_RV lifecycle_prove(struct kms *kms, const struct token_record *token, unsigned usage,

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/openssl.h"
 #include "lifecycle/signing.h"
+#include "mechanism/ecdh.h"
 
 #include <openssl/rand.h>
 
@@ -143,6 +144,35 @@ prove_decryption(struct proof *proof)
 	return verdict(proof, "decrypt", CKR_MECHANISM_INVALID);
 }
 
+/* Both halves agree on the same with a pair that is made here. */
+static CK_RV
+prove_derivation(struct proof *proof)
+{
+	CK_ECDH1_DERIVE_PARAMS parameter = { .kdf = CKD_NULL };
+	CK_MECHANISM mechanism = { CKM_ECDH1_DERIVE, &parameter, sizeof parameter };
+	struct secret *expected = NULL, *shared = NULL;
+	struct buffer point = BUFFER_INIT;
+	CK_RV rv;
+
+	if (!token_record_has(proof->token, CKM_ECDH1_DERIVE))
+		return CKR_OK;
+	rv = ecdh_challenge(public_key_evp(proof->public_key), &point, &expected);
+	if (rv != CKR_OK)
+		goto out;
+	parameter.pPublicData = point.data;
+	parameter.ulPublicDataLen = point.size;
+	rv = kms_derive(proof->kms, &proof->key, &mechanism, proof->deadline, &shared);
+	if (rv == CKR_OK &&
+	    !secret_equal(shared, secret_bytes(expected), secret_size(expected)))
+		rv = CKR_FUNCTION_FAILED;
+	proof->given |= rv == CKR_OK;
+out:
+	secret_free(&shared);
+	secret_free(&expected);
+	buffer_clear(&point);
+	return verdict(proof, "agree", rv);
+}
+
 static CK_RV
 proof_begin(struct proof *proof, const void *id, size_t id_size, const struct buffer *spki)
 {
@@ -160,7 +190,7 @@ lifecycle_try(struct kms *kms, const struct token_record *token, unsigned usage,
 {
 	struct proof proof = { .kms = kms, .token = token, .deadline = deadline, .trying = true };
 	const unsigned decryption = USAGE_DECRYPT | USAGE_UNWRAP;
-	bool signs = false, decrypts = false;
+	bool signs = false, decrypts = false, derives = false;
 	CK_RV rv;
 
 	rv = proof_begin(&proof, id, id_size, spki);
@@ -173,12 +203,18 @@ lifecycle_try(struct kms *kms, const struct token_record *token, unsigned usage,
 		rv = prove_decryption(&proof);
 		decrypts = rv == CKR_OK && proof.given;
 	}
+	proof.given = false;
+	if ((rv == CKR_OK || rv == CKR_FUNCTION_FAILED) && (usage & USAGE_DERIVE) != 0) {
+		rv = prove_derivation(&proof);
+		derives = rv == CKR_OK && proof.given;
+	}
 	public_key_free(&proof.public_key);
-	if (!signs && !decrypts)
+	if (!signs && !decrypts && !derives)
 		return rv == CKR_OK ? CKR_FUNCTION_FAILED : rv;
 	if (rv != CKR_OK && rv != CKR_FUNCTION_FAILED)
 		return rv;
-	*ret_usage = usage & ~((signs ? 0U : USAGE_SIGN) | (decrypts ? 0U : decryption));
+	*ret_usage = usage & ~((signs ? 0U : USAGE_SIGN) | (decrypts ? 0U : decryption) |
+	                       (derives ? 0U : USAGE_DERIVE));
 	return CKR_OK;
 }
 
@@ -196,8 +232,9 @@ lifecycle_prove(struct kms *kms, const struct token_record *token, unsigned usag
 		rv = prove_signing(&proof);
 	if (rv == CKR_OK && (usage & (USAGE_DECRYPT | USAGE_UNWRAP)) != 0)
 		rv = prove_decryption(&proof);
-	/* A key that only derives has no proof: a derivation would need a second pair. */
-	if (rv == CKR_OK && !proof.given && usage != USAGE_DERIVE) {
+	if (rv == CKR_OK && (usage & USAGE_DERIVE) != 0)
+		rv = prove_derivation(&proof);
+	if (rv == CKR_OK && !proof.given) {
 		log_error("the KMS offers no mechanism that a new key could be used with");
 		rv = CKR_FUNCTION_FAILED;
 	}

@@ -2,6 +2,7 @@
 #include "mechanism/kdf.h"
 
 #include "base/openssl.h"
+#include "mechanism/ecdh.h"
 #include "mechanism/public-key-private.h"
 #include "mechanism/spki.h"
 
@@ -41,6 +42,22 @@ kdf_offers(CK_ULONG kdf)
 	return kdf_find(kdf, &digest);
 }
 
+/* The curve of X25519 has points of small order, on any of which nobody agrees. */
+static CK_RV
+agreeable(const struct spki_parts *parts, EVP_PKEY *evp)
+{
+	struct buffer point = BUFFER_INIT;
+	struct secret *shared = NULL;
+	CK_RV rv;
+
+	if (parts->key_type == CKK_EC)
+		return CKR_OK;
+	rv = ecdh_challenge(evp, &point, &shared);
+	secret_free(&shared);
+	buffer_clear(&point);
+	return rv;
+}
+
 CK_RV
 ecdh_peer_check(const struct algorithm *algorithm, const void *point, size_t size,
                 struct buffer *ret_raw_point)
@@ -50,7 +67,7 @@ ecdh_peer_check(const struct algorithm *algorithm, const void *point, size_t siz
 	EVP_PKEY *evp = NULL;
 	CK_RV rv;
 
-	if (algorithm->key_type != CKK_EC)
+	if (algorithm->key_type != CKK_EC && algorithm->key_type != CKK_EC_MONTGOMERY)
 		return CKR_KEY_TYPE_INCONSISTENT;
 	if (point == NULL)
 		return CKR_MECHANISM_PARAM_INVALID;
@@ -60,6 +77,8 @@ ecdh_peer_check(const struct algorithm *algorithm, const void *point, size_t siz
 	/* OpenSSL makes no key of a point that is not on the curve. */
 	if (rv == CKR_OK)
 		rv = public_key_to_evp(&parts, &evp);
+	if (rv == CKR_OK)
+		rv = agreeable(&parts, evp);
 	if (rv == CKR_OK)
 		rv = buffer_set(ret_raw_point, parts.point.data, parts.point.size);
 	EVP_PKEY_free(evp);

@@ -24,17 +24,18 @@
 struct ecdh_use {
 	CK_ULONG kdf;              /* CKD_… */
 	struct buffer shared_info; /* owned */
-	struct buffer peer;        /* owned: 04, X, Y */
+	struct buffer peer;        /* owned: 04, X, Y; of X25519 the 32 bytes */
 };
 
-/* algorithm: our key's. CKR_MECHANISM_INVALID (another mechanism), CKR_MECHANISM_PARAM_INVALID (also the peer's point), CKR_KEY_TYPE_INCONSISTENT (not a curve with points: P-256, P-384, P-521), CKR_HOST_MEMORY. */
+/* algorithm: our key's. CKR_MECHANISM_INVALID (another mechanism), CKR_MECHANISM_PARAM_INVALID (also the peer's point), CKR_KEY_TYPE_INCONSISTENT (neither P-256, P-384, P-521 nor X25519), CKR_HOST_MEMORY. */
 MUST_USE CK_RV ecdh_use_init(const CK_MECHANISM *mechanism, const struct algorithm *algorithm,
                              struct ecdh_use *ret_use);
 void ecdh_use_clear(struct ecdh_use *use);
 
 /*
  * A peer's public point, bare or in a DER OCTET STRING, uncompressed: on the curve, and so of
- * full order, for the cofactors are 1 (NIST SP 800-56A, revision 3, section 5.6.2.3.3).
+ * full order, for the cofactors are 1 (NIST SP 800-56A, revision 3, section 5.6.2.3.3). Of
+ * X25519 any 32 bytes but those of small order, which agree on zeros (RFC 7748, section 6.1).
  * Gives the bare point. CKR_MECHANISM_PARAM_INVALID, CKR_KEY_TYPE_INCONSISTENT, CKR_HOST_MEMORY.
  */
 MUST_USE CK_RV ecdh_peer_check(const struct algorithm *algorithm, const void *point, size_t size,

@@ -28,6 +28,8 @@
 /* Section 2.3.14 counts 255 bits, others 256. */
 #define EDWARDS_BITS .key_type = CKK_EC_EDWARDS, .min_bits = 255, .max_bits = 256, .ec = EC_FLAGS
 
+#define MONTGOMERY_BITS .key_type = CKK_EC_MONTGOMERY, .min_bits = 255, .max_bits = 256, .ec = EC_FLAGS
+
 /* A signature over a hash made here; SHA-1 only verifies. */
 #define SIGNS(type) .local = CKF_VERIFY, .remote = CKF_SIGN, .primitives = ONE_PRIMITIVE(type)
 /* … or by a KMS that takes the message and hashes it itself, as some KMIP servers do. */
@@ -62,6 +64,7 @@ static const struct mechanism table[] = {
 	{ GENERATE(CKM_RSA_PKCS_KEY_PAIR_GEN), .name = "RSA-PKCS-KEY-PAIR-GEN", RSA_BITS },
 	{ GENERATE(CKM_EC_KEY_PAIR_GEN), .name = "EC-KEY-PAIR-GEN", EC_BITS },
 	{ GENERATE(CKM_EC_EDWARDS_KEY_PAIR_GEN), .name = "EC-EDWARDS-KEY-PAIR-GEN", EDWARDS_BITS },
+	{ GENERATE(CKM_EC_MONTGOMERY_KEY_PAIR_GEN), .name = "EC-MONTGOMERY-KEY-PAIR-GEN", MONTGOMERY_BITS },
 
 	{ .type = CKM_RSA_PKCS, .name = "RSA-PKCS", RSA_BITS,
 	  .local = CKF_ENCRYPT | CKF_VERIFY | CKF_VERIFY_RECOVER | CKF_WRAP,
@@ -202,6 +205,8 @@ mechanism_takes(const struct mechanism *mechanism, CK_KEY_TYPE key_type)
 {
 	if (key_type == CK_UNAVAILABLE_INFORMATION)
 		return false;
+	if (mechanism->type == CKM_ECDH1_DERIVE && key_type == CKK_EC_MONTGOMERY)
+		return true;
 	return mechanism->key_type == key_type || hmac_key_type(mechanism->type) == key_type;
 }
 

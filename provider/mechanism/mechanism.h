@@ -53,7 +53,8 @@ const struct mechanism *mechanism_at(size_t index); /* NULL past the last */
 
 /*
  * Do keys of this type fit the row? Its own, and for HMAC also the type that has the hash's
- * name (CKK_SHA256_HMAC for CKM_SHA256_HMAC and CKM_SHA256_HMAC_GENERAL).
+ * name (CKK_SHA256_HMAC for CKM_SHA256_HMAC and CKM_SHA256_HMAC_GENERAL), for CKM_ECDH1_DERIVE
+ * also CKK_EC_MONTGOMERY.
  */
 bool mechanism_takes(const struct mechanism *mechanism, CK_KEY_TYPE key_type);
 

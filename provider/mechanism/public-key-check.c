@@ -6,6 +6,7 @@
 #include "mechanism/public-key.h"
 
 #include "base/openssl.h"
+#include "mechanism/ecdh.h"
 #include "mechanism/public-key-private.h"
 
 #include <openssl/bn.h>
@@ -218,6 +219,42 @@ edwards_check(const struct buffer *point, const char **ret_why)
 	return rv;
 }
 
+/* RFC 7748, section 5: u is below 2^255 - 19, in which 19 is all that 255 bits leave out. */
+static bool
+montgomery_canonical(const struct buffer *point)
+{
+	if (point->data[point->size - 1] != 0x7f)
+		return point->data[point->size - 1] < 0x7f;
+	for (size_t i = 1; i < point->size - 1; i++)
+		if (point->data[i] != 0xff)
+			return true;
+	return point->data[0] < 0xed;
+}
+
+/* Any u is on the curve or on its twist, and both do for X25519: only its order counts. */
+static CK_RV
+montgomery_check(const struct spki_parts *parts, const char **ret_why)
+{
+	struct buffer point = BUFFER_INIT;
+	struct secret *shared = NULL;
+	EVP_PKEY *evp = NULL;
+	CK_RV rv;
+
+	if (!montgomery_canonical(&parts->point)) {
+		*ret_why = "the point is not in its canonical form";
+		return CKR_PUBLIC_KEY_INVALID;
+	}
+	rv = public_key_to_evp(parts, &evp);
+	if (rv == CKR_OK)
+		rv = ecdh_challenge(evp, &point, &shared);
+	if (rv == CKR_PUBLIC_KEY_INVALID)
+		*ret_why = "the point is of small order";
+	secret_free(&shared);
+	buffer_clear(&point);
+	EVP_PKEY_free(evp);
+	return rv;
+}
+
 CK_RV
 public_key_check(const void *spki, size_t size, const struct algorithm *algorithm,
                  const char **ret_why)
@@ -237,6 +274,8 @@ public_key_check(const void *spki, size_t size, const struct algorithm *algorith
 		rv = rsa_check(&parts, algorithm, ret_why);
 	else if (parts.key_type == CKK_EC)
 		rv = evp_check(&parts, "the point is not on the curve", ret_why);
+	else if (parts.key_type == CKK_EC_MONTGOMERY)
+		rv = montgomery_check(&parts, ret_why);
 	else
 		rv = edwards_check(&parts.point, ret_why);
 	spki_parts_clear(&parts);

@@ -23,6 +23,7 @@
 #define TYPE_RSA "1.2.840.113549.1.1.1"
 #define TYPE_EC "1.2.840.10045.2.1"
 #define TYPE_ED25519 "1.3.101.112"
+#define TYPE_X25519 "1.3.101.110"
 
 static CK_RV
 evp_from_params(const char *type, OSSL_PARAM *params, EVP_PKEY **ret_evp)
@@ -71,6 +72,14 @@ out:
 	return rv;
 }
 
+static const char *
+curve_type(CK_KEY_TYPE key_type)
+{
+	if (key_type == CKK_EC)
+		return TYPE_EC;
+	return key_type == CKK_EC_EDWARDS ? TYPE_ED25519 : TYPE_X25519;
+}
+
 static CK_RV
 evp_curve(const struct spki_parts *parts, EVP_PKEY **ret_evp)
 {
@@ -83,7 +92,7 @@ evp_curve(const struct spki_parts *parts, EVP_PKEY **ret_evp)
 	*at++ = OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, parts->point.data,
 	                                          parts->point.size);
 	*at = OSSL_PARAM_construct_end();
-	return evp_from_params(parts->key_type == CKK_EC ? TYPE_EC : TYPE_ED25519, params, ret_evp);
+	return evp_from_params(curve_type(parts->key_type), params, ret_evp);
 }
 
 CK_RV
@@ -114,8 +123,10 @@ signature_size(const struct public_key *key)
 	case CKK_EC:
 		/* r and s, each as long as the order, which is as long as the field (P-256 to P-521). */
 		return 2 * (((size_t)key->bits + 7) / 8);
-	default:
+	case CKK_EC_EDWARDS:
 		return 64; /* RFC 8032, section 5.1.6 */
+	default:
+		return 0; /* X25519 signs nothing */
 	}
 }
 

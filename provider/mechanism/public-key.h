@@ -22,7 +22,7 @@ void public_key_free(struct public_key **key);
 CK_KEY_TYPE public_key_type(const struct public_key *key);
 /* Modulus bits, or the bits of the curve's field. */
 unsigned public_key_bits(const struct public_key *key);
-/* Bytes of a signature by this key, and of an RSA ciphertext: k for RSA, r and s for ECDSA, 64 for Ed25519. */
+/* Bytes of a signature by this key, and of an RSA ciphertext: k for RSA, r and s for ECDSA, 64 for Ed25519; 0 for X25519. */
 size_t public_key_signature_size(const struct public_key *key);
 EVP_PKEY *public_key_evp(const struct public_key *key); /* borrowed */
 

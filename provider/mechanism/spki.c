@@ -15,7 +15,7 @@
 #include <openssl/x509.h>
 
 #define SPKI_SIZE_MAX 8192 /* RSA of 16384 bits needs under 4200 */
-#define ED25519_SIZE 32
+#define POINT_25519_SIZE 32 /* RFC 8032, section 5.1.5; RFC 7748, section 5 */
 #define UNUSED_BITS 7 /* where an ASN1_BIT_STRING's flags count the bits its last byte has too many */
 
 typedef struct {
@@ -150,13 +150,6 @@ parse_point(const SPKI *spki, const struct algorithm *algorithm, struct spki_par
 	return buffer_set(&parts->point, point, size);
 }
 
-/* RFC 8410, section 3: the object identifier alone, no parameters. */
-static const struct algorithm *
-algorithm_ed25519(void)
-{
-	return algorithm_by_name("ed25519");
-}
-
 /* RFC 5480, section 2.1.1: the curve by its name only. */
 static const struct algorithm *
 algorithm_of_curve(int type, const void *value)
@@ -190,10 +183,13 @@ parse_parts(const SPKI *spki, struct spki_parts *parts)
 		return parse_rsa(spki, parts);
 	case NID_X9_62_id_ecPublicKey:
 		return parse_point(spki, algorithm_of_curve(type, value), parts);
+	/* RFC 8410, section 3: the object identifier alone, no parameters. */
 	case NID_ED25519:
+	case NID_X25519:
 		if (type != V_ASN1_UNDEF)
 			return CKR_PUBLIC_KEY_INVALID;
-		return parse_point(spki, algorithm_ed25519(), parts);
+		return parse_point(spki, algorithm_by_name(OBJ_obj2nid(object) == NID_ED25519
+		                                                   ? "ed25519" : "x25519"), parts);
 	default:
 		return CKR_PUBLIC_KEY_INVALID;
 	}
@@ -240,8 +236,8 @@ spki_parts_clear(struct spki_parts *parts)
 size_t
 spki_point_size(const struct algorithm *algorithm)
 {
-	if (algorithm->key_type == CKK_EC_EDWARDS)
-		return ED25519_SIZE;
+	if (algorithm->key_type != CKK_EC)
+		return POINT_25519_SIZE;
 	return 1 + 2 * (((size_t)algorithm->bits + 7) / 8);
 }
 
@@ -363,8 +359,8 @@ spki_from_ec(const struct algorithm *algorithm, const void *ec_point, size_t siz
 
 	if (rv != CKR_OK)
 		return rv;
-	if (algorithm->key_type == CKK_EC_EDWARDS)
-		rv = spki_encode(NID_ED25519, V_ASN1_UNDEF, NID_undef, point.data, point.size,
+	if (algorithm->key_type != CKK_EC)
+		rv = spki_encode(curve_nid(algorithm), V_ASN1_UNDEF, NID_undef, point.data, point.size,
 		                 ret_spki);
 	else if (point.data[0] == POINT_CONVERSION_UNCOMPRESSED)
 		rv = spki_encode(NID_X9_62_id_ecPublicKey, V_ASN1_OBJECT, curve_nid(algorithm),

@@ -2,6 +2,7 @@
 #include "token/generate.h"
 
 #include "base/log.h"
+#include "lifecycle/create.h"
 #include "mechanism/mechanism.h"
 #include "token/attribute-rule.h"
 #include "token/handle.h"
@@ -191,7 +192,7 @@ template_algorithm(struct template template, const struct mechanism *mechanism, 
  */
 static CK_RV
 templates_usage(struct template public_template, struct template private_template,
-                CK_KEY_TYPE key_type, unsigned *ret_usage)
+                const struct algorithm *algorithm, unsigned *ret_usage)
 {
 	static const struct {
 		CK_ATTRIBUTE_TYPE private_verb, public_verb;
@@ -231,8 +232,7 @@ templates_usage(struct template public_template, struct template private_templat
 	private_usage |= value ? USAGE_SIGN : 0;
 	*ret_usage = private_usage != 0 ? private_usage : public_usage;
 	/* Tools ask for more than a type of key can do; its attributes tell what came of it. */
-	*ret_usage &= key_type == CKK_RSA ? USAGE_DECRYPT | USAGE_SIGN | USAGE_UNWRAP
-	              : key_type == CKK_EC ? USAGE_SIGN | USAGE_DERIVE : USAGE_SIGN;
+	*ret_usage &= usage_possible(algorithm);
 	/* Nor does one key do both of what would let it decrypt the keys that it unwraps. */
 	if ((*ret_usage & USAGE_DECRYPT) != 0)
 		*ret_usage &= ~(unsigned)USAGE_UNWRAP;
@@ -338,7 +338,7 @@ templates_read(const struct mechanism *mechanism, struct template public_templat
 		rv = template_algorithm(public_template, mechanism, public_token,
 		                        &request->algorithm, ret_bits);
 	if (rv == CKR_OK)
-		rv = templates_usage(public_template, private_template, mechanism->key_type,
+		rv = templates_usage(public_template, private_template, request->algorithm,
 		                     &request->usage);
 	if (rv == CKR_OK && public_token)
 		rv = templates_request(public_template, private_template, request, ret_name);
@@ -376,9 +376,11 @@ generate_pair(struct session *session, const CK_MECHANISM *mechanism,
 			/* Where the templates name no verb: what the type of key is made for. */
 			.decrypt = (request.usage & (USAGE_DECRYPT | USAGE_UNWRAP)) != 0 ||
 			           (request.usage == 0 && row->key_type == CKK_RSA),
-			.sign = (request.usage & USAGE_SIGN) != 0 || request.usage == 0,
+			.sign = (request.usage & USAGE_SIGN) != 0 ||
+			        (request.usage == 0 && row->key_type != CKK_EC_MONTGOMERY),
 			.unwrap = (request.usage & USAGE_UNWRAP) != 0,
-			.derive = (request.usage & USAGE_DERIVE) != 0,
+			.derive = (request.usage & USAGE_DERIVE) != 0 ||
+			          (request.usage == 0 && row->key_type == CKK_EC_MONTGOMERY),
 		};
 
 		rv = session_pair_generate(session, &pair, public_template, private_template,

@@ -72,7 +72,7 @@ settle_attributes(struct attributes *list, CK_KEY_TYPE key_type, const struct bu
 	 * names no verb the key does what its type is made for.
 	 */
 	if (rv == CKR_OK && !named)
-		rv = attributes_set_bool(list, CKA_VERIFY, true);
+		rv = attributes_set_bool(list, CKA_VERIFY, key_type != CKK_EC_MONTGOMERY);
 	if (rv == CKR_OK && !named && key_type == CKK_RSA)
 		rv = attributes_set_bool(list, CKA_ENCRYPT, true);
 	if (rv == CKR_OK && !named && key_type == CKK_RSA)
@@ -95,7 +95,8 @@ public_object_settle(struct attributes *list, struct material **ret_material)
 	struct secret *no_secret = NULL;
 	CK_RV rv;
 
-	if (key_type != CKK_RSA && key_type != CKK_EC && key_type != CKK_EC_EDWARDS)
+	if (key_type != CKK_RSA && key_type != CKK_EC && key_type != CKK_EC_EDWARDS &&
+	    key_type != CKK_EC_MONTGOMERY)
 		return CKR_ATTRIBUTE_VALUE_INVALID;
 	rv = settle_spki(list, key_type, &spki);
 	if (rv == CKR_OK)

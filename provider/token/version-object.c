@@ -75,7 +75,7 @@ set_allowed_mechanisms(const struct object *object, struct buffer *ret_value)
 	CK_RV rv = buffer_set(ret_value, NULL, 0);
 
 	for (size_t i = 0; rv == CKR_OK && (mechanism = mechanism_at(i)) != NULL; i++) {
-		if (mechanism->key_type != object->key->version->algorithm->key_type ||
+		if (!mechanism_takes(mechanism, object->key->version->algorithm->key_type) ||
 		    !version_allows(object->key->version, mechanism->type))
 			continue;
 		if ((token_mechanism_flags(object->token, mechanism) & wanted) != 0)
@@ -347,7 +347,8 @@ version_object_permits(const struct object *object, CK_ATTRIBUTE_TYPE verb)
 		return (version->usage & USAGE_SIGN) != 0;
 	case CKA_DERIVE:
 		return object->class == CKO_PRIVATE_KEY &&
-		       version->algorithm->key_type == CKK_EC &&
+		       (version->algorithm->key_type == CKK_EC ||
+		        version->algorithm->key_type == CKK_EC_MONTGOMERY) &&
 		       (version->usage & USAGE_DERIVE) != 0;
 	/*
 	 * The signatures are those of CKM_RSA_PKCS in any case: a permission of its own would

@@ -98,6 +98,12 @@ if grep -q 'id' "$work/err"; then fail "the id was complained about before the n
 expect 1 "$p11_kms" create other --algorithm p-256 --usage decrypt
 says 'p-256 keys can sign, derive only'
 expect 0 "$p11_kms" create ed --algorithm ed25519 --rotate-every never
+expect 0 "$p11_kms" create ex --algorithm x25519 --rotate-every never
+expect 1 "$p11_kms" create other --algorithm x25519 --usage sign
+says 'x25519 keys can derive only'
+expect 0 "$p11_kms" export ex
+expect 1 "$p11_kms" export ex --format ssh
+says 'ex is x25519, for which SSH has no type of key'
 expect 0 "$p11_kms" create 'ein schlüssel mit einem überlangen namen, der nicht in die tabelle passt' \
 	--algorithm p-256
 expect 0 "$p11_kms" list
@@ -280,7 +286,7 @@ step "refresh rotates what is due, once"
 expect 0 "$p11_kms" create soon --algorithm p-256 --rotate-every 1s
 sleep 1.1
 expect 0 "$p11_kms" status --json
-json 'x["keys_due"] == 1 and x["kms_reachable"] is True and x["expired"] is False and x["keys"] == 7'
+json 'x["keys_due"] == 1 and x["kms_reachable"] is True and x["expired"] is False and x["keys"] == 8'
 expect 0 "$p11_kms" verify
 prints '^warn +keys +soon is due'
 expect 0 "$p11_kms" refresh --dry-run --json

@@ -18,6 +18,7 @@ quietly user --keypairgen --key-type rsa:2048 --label rsa --id 01
 quietly user --keypairgen --key-type EC:prime256v1 --label p256 --id 02
 quietly user --keypairgen --key-type EC:secp384r1 --label p384 --id 03
 quietly user --keypairgen --key-type EC:edwards25519 --label ed25519 --id 04
+quietly user --keypairgen --key-type EC:curve25519 --usage-derive --label x25519 --id 05
 public_key 01 public-01
 public_key 02 public-02
 # OpenSC 0.23 reads no EC public key but P-256 (from SoftHSM2 neither).
@@ -27,9 +28,9 @@ quietly "$p11_kms" export ed25519 --out public-04
 step "lists them, the private ones after login only"
 tool --list-objects >without
 user --list-objects >with
-[ "$(grep -c '^Public Key Object' without)" -eq 4 ] || fail "not 4 public keys"
+[ "$(grep -c '^Public Key Object' without)" -eq 5 ] || fail "not 5 public keys"
 if grep '^Private Key Object' without; then fail "private keys without login"; fi
-[ "$(grep -c '^Private Key Object' with)" -eq 4 ] || fail "not 4 private keys"
+[ "$(grep -c '^Private Key Object' with)" -eq 5 ] || fail "not 5 private keys"
 grep -q 'label: *p256$' with || fail "no label p256"
 
 # signed MECHANISM ID FILE OPTION...: FILE signed by pkcs11-tool, the signature in signature.
@@ -118,4 +119,4 @@ step "destroys a pair"
 quietly user --delete-object --type privkey --id 03
 user --list-objects >with
 if grep -q 'label: *p384$' with; then fail "p384 is still listed"; fi
-[ "$(grep -c '^Private Key Object' with)" -eq 3 ] || fail "not 3 private keys"
+[ "$(grep -c '^Private Key Object' with)" -eq 4 ] || fail "not 4 private keys"

@@ -92,7 +92,8 @@ kms_try_generate(const char *algorithm, struct buffer *ret_spki)
 	};
 
 	pair.decrypt = pair.unwrap = pair.algorithm->key_type == CKK_RSA;
-	pair.derive = pair.algorithm->key_type == CKK_EC;
+	pair.derive = pair.algorithm->key_type == CKK_EC ||
+	              pair.algorithm->key_type == CKK_EC_MONTGOMERY;
 	return kms_generate_pair(kms, &pair, soon(), ret_spki);
 }
 

@@ -44,7 +44,7 @@ pair_make(const char *algorithm, struct pair *ret_pair)
 	else if (found->key_type == CKK_EC)
 		pair_finish(EVP_PKEY_Q_keygen(NULL, NULL, "EC", found->group), ret_pair);
 	else
-		pair_finish(EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"), ret_pair);
+		pair_finish(EVP_PKEY_Q_keygen(NULL, NULL, found->group), ret_pair);
 }
 
 void

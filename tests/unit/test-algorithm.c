@@ -12,7 +12,7 @@
 START_TEST(names_are_found)
 {
 	static const char *const names[] = { "rsa-2048", "rsa-3072", "rsa-4096", "p-256",
-		                             "p-384",    "p-521",    "ed25519" };
+		                             "p-384",    "p-521",    "ed25519",  "x25519" };
 	size_t count = sizeof names / sizeof *names;
 
 	for (size_t i = 0; i < count; i++) {
@@ -42,9 +42,9 @@ END_TEST
 START_TEST(params_are_what_openssl_encodes)
 {
 	static const char *const oids[] = { "1.2.840.10045.3.1.7", "1.3.132.0.34", "1.3.132.0.35",
-		                            "1.3.101.112" };
+		                            "1.3.101.112", "1.3.101.110" };
 
-	for (size_t i = 0; i < 4; i++) {
+	for (size_t i = 0; i < 5; i++) {
 		const struct algorithm *algorithm = algorithm_at(3 + i);
 		ASN1_OBJECT *object = OBJ_txt2obj(oids[i], 1);
 		unsigned char *der = NULL;
@@ -98,6 +98,25 @@ START_TEST(ed25519_has_three_names)
 }
 END_TEST
 
+START_TEST(x25519_has_four_names)
+{
+	static const unsigned char name[] = "\x13\x0a" "curve25519";
+	static const unsigned char opensc[] = "\x13\x0b" "curve25519";
+	static const unsigned char cryptlib[] = "\x06\x0a\x2b\x06\x01\x04\x01\x97\x55\x01\x05\x01";
+	static const unsigned char oid[] = "\x06\x03\x2b\x65\x6e";
+	const struct algorithm *x25519 = algorithm_by_name("x25519");
+
+	ck_assert_ptr_eq(algorithm_ec(CKK_EC_MONTGOMERY, name, sizeof name - 1), x25519);
+	ck_assert_ptr_eq(algorithm_ec(CKK_EC_MONTGOMERY, opensc, sizeof opensc - 1), x25519);
+	ck_assert_ptr_eq(algorithm_ec(CKK_EC_MONTGOMERY, cryptlib, sizeof cryptlib - 1), x25519);
+	ck_assert_ptr_eq(algorithm_ec(CKK_EC_MONTGOMERY, oid, sizeof oid - 1), x25519);
+	ck_assert_uint_eq(x25519->bits, 255);
+	ck_assert_ptr_null(algorithm_ec(CKK_EC_EDWARDS, name, sizeof name - 1));
+	ck_assert_ptr_null(algorithm_ec(CKK_EC_EDWARDS, oid, sizeof oid - 1));
+	ck_assert_ptr_null(algorithm_ec(CKK_EC_MONTGOMERY, name, sizeof name - 2));
+}
+END_TEST
+
 Suite *
 unit_suite(void)
 {
@@ -109,6 +128,7 @@ unit_suite(void)
 	tcase_add_test(tcase, params_are_what_openssl_encodes);
 	tcase_add_test(tcase, groups_are_what_openssl_calls_them);
 	tcase_add_test(tcase, ed25519_has_three_names);
+	tcase_add_test(tcase, x25519_has_four_names);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

@@ -513,7 +513,7 @@ START_TEST(choices_are_literal)
 	                    "same-label = rotate");
 	assert_bad_setting("algorithm = rsa-1024",
 	                   "algorithm is not known; choose one of rsa-2048, rsa-3072, rsa-4096, p-256, "
-	                   "p-384, p-521, ed25519");
+	                   "p-384, p-521, ed25519, x25519");
 	assert_bad_setting("keep-pin = true", "keep-pin is neither no nor yes; write one of them");
 	assert_bad_setting("legacy-decrypt = YES",
 	                   "legacy-decrypt is neither no nor yes; write one of them");

@@ -208,6 +208,44 @@ START_TEST(peers_are_checked)
 }
 END_TEST
 
+START_TEST(montgomery_peers_are_checked)
+{
+	static const unsigned char small[][32] = {
+		{ 0 }, { 1 },
+		{ 0xe0, 0xeb, 0x7a, 0x7c, 0x3b, 0x41, 0xb8, 0xae, 0x16, 0x56, 0xe3, 0xfa, 0xf1, 0x9f,
+		  0xc4, 0x6a, 0xda, 0x09, 0x8d, 0xeb, 0x9c, 0x32, 0xb1, 0xfd, 0x86, 0x62, 0x05, 0x16,
+		  0x5f, 0x49, 0xb8, 0x00 },
+	};
+	const struct algorithm *algorithm = algorithm_by_name("x25519");
+	struct buffer raw = BUFFER_INIT, der = BUFFER_INIT, got = BUFFER_INIT;
+	struct pair pair;
+
+	pair_make("x25519", &pair);
+	raw_point(&pair, &raw);
+	ck_assert_uint_eq(raw.size, 32);
+	ck_assert_uint_eq(public_key_attribute(pair.key, CKA_EC_POINT, &der), CKR_OK);
+	ck_assert_uint_eq(ecdh_peer_check(algorithm, raw.data, raw.size, &got), CKR_OK);
+	ck_assert(buffer_equal(&got, raw.data, raw.size));
+	buffer_clear(&got);
+	ck_assert_uint_eq(ecdh_peer_check(algorithm, der.data, der.size, &got), CKR_OK);
+	ck_assert(buffer_equal(&got, raw.data, raw.size));
+	buffer_clear(&got);
+	for (size_t i = 0; i < sizeof small / sizeof *small; i++)
+		ck_assert_uint_eq(ecdh_peer_check(algorithm, small[i], sizeof small[i], &got),
+		                  CKR_MECHANISM_PARAM_INVALID);
+	ck_assert_uint_eq(ecdh_peer_check(algorithm, raw.data, 31, &got), CKR_MECHANISM_PARAM_INVALID);
+	ck_assert_uint_eq(ecdh_peer_check(algorithm, der.data, 33, &got), CKR_MECHANISM_PARAM_INVALID);
+	ck_assert_uint_eq(ecdh_peer_check(algorithm, NULL, 32, &got), CKR_MECHANISM_PARAM_INVALID);
+	ck_assert_uint_eq(ecdh_peer_check(algorithm_by_name("p-256"), raw.data, 32, &got),
+	                  CKR_MECHANISM_PARAM_INVALID);
+	ck_assert_ptr_null(got.data);
+	ck_assert_uint_eq(ERR_peek_error(), 0);
+	pair_clear(&pair);
+	buffer_clear(&raw);
+	buffer_clear(&der);
+}
+END_TEST
+
 static CK_RV
 use_of(CK_MECHANISM_TYPE type, void *parameter, size_t size)
 {
@@ -283,6 +321,7 @@ unit_suite(void)
 	tcase_add_test(tests, null_keeps_the_end);
 	tcase_add_test(tests, derive_refuses);
 	tcase_add_loop_test(tests, peers_are_checked, 0, 3);
+	tcase_add_test(tests, montgomery_peers_are_checked);
 	tcase_add_test(tests, parameters);
 	suite_add_tcase(suite, tests);
 	return suite;

@@ -114,7 +114,7 @@ count_secrets(void)
 	return count;
 }
 
-static const char *const curves[] = { "p-256", "p-384", "p-521" };
+static const char *const curves[] = { "p-256", "p-384", "p-521", "x25519" };
 
 START_TEST(derives_as_openssl_does)
 {
@@ -396,7 +396,7 @@ unit_suite(void)
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_set_timeout(tcase, 120);
-	tcase_add_loop_test(tcase, derives_as_openssl_does, 0, 3);
+	tcase_add_loop_test(tcase, derives_as_openssl_does, 0, 4);
 	tcase_add_test(tcase, keeps_leading_zeros);
 	tcase_add_test(tcase, takes_a_point_that_looks_like_an_octet_string);
 	tcase_add_test(tcase, does_without_a_length);

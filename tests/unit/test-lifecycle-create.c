@@ -228,6 +228,40 @@ START_TEST(undoes_a_pair_that_does_not_prove_itself)
 END_TEST
 
 static CK_RV
+wrong_derivation(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE *template,
+                 CK_ULONG count)
+{
+	CK_RV rv = softhsm_original.C_GetAttributeValue(session, object, template, count);
+
+	if (rv == CKR_OK && template->type == CKA_VALUE && template->pValue != NULL)
+		((CK_BYTE *)template->pValue)[0] ^= 1;
+	return rv;
+}
+
+START_TEST(undoes_a_pair_that_does_not_agree)
+{
+	static const char *const algorithms[] = { "p-256", "x25519" };
+	struct create_request request = {
+		.name = "job", .usage = USAGE_DERIVE, .rotate_every = -1,
+		.algorithm = algorithm_by_name(algorithms[_i])
+	};
+	size_t pairs = pair_count();
+	struct version *version;
+	CK_RV rv;
+
+	softhsm_functions()->C_GetAttributeValue = wrong_derivation;
+	rv = try_create(&request);
+	softhsm_functions()->C_GetAttributeValue = softhsm_original.C_GetAttributeValue;
+	ck_assert_uint_eq(rv, CKR_FUNCTION_FAILED);
+	ck_assert_uint_eq(pair_count(), pairs);
+	ck_assert_int_eq(current_number("job"), 0);
+	version = make_by(&request);
+	ck_assert_uint_eq(version->usage, USAGE_DERIVE);
+	version_free(&version);
+}
+END_TEST
+
+static CK_RV
 info_without_decryption(CK_SLOT_ID slot, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO *info)
 {
 	if (type == CKM_RSA_PKCS_OAEP || type == CKM_RSA_X_509)
@@ -560,6 +594,7 @@ unit_suite(void)
 	tcase_add_test(tests, refuses_bad_requests);
 	tcase_add_test(tests, leaves_a_foreign_pair_alone);
 	tcase_add_test(tests, undoes_a_pair_that_does_not_prove_itself);
+	tcase_add_loop_test(tests, undoes_a_pair_that_does_not_agree, 0, 2);
 	tcase_add_test(tests, makes_no_key_to_encrypt_for_a_kms_that_does_not_decrypt);
 	tcase_add_test(tests, undoes_what_the_kms_did_not_admit);
 	tcase_add_test(tests, does_not_write_what_the_authority_did_not_sign);

@@ -64,7 +64,7 @@ offers_one(const void *context, CK_MECHANISM_TYPE primitive)
 static size_t
 rows_of_table(void)
 {
-	return 53;
+	return 54;
 }
 
 static bool
@@ -92,7 +92,8 @@ START_TEST(table_is_sound)
 		ck_assert_uint_eq((row->remote | row->legacy) != 0,
 		                  row->primitives[0] != CK_UNAVAILABLE_INFORMATION);
 		ck_assert_uint_eq(row->ec != 0, row->key_type == CKK_EC ||
-		                                row->key_type == CKK_EC_EDWARDS);
+		                                row->key_type == CKK_EC_EDWARDS ||
+		                                row->key_type == CKK_EC_MONTGOMERY);
 		ck_assert_uint_eq(row->kind == MECHANISM_DIGEST, (row->local & CKF_DIGEST) != 0);
 		ck_assert_uint_eq(row->kind == MECHANISM_GENERATE_PAIR,
 		                  (row->remote & CKF_GENERATE_KEY_PAIR) != 0);
@@ -165,6 +166,9 @@ START_TEST(key_types_of_rows)
 
 	ck_assert(mechanism_takes(mechanism_find(CKM_RSA_PKCS), CKK_RSA));
 	ck_assert(!mechanism_takes(mechanism_find(CKM_RSA_PKCS), CKK_EC));
+	ck_assert(mechanism_takes(mechanism_find(CKM_ECDH1_DERIVE), CKK_EC_MONTGOMERY));
+	ck_assert(!mechanism_takes(mechanism_find(CKM_ECDH1_DERIVE), CKK_EC_EDWARDS));
+	ck_assert(!mechanism_takes(mechanism_find(CKM_ECDSA), CKK_EC_MONTGOMERY));
 	ck_assert(!mechanism_takes(mechanism_find(CKM_SHA256), CK_UNAVAILABLE_INFORMATION));
 	ck_assert(!mechanism_takes(mechanism_find(CKM_RSA_PKCS), CK_UNAVAILABLE_INFORMATION));
 	/* Rows as the table has them, also where they are not compiled in. */
@@ -222,6 +226,7 @@ START_TEST(flags_follow_the_kms)
 		{ CKM_RSA_PKCS_KEY_PAIR_GEN, 0, CKF_GENERATE_KEY_PAIR },
 		{ CKM_EC_KEY_PAIR_GEN, 0, CKF_GENERATE_KEY_PAIR },
 		{ CKM_EC_EDWARDS_KEY_PAIR_GEN, 0, CKF_GENERATE_KEY_PAIR },
+		{ CKM_EC_MONTGOMERY_KEY_PAIR_GEN, 0, CKF_GENERATE_KEY_PAIR },
 		{ CKM_RSA_PKCS, CKF_ENCRYPT | CKF_VERIFY | CKF_VERIFY_RECOVER,
 		  CKF_ENCRYPT | CKF_VERIFY | CKF_VERIFY_RECOVER | CKF_SIGN | CKF_SIGN_RECOVER },
 		{ CKM_RSA_X_509, CKF_ENCRYPT | CKF_VERIFY | CKF_VERIFY_RECOVER,
@@ -325,6 +330,7 @@ START_TEST(use_without_a_parameter)
 		{ CKM_RSA_PKCS_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR, NULL },
 		{ CKM_EC_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR, NULL },
 		{ CKM_EC_EDWARDS_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR, NULL },
+		{ CKM_EC_MONTGOMERY_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR, NULL },
 		{ CKM_RSA_PKCS, CKF_ENCRYPT, &rsa },
 		{ CKM_RSA_X_509, CKF_SIGN, &rsa },
 		{ CKM_SHA256_RSA_PKCS, CKF_SIGN, &rsa },

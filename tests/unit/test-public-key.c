@@ -13,7 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const names[] = { "rsa-2048", "rsa-3072", "p-256", "p-384", "p-521", "ed25519" };
+static const char *const names[] = { "rsa-2048", "rsa-3072", "p-256", "p-384", "p-521", "ed25519",
+	                             "x25519" };
 
 #define NAMES ((int)(sizeof names / sizeof *names))
 
@@ -94,7 +95,8 @@ START_TEST(what_it_is)
 	else if (algorithm->key_type == CKK_EC)
 		ck_assert_uint_eq(public_key_signature_size(key), 2 * ((algorithm->bits + 7) / 8));
 	else
-		ck_assert_uint_eq(public_key_signature_size(key), 64);
+		ck_assert_uint_eq(public_key_signature_size(key),
+		                  algorithm->key_type == CKK_EC_EDWARDS ? 64 : 0);
 	assert_attribute(key, CKA_PUBLIC_KEY_INFO, pairs[_i].spki.data, pairs[_i].spki.size);
 	assert_no_attribute(key, CKA_LABEL);
 	assert_no_attribute(key, CKA_PRIVATE_EXPONENT);
@@ -317,7 +319,7 @@ START_TEST(other_kinds_are_refused)
 
 	assert_evp_refused(EVP_PKEY_Q_keygen(NULL, NULL, "EC", "secp256k1"));
 	assert_evp_refused(EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-224"));
-	assert_evp_refused(EVP_PKEY_Q_keygen(NULL, NULL, "X25519"));
+	assert_evp_refused(EVP_PKEY_Q_keygen(NULL, NULL, "X448"));
 	assert_evp_refused(EVP_PKEY_Q_keygen(NULL, NULL, "ED448"));
 	assert_evp_refused(EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)1016));
 
@@ -442,6 +444,7 @@ START_TEST(check_wants_the_algorithm)
 	assert_check(&pair_of("p-256")->spki, "rsa-2048", "the key is of another kind than the algorithm");
 	assert_check(&pair_of("p-256")->spki, "p-384", "the key is of another kind than the algorithm");
 	assert_check(&pair_of("ed25519")->spki, "p-256", "the key is of another kind than the algorithm");
+	assert_check(&pair_of("x25519")->spki, "ed25519", "the key is of another kind than the algorithm");
 	assert_check(&nothing, "p-256", "not a SubjectPublicKeyInfo of a known kind of key");
 }
 END_TEST
@@ -602,17 +605,23 @@ START_TEST(check_of_the_roca_fingerprint)
 END_TEST
 
 static void
-assert_edwards(const char *hex, const char *why)
+assert_point(const char *algorithm, const char *hex, const char *why)
 {
 	struct buffer point = BUFFER_INIT, spki = BUFFER_INIT;
 
 	hex_buffer(hex, &point);
 	ck_assert_uint_eq(point.size, 32);
-	ck_assert_uint_eq(spki_from_ec(algorithm_by_name("ed25519"), point.data, point.size, &spki),
+	ck_assert_uint_eq(spki_from_ec(algorithm_by_name(algorithm), point.data, point.size, &spki),
 	                  CKR_OK);
-	assert_check(&spki, "ed25519", why);
+	assert_check(&spki, algorithm, why);
 	buffer_clear(&point);
 	buffer_clear(&spki);
+}
+
+static void
+assert_edwards(const char *hex, const char *why)
+{
+	assert_point("ed25519", hex, why);
 }
 
 #define ZEROS_30 "000000000000000000000000000000000000000000000000000000000000"
@@ -657,6 +666,33 @@ START_TEST(check_of_edwards_points)
 }
 END_TEST
 
+START_TEST(check_of_montgomery_points)
+{
+	static const char *const small = "the point is of small order";
+	static const char *const form = "the point is not in its canonical form";
+	struct pair pair;
+
+	/* RFC 7748, section 6.1: u is 0, 1, -1, and the two of order 8. */
+	assert_point("x25519", "00" ZEROS_30 "00", small);
+	assert_point("x25519", "01" ZEROS_30 "00", small);
+	assert_point("x25519", "ec" FFS_30 "7f", small);
+	assert_point("x25519", "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800", small);
+	assert_point("x25519", "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157", small);
+	/* p, 2^255 - 1, and with the bit that nobody looks at */
+	assert_point("x25519", "ed" FFS_30 "7f", form);
+	assert_point("x25519", "ff" FFS_30 "7f", form);
+	assert_point("x25519", "09" ZEROS_30 "80", form);
+	assert_point("x25519", "09" ZEROS_30 "00", NULL);
+	assert_point("x25519", "eb" FFS_30 "7f", NULL);
+	assert_point("x25519", "ed" "fe" "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffff" "7f", NULL);
+	for (int i = 0; i < 100; i++) {
+		pair_make("x25519", &pair);
+		assert_check(&pair.spki, "x25519", NULL);
+		pair_clear(&pair);
+	}
+}
+END_TEST
+
 Suite *
 unit_suite(void)
 {
@@ -685,6 +721,7 @@ unit_suite(void)
 	tcase_add_test(tests, check_of_the_modulus);
 	tcase_add_test(tests, check_of_the_roca_fingerprint);
 	tcase_add_test(tests, check_of_edwards_points);
+	tcase_add_test(tests, check_of_montgomery_points);
 	suite_add_tcase(suite, tests);
 	return suite;
 }

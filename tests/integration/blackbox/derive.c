@@ -27,11 +27,12 @@ has_derive(void)
 
 /* A pair of the session that derives. */
 static CK_OBJECT_HANDLE
-deriving_key(CK_SESSION_HANDLE session)
+deriving_pair(CK_SESSION_HANDLE session, CK_MECHANISM_TYPE generator, const char *params,
+              CK_ULONG params_size)
 {
-	CK_MECHANISM generate = { CKM_EC_KEY_PAIR_GEN, NULL, 0 };
+	CK_MECHANISM generate = { generator, NULL, 0 };
 	CK_ATTRIBUTE of_public[] = {
-		ATTRIBUTE(CKA_EC_PARAMS, "\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07", 10),
+		ATTRIBUTE(CKA_EC_PARAMS, params, params_size),
 		IS(CKA_TOKEN, no), IS(CKA_DERIVE, yes), IS(CKA_VERIFY, no),
 	};
 	CK_ATTRIBUTE of_private[] = { IS(CKA_TOKEN, no), IS(CKA_DERIVE, yes), IS(CKA_SIGN, no) };
@@ -40,6 +41,13 @@ deriving_key(CK_SESSION_HANDLE session)
 	expect(CKR_OK, p11->C_GenerateKeyPair(session, &generate, of_public, COUNT(of_public),
 	                                      of_private, COUNT(of_private), &public, &private));
 	return private;
+}
+
+static CK_OBJECT_HANDLE
+deriving_key(CK_SESSION_HANDLE session)
+{
+	return deriving_pair(session, CKM_EC_KEY_PAIR_GEN, "\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07",
+	                     10);
 }
 
 /* Another party, with OpenSSL; its public point goes into the parameter. Caller frees. */
@@ -111,6 +119,62 @@ START_TEST(agrees_with_openssl)
 	ck_assert_uint_eq(size, length);
 	ck_assert_mem_eq(value, shared + sizeof(shared) - length, length);
 	EVP_PKEY_CTX_free(context);
+	EVP_PKEY_free(ours);
+	EVP_PKEY_free(other);
+}
+END_TEST
+
+/* What OpenSSL agrees on with the public half of a pair on the token. */
+static void
+agree(EVP_PKEY *other, EVP_PKEY *ours, unsigned char shared[32])
+{
+	EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(other, NULL);
+	size_t size = 32;
+
+	ck_assert_int_eq(EVP_PKEY_derive_init(context), 1);
+	ck_assert_int_eq(EVP_PKEY_derive_set_peer(context, ours), 1);
+	ck_assert_int_eq(EVP_PKEY_derive(context, shared, &size), 1);
+	ck_assert_uint_eq(size, 32);
+	EVP_PKEY_CTX_free(context);
+}
+
+/* X25519 (RFC 7748): on the token and in the session, the point bare and in an OCTET STRING. */
+START_TEST(montgomery)
+{
+	CK_SESSION_HANDLE session = session_user(0);
+	EVP_PKEY *other = EVP_PKEY_Q_keygen(NULL, NULL, "X25519"), *ours;
+	unsigned char shared[32], der[34] = { 0x04, 0x20 };
+	const unsigned char *value;
+	CK_OBJECT_HANDLE key;
+	size_t point_size = 32;
+	CK_ULONG size;
+
+	if (!mechanism_offers(CKM_ECDH1_DERIVE, CKF_DERIVE) || !pair_offered(PAIR_X25519))
+		return;
+	key = pair_private(session, PAIR_X25519);
+	ours = pair_evp(session, pair_public(session, PAIR_X25519), PAIR_X25519);
+	agree(other, ours, shared);
+	ck_assert_int_eq(EVP_PKEY_get_raw_public_key(other, der + 2, &point_size), 1);
+	for (size_t header = 0; header <= 2; header += 2) {
+		parameter = (CK_ECDH1_DERIVE_PARAMS){ .kdf = CKD_NULL, .ulPublicDataLen = 34 - header,
+			                              .pPublicData = der + header };
+		expect(CKR_OK, derive_with(session, key, CKA_LABEL, "x", 1));
+		value = attribute(session, derived, CKA_VALUE, &size);
+		ck_assert_uint_eq(size, length);
+		ck_assert_mem_eq(value, shared + 32 - length, length);
+	}
+	ck_assert(!attribute_bool(session, key, CKA_SIGN));
+	ck_assert(attribute_bool(session, key, CKA_DERIVE));
+	/* A pair of the session, by the curve's name. */
+	key = deriving_pair(session, CKM_EC_MONTGOMERY_KEY_PAIR_GEN, "\x13\x0a" "curve25519", 12);
+	expect(CKR_OK, derive_with(session, key, CKA_LABEL, "x", 1));
+	/* Nobody agrees on a point of small order, nor on one that is too short. */
+	memset(der + 2, 0, 32);
+	parameter.pPublicData = der + 2;
+	parameter.ulPublicDataLen = 32;
+	expect(CKR_MECHANISM_PARAM_INVALID, derive_with(session, key, CKA_LABEL, "x", 1));
+	parameter.ulPublicDataLen = 31;
+	expect(CKR_MECHANISM_PARAM_INVALID, derive_with(session, key, CKA_LABEL, "x", 1));
 	EVP_PKEY_free(ours);
 	EVP_PKEY_free(other);
 }
@@ -204,6 +268,7 @@ derive_suite(void)
 	TCase *tcase = started_case(suite, "started");
 
 	tcase_add_test(tcase, agrees_with_openssl);
+	tcase_add_test(tcase, montgomery);
 	tcase_add_test(tcase, templates);
 	tcase_add_test(tcase, parameters);
 	tcase_add_test(tcase, keys);

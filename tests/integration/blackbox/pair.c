@@ -14,6 +14,7 @@
 #define OID_P384 "\x06\x05\x2b\x81\x04\x00\x22"
 #define OID_P521 "\x06\x05\x2b\x81\x04\x00\x23"
 #define OID_ED25519 "\x06\x03\x2b\x65\x70"
+#define OID_X25519 "\x06\x03\x2b\x65\x6e"
 
 static const struct {
 	const char *name;
@@ -38,6 +39,8 @@ static const struct {
 	                "P-521", true, false },
 	[PAIR_ED25519] = { "ed25519", CKM_EC_EDWARDS_KEY_PAIR_GEN, CKK_EC_EDWARDS, 255, OID_ED25519,
 	                   sizeof(OID_ED25519) - 1, NULL, true, false },
+	[PAIR_X25519] = { "x25519", CKM_EC_MONTGOMERY_KEY_PAIR_GEN, CKK_EC_MONTGOMERY, 255, OID_X25519,
+	                  sizeof(OID_X25519) - 1, NULL, false, false },
 };
 
 /* Numbered by the process that runs the suite, whose children run the tests. */
@@ -102,6 +105,10 @@ pair_generate(CK_SESSION_HANDLE session, enum pair_kind kind, const char *label,
 		ATTRIBUTE(CKA_LABEL, label, strlen(label)),
 	};
 	CK_ULONG public_count = 4, private_count = 5;
+
+	if (kinds[kind].key_type == CKK_EC_MONTGOMERY)
+		private_template[private_count++] =
+			(CK_ATTRIBUTE)ATTRIBUTE(CKA_DERIVE, &yes, sizeof(yes));
 
 	if (kinds[kind].key_type == CKK_RSA) {
 		public_template[3] =
@@ -272,6 +279,8 @@ pair_evp(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE public_key, enum pair_kind 
 	ck_assert_uint_eq(header == 2 ? value[1] : value[2], size - header);
 	point = value + header;
 	size -= header;
+	if (kinds[kind].key_type == CKK_EC_MONTGOMERY)
+		return EVP_PKEY_new_raw_public_key(EVP_PKEY_X25519, NULL, point, size);
 	if (kinds[kind].key_type == CKK_EC_EDWARDS)
 		return EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, point, size);
 	builder = OSSL_PARAM_BLD_new();

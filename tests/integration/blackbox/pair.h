@@ -19,6 +19,7 @@ enum pair_kind {
 	PAIR_P384,
 	PAIR_P521,
 	PAIR_ED25519,
+	PAIR_X25519, /* derives, and nothing else */
 	PAIR_KINDS,
 };
 
