@@ -189,7 +189,7 @@ START_TEST(logging_out_ends_the_login_at_the_hsm)
 }
 END_TEST
 
-/* shows C_Login: CKR_PIN_LOCKED, CKR_PIN_LEN_RANGE, CKR_PIN_EXPIRED: it returns what this does. */
+/* shows C_Login, C_LoginUser: CKR_PIN_LOCKED, CKR_PIN_LEN_RANGE, CKR_PIN_EXPIRED: it returns what this does. */
 START_TEST(passes_on_what_the_hsm_says_of_a_pin)
 {
 	static const CK_RV codes[] = { CKR_PIN_LOCKED, CKR_PIN_LEN_RANGE, CKR_PIN_EXPIRED };
