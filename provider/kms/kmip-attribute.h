@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Attributes of objects as KMIP 1.x writes them: a name, and a value of the type that goes with it (KMIP 1.4, chapter 3). */
+/*
+ * Attributes of objects as KMIP 1.x writes them: a name, and a value of the type that goes
+ * with it (KMIP 1.4, chapter 3).
+ */
 #ifndef P11_KMS_KMS_KMIP_ATTRIBUTE_H
 #define P11_KMS_KMS_KMIP_ATTRIBUTE_H
 
@@ -32,7 +35,10 @@ struct kmip_object {
 	char other_half[KMIP_IDENTIFIER_MAX + 1]; /* of its pair, "": not told */
 };
 
-/* The payload of an answer to Get Attributes. Attributes that are not known, or malformed, are passed over. */
+/*
+ * The payload of an answer to Get Attributes. Attributes that are not known, or malformed, are
+ * passed over.
+ */
 void kmip_object_parse(const struct ttlv *payload, const char *identifier,
                        struct kmip_object *ret_object);
 void kmip_object_clear(struct kmip_object *object);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* PKCS#11's private-key mechanisms as KMIP's Sign and Decrypt (KMIP 1.4, sections 4.30 and 4.32). */
+/*
+ * PKCS#11's private-key mechanisms as KMIP's Sign and Decrypt (KMIP 1.4, sections 4.30 and
+ * 4.32).
+ */
 #ifndef P11_KMS_KMS_KMIP_CRYPTO_H
 #define P11_KMS_KMS_KMIP_CRYPTO_H
 
@@ -46,7 +49,10 @@ uint32_t kmip_hash_of_mgf(CK_RSA_PKCS_MGF_TYPE mgf);
 /* From a primitive of PKCS#11. Codes as of kmip_sign. */
 MUST_USE CK_RV kmip_signing_plan(const CK_MECHANISM *primitive, const void *data,
                                  size_t data_size, struct kmip_signing *ret_signing);
-/* r and s of fixed length, from a DER ECDSA-Sig-Value (RFC 3279) or from these themselves. CKR_DEVICE_ERROR: neither. */
+/*
+ * r and s of fixed length, from a DER ECDSA-Sig-Value (RFC 3279) or from these themselves.
+ * CKR_DEVICE_ERROR: neither.
+ */
 MUST_USE CK_RV kmip_ecdsa_join(const unsigned char *signature, size_t size,
                                unsigned char *ret_signature, size_t *ret_size);
 

@@ -16,7 +16,10 @@
  */
 MUST_USE CK_RV kmip_find(struct kmip_session *session, enum kmip_object_type type, const void *id,
                          size_t id_size, char *ret_identifier);
-/* The server does not know what kmip_find said. True when that was remembered, and another look may help. */
+/*
+ * The server does not know what kmip_find said. True when that was remembered, and another
+ * look may help.
+ */
 bool kmip_forget(struct kmip_session *session, enum kmip_object_type type, const void *id,
                  size_t id_size);
 

@@ -25,14 +25,20 @@ char *kmip_name_of(enum kmip_object_type type, const void *id, size_t id_size);
 /* The label of kmip-probe.h's pairs, which are none of anybody's keys. */
 #define KMIP_PROBE_LABEL "p11-kms self-test"
 bool kmip_object_is_probe(const struct kmip_object *object);
-/* The unique identifier that a CKA_ID was made of. False: it was not. ret_identifier: KMIP_IDENTIFIER_MAX + 1 bytes. */
+/*
+ * The unique identifier that a CKA_ID was made of. False: it was not. ret_identifier:
+ * KMIP_IDENTIFIER_MAX + 1 bytes.
+ */
 MUST_USE bool kmip_identifier_of(const void *id, size_t id_size, char *ret_identifier);
 
 /* The CKA_ID that a Name of ours has. False: it is none, or memory is short. name may be NULL. */
 MUST_USE bool kmip_id_in_name(const char *name, struct buffer *ret_id);
 /* The CKA_ID that a unique identifier makes. */
 MUST_USE CK_RV kmip_id_of_identifier(const char *identifier, struct buffer *ret_id);
-/* The CKA_ID of a private key: of its Name, if that means this one, else of its unique identifier. */
+/*
+ * The CKA_ID of a private key: of its Name, if that means this one, else of its unique
+ * identifier.
+ */
 MUST_USE CK_RV kmip_id_of(const struct kmip_object *object, struct buffer *ret_id);
 /*
  * Its label. original: the oldest of its chain of replacements that is known, itself when it

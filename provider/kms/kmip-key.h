@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Public keys as KMIP servers give them (KMIP 1.4, sections 2.1.3, 2.1.7 and 2.2.3), made a DER SubjectPublicKeyInfo. */
+/*
+ * Public keys as KMIP servers give them (KMIP 1.4, sections 2.1.3, 2.1.7 and 2.2.3), made a
+ * DER SubjectPublicKeyInfo.
+ */
 #ifndef P11_KMS_KMS_KMIP_KEY_H
 #define P11_KMS_KMS_KMIP_KEY_H
 

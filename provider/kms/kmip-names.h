@@ -22,7 +22,10 @@ MUST_USE CK_RV kmip_names_new(struct kmip_names **ret_names);
 void kmip_names_free(struct kmip_names **names);
 void kmip_names_forked(struct kmip_names *names);
 
-/* owner: whose unique identifier it is (a server); type: an object type. ret_identifier has KMIP_IDENTIFIER_MAX + 1 bytes. */
+/*
+ * owner: whose unique identifier it is (a server); type: an object type. ret_identifier has
+ * KMIP_IDENTIFIER_MAX + 1 bytes.
+ */
 MUST_USE bool kmip_names_get(struct kmip_names *names, const void *owner, uint32_t type,
                              const void *id, size_t id_size, char *ret_identifier);
 void kmip_names_put(struct kmip_names *names, const void *owner, uint32_t type, const void *id,

@@ -313,7 +313,10 @@ probe_decryption(struct probe *probe)
 	return CKR_OK;
 }
 
-/* A kind of key that the server does not make, or makes in a way that is not understood, is not offered. */
+/*
+ * A kind of key that the server does not make, or makes in a way that is not understood, is
+ * not offered.
+ */
 static CK_RV
 probe_pair(struct kmip_session *session, size_t index, struct kmip_abilities *abilities)
 {

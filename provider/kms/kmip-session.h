@@ -20,7 +20,7 @@ struct kmip_session {
 	struct ttlv_writer writer;  /* of the request in the making */
 	const char *about;          /* borrowed: the object that it is about, NULL: none */
 	bool quiet;                 /* refusals are expected: they are no errors */
-	char *refusal;              /* owned: what the server said when it last refused; NULL: nothing */
+	char *refusal;              /* owned: what it said when it last refused, NULL: nothing */
 };
 
 /* Logs in, connects, finds out the version: as needed. Codes as of kms.h. */
@@ -36,7 +36,10 @@ MUST_USE CK_RV kmip_session_open_with(struct kmip *kmip, struct kms_attempt *att
                                       struct kmip_session *ret_session);
 void kmip_session_close(struct kmip_session *session);
 
-/* Begins a request: its payload is then written to the returned writer, and sent by kmip_session_call. */
+/*
+ * Begins a request: its payload is then written to the returned writer, and sent by
+ * kmip_session_call.
+ */
 struct ttlv_writer *kmip_session_request(struct kmip_session *session,
                                          enum kmip_operation operation);
 /*
@@ -60,7 +63,10 @@ CK_RV kmip_session_malformed(struct kmip_session *session, enum kmip_operation o
 /* "Permission Denied: what the server says about it", of the last refusal; for messages. */
 const char *kmip_session_refusal(const struct kmip_session *session);
 
-/* When a change is about to be sent: it may happen whatever the answer, so it is not tried again, and gets all the time there is. */
+/*
+ * When a change is about to be sent: it may happen whatever the answer, so it is not tried
+ * again, and gets all the time there is.
+ */
 void kmip_session_commit(struct kmip_session *session);
 
 #endif

@@ -17,7 +17,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Objects of one half with the same CKA_ID that are removed before we ask ourselves what is going on. */
+/*
+ * Objects of one half with the same CKA_ID that are removed before we ask ourselves what is
+ * going on.
+ */
 #define HALVES_MAX 16
 /* Random bytes asked for at a time. */
 #define RANDOM_MAX 1024
@@ -368,7 +371,10 @@ check_half(struct kmip_session *session, enum kmip_object_type type,
 	return rv;
 }
 
-/* The public half of a key that others made is found by the private one, so both are looked for first. */
+/*
+ * The public half of a key that others made is found by the private one, so both are looked
+ * for first.
+ */
 static CK_RV
 check_pair(struct kmip_session *session, const struct kms_id_request *request)
 {
