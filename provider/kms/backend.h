@@ -116,11 +116,6 @@ struct kms_report_request {
 	void *context;
 };
 
-struct kms_random_request {
-	void *ret_data;
-	size_t size;
-};
-
 /* request points to the struct that the comment beside it names. */
 typedef CK_RV (*kms_operation)(void *state, void *request, struct kms_attempt *attempt);
 
@@ -147,7 +142,6 @@ struct kms_backend {
 	kms_operation sign;         /* kms_sign_request */
 	kms_operation decrypt;      /* kms_decrypt_request */
 	kms_operation derive;       /* kms_derive_request; NULL: the KMS derives nothing */
-	kms_operation random;       /* kms_random_request */
 };
 
 extern const struct kms_backend hsm_backend;

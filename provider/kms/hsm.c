@@ -416,20 +416,6 @@ derive(void *state, void *argument, struct kms_attempt *attempt)
 	return rv;
 }
 
-static CK_RV
-random_bytes(void *state, void *argument, struct kms_attempt *attempt)
-{
-	struct kms_random_request *request = argument;
-	struct hsm_session session;
-	CK_RV rv;
-
-	rv = hsm_session_borrow(state, HSM_PUBLIC, attempt, &session);
-	if (rv != CKR_OK)
-		return rv;
-	rv = session.functions->C_GenerateRandom(session.handle, request->ret_data, request->size);
-	return hsm_session_return(&session, rv);
-}
-
 const struct kms_backend hsm_backend = {
 	.open = open_hsm,
 	.close = close_hsm,
@@ -449,5 +435,4 @@ const struct kms_backend hsm_backend = {
 	.sign = sign,
 	.decrypt = decrypt,
 	.derive = derive,
-	.random = random_bytes,
 };

@@ -245,16 +245,12 @@ kmip_operation_name(enum kmip_operation operation)
 		return "Destroy";
 	case KMIP_QUERY:
 		return "Query";
-	case KMIP_REKEY_KEY_PAIR:
-		return "Re-key Key Pair";
 	case KMIP_DISCOVER_VERSIONS:
 		return "Discover Versions";
 	case KMIP_DECRYPT:
 		return "Decrypt";
 	case KMIP_SIGN:
 		return "Sign";
-	case KMIP_RNG_RETRIEVE:
-		return "RNG Retrieve";
 	}
 	return "an operation";
 }

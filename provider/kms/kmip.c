@@ -22,8 +22,6 @@
  * going on.
  */
 #define HALVES_MAX 16
-/* Random bytes asked for at a time. */
-#define RANDOM_MAX 1024
 
 static CK_RV
 open_kmip(const struct config_token *config, struct pin *pin, void **ret_state)
@@ -438,51 +436,6 @@ list(void *state, void *argument, struct kms_attempt *attempt)
 	return rv;
 }
 
-/* Some bytes at a time, which may be fewer than asked for. */
-static CK_RV
-random_part(struct kmip_session *session, unsigned char *ret_data, size_t room, size_t *ret_size)
-{
-	struct ttlv_writer *writer = kmip_session_request(session, KMIP_RNG_RETRIEVE);
-	struct kmip_answer answer;
-	const unsigned char *data;
-	size_t size;
-	CK_RV rv;
-
-	ttlv_integer(writer, KMIP_DATA_LENGTH, (int32_t)(room < RANDOM_MAX ? room : RANDOM_MAX));
-	rv = kmip_session_call(session, KMIP_RNG_RETRIEVE, &answer);
-	if (rv == CKR_FUNCTION_NOT_SUPPORTED || rv == CKR_ARGUMENTS_BAD)
-		rv = CKR_RANDOM_NO_RNG;
-	if (rv == CKR_OK && (!ttlv_get_bytes(&answer.payload, KMIP_DATA, &data, &size) ||
-	                     size == 0 || size > room))
-		rv = kmip_session_malformed(session, KMIP_RNG_RETRIEVE);
-	if (rv == CKR_OK) {
-		memcpy(ret_data, data, size);
-		*ret_size = size;
-	}
-	kmip_answer_clear(&answer);
-	return rv;
-}
-
-static CK_RV
-random_bytes(void *state, void *argument, struct kms_attempt *attempt)
-{
-	struct kms_random_request *request = argument;
-	unsigned char *at = request->ret_data;
-	struct kmip_session session;
-	size_t left, size = 0;
-	CK_RV rv;
-
-	rv = kmip_session_open(state, attempt, &session);
-	if (rv != CKR_OK)
-		return rv;
-	for (left = request->size; rv == CKR_OK && left > 0; left -= size, at += size) {
-		size = 0;
-		rv = random_part(&session, at, left, &size);
-	}
-	kmip_session_close(&session);
-	return rv;
-}
-
 const struct kms_backend kmip_backend = {
 	.open = open_kmip,
 	.close = close_kmip,
@@ -500,5 +453,4 @@ const struct kms_backend kmip_backend = {
 	.list = list,
 	.sign = sign,
 	.decrypt = decrypt,
-	.random = random_bytes,
 };

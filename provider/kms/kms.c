@@ -391,14 +391,6 @@ kms_derive(struct kms *kms, struct kms_key *key, CK_MECHANISM *primitive,
 	return call(kms, kms->backend->derive, &request, deadline);
 }
 
-CK_RV
-kms_random(struct kms *kms, struct deadline deadline, void *ret_data, size_t size)
-{
-	struct kms_random_request request = { ret_data, size };
-
-	return call(kms, kms->backend->random, &request, deadline);
-}
-
 CK_ULONG
 kms_device_error(const struct kms *kms)
 {

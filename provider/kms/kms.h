@@ -175,7 +175,6 @@ MUST_USE CK_RV kms_decrypt(struct kms *kms, struct kms_key *key, CK_MECHANISM *p
  */
 MUST_USE CK_RV kms_derive(struct kms *kms, struct kms_key *key, CK_MECHANISM *primitive,
                           struct deadline deadline, struct secret **ret_shared);
-MUST_USE CK_RV kms_random(struct kms *kms, struct deadline deadline, void *ret_data, size_t size);
 
 /* The KMS's own code of its last failure, for CK_SESSION_INFO.ulDeviceError. */
 CK_ULONG kms_device_error(const struct kms *kms);

@@ -337,15 +337,6 @@ ttlv_to_enumeration(const struct ttlv *item, uint32_t *ret_value)
 }
 
 bool
-ttlv_to_boolean(const struct ttlv *item, bool *ret_value)
-{
-	if (item->type != TTLV_BOOLEAN)
-		return false;
-	*ret_value = item->value[7] != 0;
-	return true;
-}
-
-bool
 ttlv_is_text(const struct ttlv *item, const char *text)
 {
 	size_t size = strlen(text);

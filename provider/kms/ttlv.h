@@ -95,7 +95,6 @@ MUST_USE bool ttlv_get_bytes(const struct ttlv *structure, uint32_t tag,
 /* The value of one item. False: it is of another type. */
 MUST_USE bool ttlv_to_integer(const struct ttlv *item, int32_t *ret_value);
 MUST_USE bool ttlv_to_enumeration(const struct ttlv *item, uint32_t *ret_value);
-MUST_USE bool ttlv_to_boolean(const struct ttlv *item, bool *ret_value);
 /* Is it this text? */
 MUST_USE bool ttlv_is_text(const struct ttlv *item, const char *text);
 /*

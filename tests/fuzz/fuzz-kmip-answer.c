@@ -111,7 +111,8 @@ struct kmip_stream {
 
 CK_RV
 kmip_stream_open(const struct endpoint *endpoint, SSL_CTX *context, SSL_SESSION *session,
-                 int64_t verified_ms, struct deadline deadline, struct kmip_stream **ret_stream, char **ret_why)
+                 int64_t verified_ms, struct deadline deadline, struct kmip_stream **ret_stream,
+                 char **ret_why)
 {
 	(void)endpoint;
 	(void)session;
@@ -324,15 +325,13 @@ static void
 call(void *state, unsigned choice)
 {
 	struct kms_attempt attempt = { .deadline = deadline_in(60000) };
-	unsigned char bytes[64];
-	struct kms_random_request random = { bytes, sizeof bytes };
 
 	switch (choice % 10) {
 	case 0:
 		call_sign(state, CKM_SHA256_RSA_PKCS, id, sizeof id, &attempt);
 		break;
 	case 1:
-		call_sign(state, CKM_RSA_PKCS_PSS, bytes, 0, &attempt);
+		call_sign(state, CKM_RSA_PKCS_PSS, id, 0, &attempt);
 		break;
 	case 2:
 		call_sign(state, CKM_ECDSA_SHA256, id, sizeof id, &attempt);
@@ -356,7 +355,7 @@ call(void *state, unsigned choice)
 		call_describe(state, &attempt);
 		break;
 	default:
-		(void)kmip_backend.random(state, &random, &attempt);
+		call_by_id(state, kmip_backend.find_pair, &attempt);
 		break;
 	}
 }

@@ -23,7 +23,7 @@ walk(const struct ttlv *structure, unsigned depth)
 	struct ttlv item, found;
 	uint32_t enumeration;
 	int32_t integer;
-	bool boolean, more;
+	bool more;
 	size_t count = 0;
 	char *text = NULL;
 
@@ -35,7 +35,6 @@ walk(const struct ttlv *structure, unsigned depth)
 		require(ttlv_find(structure, item.tag, &found) && found.tag == item.tag);
 		require(ttlv_to_integer(&item, &integer) == (item.type == TTLV_INTEGER));
 		require(ttlv_to_enumeration(&item, &enumeration) == (item.type == TTLV_ENUMERATION));
-		require(ttlv_to_boolean(&item, &boolean) == (item.type == TTLV_BOOLEAN));
 		if (ttlv_text_dup(&item, 100, &text)) {
 			require(strlen(text) == item.size && ttlv_is_text(&item, text));
 			free(text);
@@ -54,7 +53,7 @@ write_again(struct ttlv_writer *writer, const struct ttlv *structure)
 	struct ttlv item;
 	uint32_t enumeration = 0;
 	int32_t integer = 0;
-	bool boolean = false, more;
+	bool more;
 
 	ttlv_open(writer, structure->tag);
 	for (more = ttlv_first(structure, &item); more; more = ttlv_next(structure, &item)) {
@@ -64,8 +63,8 @@ write_again(struct ttlv_writer *writer, const struct ttlv *structure)
 			ttlv_integer(writer, item.tag, integer);
 		else if (ttlv_to_enumeration(&item, &enumeration))
 			ttlv_enumeration(writer, item.tag, enumeration);
-		else if (ttlv_to_boolean(&item, &boolean))
-			ttlv_boolean(writer, item.tag, boolean);
+		else if (item.type == TTLV_BOOLEAN)
+			ttlv_boolean(writer, item.tag, item.value[7] != 0);
 		else if (item.type == TTLV_TEXT_STRING)
 			ttlv_text_sized(writer, item.tag, item.value, item.size);
 		else

@@ -404,17 +404,6 @@ decrypt(const struct ttlv *payload, struct ttlv_writer *answer)
 	return 0;
 }
 
-static uint32_t
-random_bytes(const struct ttlv *payload, struct ttlv_writer *answer)
-{
-	static const unsigned char bytes[64] = { 4, 4, 4 };
-	int32_t size = 0;
-
-	ck_assert(ttlv_get_integer(payload, KMIP_DATA_LENGTH, &size));
-	ttlv_bytes(answer, KMIP_DATA, bytes, size < 64 ? (size_t)size : 64);
-	return 0;
-}
-
 static void
 discover(struct ttlv_writer *answer)
 {
@@ -473,8 +462,6 @@ operate(uint32_t operation, const struct ttlv *payload, struct ttlv_writer *answ
 		return create(payload, answer);
 	case KMIP_LOCATE:
 		return locate(payload, answer);
-	case KMIP_RNG_RETRIEVE:
-		return random_bytes(payload, answer);
 	default:
 		return on_object(operation, payload, answer);
 	}

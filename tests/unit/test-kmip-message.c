@@ -296,7 +296,7 @@ START_TEST(reasons_mean_return_values)
 	}
 	ck_assert_str_eq(kmip_reason_name(KMIP_PERMISSION_DENIED), "Permission Denied");
 	ck_assert_str_eq(kmip_reason_name(0x12345678), "reason 0x12345678");
-	ck_assert_str_eq(kmip_operation_name(KMIP_REKEY_KEY_PAIR), "Re-key Key Pair");
+	ck_assert_str_eq(kmip_operation_name(KMIP_CREATE_KEY_PAIR), "Create Key Pair");
 }
 END_TEST
 

@@ -516,30 +516,15 @@ START_TEST(lists_keys_and_no_more)
 }
 END_TEST
 
-START_TEST(random_bytes_come_in_parts)
-{
-	unsigned char bytes[150] = { 0 };
-
-	ck_assert_uint_eq(kms_random(kms, soon(), bytes, sizeof bytes), CKR_OK);
-	ck_assert_uint_eq(kmip_fixture.requests[KMIP_RNG_RETRIEVE], 3);
-	ck_assert_uint_eq(bytes[0], 4);
-	ck_assert_uint_eq(bytes[64], 4);
-	ck_assert_uint_eq(bytes[128], 4);
-	kmip_fixture.reasons[KMIP_RNG_RETRIEVE] = KMIP_OPERATION_NOT_SUPPORTED;
-	ck_assert_uint_eq(kms_random(kms, soon(), bytes, sizeof bytes), CKR_RANDOM_NO_RNG);
-}
-END_TEST
-
 /* The surplus must not be taken for the next answer. */
 START_TEST(surplus_ends_a_connection)
 {
-	unsigned char bytes[128] = { 0 };
-
-	kmip_fixture.surplus = KMIP_RNG_RETRIEVE;
-	ck_assert_uint_eq(kms_random(kms, soon(), bytes, sizeof bytes), CKR_DEVICE_ERROR);
+	kmip_fixture.surplus = KMIP_LOCATE;
+	ck_assert_uint_eq(try_generate("rsa-2048"), CKR_DEVICE_ERROR);
+	ck_assert_uint_eq(kmip_fixture.requests[KMIP_CREATE_KEY_PAIR], 0);
 	kmip_fixture.surplus = 0;
 	reopen();
-	ck_assert_uint_eq(kms_random(kms, soon(), bytes, sizeof bytes), CKR_OK);
+	generate("rsa-2048");
 }
 END_TEST
 
@@ -910,7 +895,6 @@ unit_suite(void)
 	tcase_add_test(tests, an_identifier_that_is_no_longer_good_is_looked_for_again);
 	tcase_add_test(tests, keys_that_are_not_there);
 	tcase_add_test(tests, lists_keys_and_no_more);
-	tcase_add_test(tests, random_bytes_come_in_parts);
 	tcase_add_test(tests, surplus_ends_a_connection);
 	tcase_add_test(tests, connections_of_another_login_are_not_kept);
 	tcase_add_test(tests, connections_are_kept_and_resumed);

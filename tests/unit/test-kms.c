@@ -371,17 +371,6 @@ START_TEST(destroys)
 }
 END_TEST
 
-START_TEST(gives_random_bytes_without_login)
-{
-	unsigned char first[32] = { 0 }, second[32] = { 0 };
-
-	kms_reopen(false);
-	ck_assert_uint_eq(kms_random(kms, soon(), first, sizeof first), CKR_OK);
-	ck_assert_uint_eq(kms_random(kms, soon(), second, sizeof second), CKR_OK);
-	ck_assert_mem_ne(first, second, sizeof first);
-}
-END_TEST
-
 Suite *
 unit_suite(void)
 {
@@ -403,7 +392,6 @@ unit_suite(void)
 	tcase_add_test(tcase, gives_one_code_for_every_bad_ciphertext);
 	tcase_add_test(tcase, walks);
 	tcase_add_test(tcase, destroys);
-	tcase_add_test(tcase, gives_random_bytes_without_login);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }
