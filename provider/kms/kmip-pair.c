@@ -3,7 +3,13 @@
 
 #include "base/log.h"
 #include "kms/kmip-attribute.h"
+#include "kms/kmip-find.h"
 #include "kms/kmip-key.h"
+
+#include <string.h>
+
+/* Pairs with one CKA_ID that are removed before we ask ourselves what is going on. */
+#define HALVES_MAX 16
 
 /*
  * What servers are asked for besides the pair itself, from all to nothing: one that does not
@@ -176,15 +182,121 @@ kmip_pair_make(struct kmip_session *session, const struct kmip_pair *pair, char 
 	return kmip_pair_activate(session, ret_private, ret_public);
 }
 
-CK_RV
-kmip_object_destroy(struct kmip_session *session, const char *identifier)
+/* Only what is not active can be destroyed (KMIP 1.4, section 4.21). "": none; gone is as good. */
+static CK_RV
+destroy_half(struct kmip_session *session, const char *identifier)
 {
 	CK_RV rv;
 
+	if (identifier[0] == '\0')
+		return CKR_OK;
 	kmip_session_commit(session);
-	/* Only what is not active can be destroyed (KMIP 1.4, section 4.21). */
 	rv = try_on(session, KMIP_REVOKE, identifier);
 	if (is_lost(rv))
 		return rv;
-	return try_on(session, KMIP_DESTROY, identifier);
+	rv = try_on(session, KMIP_DESTROY, identifier);
+	return rv == CKR_KEY_HANDLE_INVALID ? CKR_OK : rv;
+}
+
+/* Looks anew. Not there: CKR_OK, and ret_identifier is "". */
+static CK_RV
+find_half(struct kmip_session *session, enum kmip_object_type type,
+          const struct kms_id_request *request, char *ret_identifier)
+{
+	CK_RV rv;
+
+	(void)kmip_forget(session, type, request->id, request->id_size);
+	rv = kmip_find(session, type, request->id, request->id_size, ret_identifier);
+	if (rv != CKR_KEY_HANDLE_INVALID)
+		return rv;
+	ret_identifier[0] = '\0';
+	return CKR_OK;
+}
+
+/* A server that keeps no label has kept the Name, which is ours and has the CKA_ID. */
+static bool
+bears(const struct kmip_object *object, const char *label)
+{
+	return object->label != NULL ? strcmp(object->label, label) == 0 : object->name != NULL;
+}
+
+/* *ret_there is left alone when that half is not there. */
+static CK_RV
+check_half(struct kmip_session *session, enum kmip_object_type type,
+           const struct kms_id_request *request, bool *ret_there)
+{
+	char identifier[KMIP_IDENTIFIER_MAX + 1];
+	struct kmip_object object;
+	CK_RV rv;
+
+	rv = find_half(session, type, request, identifier);
+	if (rv != CKR_OK || identifier[0] == '\0')
+		return rv;
+	rv = kmip_object_read(session, identifier, &object);
+	if (rv != CKR_OK)
+		return rv == CKR_KEY_HANDLE_INVALID ? CKR_OK : rv;
+	*ret_there = true;
+	if (request->label != NULL && !bears(&object, request->label))
+		rv = CKR_ACTION_PROHIBITED;
+	kmip_object_clear(&object);
+	return rv;
+}
+
+CK_RV
+kmip_pair_find(struct kmip_session *session, const struct kms_id_request *request)
+{
+	bool there = false;
+	CK_RV rv;
+
+	rv = check_half(session, KMIP_OBJECT_PUBLIC_KEY, request, &there);
+	if (rv == CKR_OK)
+		rv = check_half(session, KMIP_OBJECT_PRIVATE_KEY, request, &there);
+	return rv == CKR_OK && !there ? CKR_KEY_HANDLE_INVALID : rv;
+}
+
+/*
+ * All that have this CKA_ID. Of a pair that others made, the private half is found by its unique
+ * identifier and the public one through it: so both are looked for before, and that goes last.
+ */
+static CK_RV
+destroy_halves(struct kmip_session *session, const struct kms_id_request *request)
+{
+	char private_identifier[KMIP_IDENTIFIER_MAX + 1], public_identifier[KMIP_IDENTIFIER_MAX + 1];
+	CK_RV rv = CKR_OK;
+
+	for (int i = 0; i < HALVES_MAX && rv == CKR_OK; i++) {
+		rv = find_half(session, KMIP_OBJECT_PRIVATE_KEY, request, private_identifier);
+		if (rv == CKR_OK)
+			rv = find_half(session, KMIP_OBJECT_PUBLIC_KEY, request, public_identifier);
+		if (rv == CKR_OK && private_identifier[0] == '\0' && public_identifier[0] == '\0')
+			return CKR_OK;
+		if (rv == CKR_OK)
+			rv = destroy_half(session, public_identifier);
+		if (rv == CKR_OK)
+			rv = destroy_half(session, private_identifier);
+	}
+	if (rv != CKR_OK)
+		return rv;
+	log_error("token %s: KMIP server %s says that it destroys %s, and does not",
+	          session->kmip->config->name, session->server->name, private_identifier[0] != '\0'
+	          ? private_identifier : public_identifier);
+	session->attempt->alive = true;
+	return CKR_FUNCTION_FAILED;
+}
+
+CK_RV
+kmip_pair_destroy(struct kmip_session *session, const struct kms_id_request *request)
+{
+	CK_RV rv;
+
+	rv = kmip_pair_find(session, request);
+	if (rv == CKR_ACTION_PROHIBITED)
+		log_error("token %s: a pair %s is not destroyed: KMIP server %s has another one with its "
+		          "CKA_ID", session->kmip->config->name,
+		          request->label != NULL ? request->label : "", session->server->name);
+	if (rv == CKR_OK)
+		rv = destroy_halves(session, request);
+	(void)kmip_forget(session, KMIP_OBJECT_PRIVATE_KEY, request->id, request->id_size);
+	(void)kmip_forget(session, KMIP_OBJECT_PUBLIC_KEY, request->id, request->id_size);
+	return rv == CKR_KEY_HANDLE_INVALID ? CKR_OK : rv;
 }

@@ -25,7 +25,13 @@ MUST_USE CK_RV kmip_pair_make(struct kmip_session *session, const struct kmip_pa
 /* Activates what is not active. */
 MUST_USE CK_RV kmip_pair_activate(struct kmip_session *session, const char *private_identifier,
                                   const char *public_identifier);
-/* Revokes and destroys one object. CKR_KEY_HANDLE_INVALID: there is none. */
-MUST_USE CK_RV kmip_object_destroy(struct kmip_session *session, const char *identifier);
+/* kms_find_pair. */
+MUST_USE CK_RV kmip_pair_find(struct kmip_session *session, const struct kms_id_request *request);
+/*
+ * kms_destroy_pair, kms_destroy_labelled: revokes and destroys both halves. CKR_FUNCTION_FAILED:
+ * the server says that it does, and does not (logged).
+ */
+MUST_USE CK_RV kmip_pair_destroy(struct kmip_session *session,
+                                 const struct kms_id_request *request);
 
 #endif

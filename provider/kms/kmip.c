@@ -17,11 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/*
- * Objects of one half with the same CKA_ID that are removed before we ask ourselves what is
- * going on.
- */
-#define HALVES_MAX 16
 
 static CK_RV
 open_kmip(const struct config_token *config, struct pin *pin, void **ret_state)
@@ -322,69 +317,6 @@ decrypt(void *state, void *argument, struct kms_attempt *attempt)
 	                 use_to_decrypt, request, attempt);
 }
 
-/* All that have this CKA_ID; none is success. */
-static CK_RV
-destroy_half(struct kmip_session *session, enum kmip_object_type type, const void *id,
-             size_t id_size)
-{
-	char identifier[KMIP_IDENTIFIER_MAX + 1];
-	CK_RV rv = CKR_OK;
-
-	for (int i = 0; i < HALVES_MAX && rv == CKR_OK; i++) {
-		(void)kmip_forget(session, type, id, id_size);
-		rv = kmip_find(session, type, id, id_size, identifier);
-		if (rv == CKR_OK)
-			rv = kmip_object_destroy(session, identifier);
-	}
-	(void)kmip_forget(session, type, id, id_size);
-	return rv == CKR_KEY_HANDLE_INVALID ? CKR_OK : rv;
-}
-
-/* A server that keeps no label has kept the Name, which is ours and has the CKA_ID. */
-static bool
-bears(const struct kmip_object *object, const char *label)
-{
-	return object->label != NULL ? strcmp(object->label, label) == 0 : object->name != NULL;
-}
-
-/* *ret_there is left alone when that half is not there. */
-static CK_RV
-check_half(struct kmip_session *session, enum kmip_object_type type,
-           const struct kms_id_request *request, bool *ret_there)
-{
-	char identifier[KMIP_IDENTIFIER_MAX + 1];
-	struct kmip_object object;
-	CK_RV rv;
-
-	(void)kmip_forget(session, type, request->id, request->id_size);
-	rv = kmip_find(session, type, request->id, request->id_size, identifier);
-	if (rv == CKR_OK)
-		rv = kmip_object_read(session, identifier, &object);
-	if (rv != CKR_OK)
-		return rv == CKR_KEY_HANDLE_INVALID ? CKR_OK : rv;
-	*ret_there = true;
-	if (request->label != NULL && !bears(&object, request->label))
-		rv = CKR_ACTION_PROHIBITED;
-	kmip_object_clear(&object);
-	return rv;
-}
-
-/*
- * The public half of a key that others made is found by the private one, so both are looked
- * for first.
- */
-static CK_RV
-check_pair(struct kmip_session *session, const struct kms_id_request *request)
-{
-	bool there = false;
-	CK_RV rv;
-
-	rv = check_half(session, KMIP_OBJECT_PUBLIC_KEY, request, &there);
-	if (rv == CKR_OK)
-		rv = check_half(session, KMIP_OBJECT_PRIVATE_KEY, request, &there);
-	return rv == CKR_OK && !there ? CKR_KEY_HANDLE_INVALID : rv;
-}
-
 static CK_RV
 find_pair(void *state, void *argument, struct kms_attempt *attempt)
 {
@@ -394,7 +326,7 @@ find_pair(void *state, void *argument, struct kms_attempt *attempt)
 	rv = kmip_session_open(state, attempt, &session);
 	if (rv != CKR_OK)
 		return rv;
-	rv = check_pair(&session, argument);
+	rv = kmip_pair_find(&session, argument);
 	kmip_session_close(&session);
 	return rv;
 }
@@ -402,24 +334,15 @@ find_pair(void *state, void *argument, struct kms_attempt *attempt)
 static CK_RV
 destroy(void *state, void *argument, struct kms_attempt *attempt)
 {
-	struct kms_id_request *request = argument;
 	struct kmip_session session;
 	CK_RV rv;
 
 	rv = kmip_session_open(state, attempt, &session);
 	if (rv != CKR_OK)
 		return rv;
-	rv = check_pair(&session, request);
-	if (rv == CKR_ACTION_PROHIBITED)
-		log_error("token %s: a pair %s is not destroyed: KMIP server %s has another one with its "
-		          "CKA_ID", session.kmip->config->name,
-		          request->label != NULL ? request->label : "", session.server->name);
-	if (rv == CKR_OK)
-		rv = destroy_half(&session, KMIP_OBJECT_PRIVATE_KEY, request->id, request->id_size);
-	if (rv == CKR_OK)
-		rv = destroy_half(&session, KMIP_OBJECT_PUBLIC_KEY, request->id, request->id_size);
+	rv = kmip_pair_destroy(&session, argument);
 	kmip_session_close(&session);
-	return rv == CKR_KEY_HANDLE_INVALID ? CKR_OK : rv;
+	return rv;
 }
 
 static CK_RV

@@ -362,6 +362,7 @@ kmip_fixture_start(void)
 	kmip_fixture.minor = 4;
 	kmip_fixture.digested = true;
 	kmip_fixture.sealing = true;
+	kmip_fixture.groups = true;
 	kmip_fixture.rsa = rsa_key();
 	kmip_fixture.ec = EVP_EC_gen("P-256");
 	make_certificates();
@@ -393,6 +394,30 @@ kmip_fixture_listen(bool listening)
 	} else {
 		open_listener();
 	}
+}
+
+void
+kmip_fixture_rekey(void)
+{
+	pthread_mutex_lock(&server.lock);
+	kmip_objects_rekey();
+	pthread_mutex_unlock(&server.lock);
+}
+
+void
+kmip_fixture_disown(void)
+{
+	pthread_mutex_lock(&server.lock);
+	kmip_objects_disown();
+	pthread_mutex_unlock(&server.lock);
+}
+
+void
+kmip_fixture_destroy(const char *identifier)
+{
+	pthread_mutex_lock(&server.lock);
+	kmip_objects_destroy(identifier);
+	pthread_mutex_unlock(&server.lock);
 }
 
 void

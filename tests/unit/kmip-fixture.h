@@ -16,6 +16,8 @@
 
 #define KMIP_OPERATIONS 64
 
+enum kmip_told { KMIP_TOLD_RIGHT, KMIP_TOLD_SWAPPED, KMIP_TOLD_PRIVATE_TWICE };
+
 struct kmip_fixture {
 	struct config_token config;
 	EVP_PKEY *rsa, *ec;
@@ -23,12 +25,17 @@ struct kmip_fixture {
 	/* What the test may change, when no request is under way. */
 	int minor;                         /* the newest version, 4 */
 	uint32_t reasons[KMIP_OPERATIONS]; /* of an operation: refused so, when not 0 */
-	uint32_t mistaken;                 /* the operation whose answers name another object, 0: none */
+	uint32_t mistaken;                 /* the operation that answers about another object, 0: none */
 	uint32_t surplus;                  /* the operation that is answered twice, 0: none */
 	int versions;                      /* told more often than once, 0 */
-	unsigned hang_up;                  /* requests from now on until the connection is ended, 0: never */
+	unsigned hang_up;                  /* requests until the connection is ended, 0: never */
 	bool digested;                     /* Digested Data are taken, true */
 	bool sealing;                      /* Sensitive and Extractable are known, true */
+	bool groups;                       /* Object Groups are known, true */
+	bool idle;                         /* Destroy succeeds and does nothing, false */
+	const char *sacred;                /* the identifier of what may not be destroyed, NULL: none */
+	bool remembers;                    /* Get Attributes tells of destroyed objects, false */
+	enum kmip_told told;               /* the unique identifiers of a new pair, as they are */
 	const char *username, *password;   /* must be sent, NULL: not */
 
 	/* What it has seen. */
@@ -47,6 +54,10 @@ void kmip_fixture_stop(void);
 void kmip_fixture_disconnect(void);
 /* Takes no more connections, or takes them again on the same port. */
 void kmip_fixture_listen(bool listen);
+/* See kmip-objects.h. */
+void kmip_fixture_rekey(void);
+void kmip_fixture_disown(void);
+void kmip_fixture_destroy(const char *identifier);
 /* The server's objects lose their unique identifiers and get others. */
 void kmip_fixture_rename(void);
 /* Objects that are there, of any type and state but destroyed. */

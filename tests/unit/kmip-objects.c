@@ -13,9 +13,11 @@
 
 #define OBJECTS_MAX 64
 
+/* The halves of a pair follow each other, the private one first. */
 struct object {
-	char identifier[64], name[256], label[256];
+	char identifier[64], name[256], label[256], group[256];
 	uint32_t type, algorithm, state;
+	const struct object *replaced; /* NULL: none */
 };
 
 static struct object objects[OBJECTS_MAX];
@@ -39,6 +41,45 @@ kmip_objects_rename(void)
 {
 	for (unsigned i = 0; i < count; i++)
 		give_identifier(&objects[i]);
+}
+
+void
+kmip_objects_disown(void)
+{
+	for (unsigned i = 0; i < count; i++) {
+		objects[i].name[0] = '\0';
+		objects[i].label[0] = '\0';
+	}
+}
+
+void
+kmip_objects_rekey(void)
+{
+	ck_assert_uint_ge(count, 2);
+	ck_assert_uint_le(count + 2, OBJECTS_MAX);
+	for (unsigned half = 0; half < 2; half++) {
+		struct object *old = &objects[count - 2], *new = &objects[count];
+
+		*new = *old;
+		give_identifier(new);
+		new->replaced = old;
+		old->name[0] = '\0';
+		count++;
+	}
+}
+
+void
+kmip_objects_destroy(const char *identifier)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (strcmp(objects[i].identifier, identifier) == 0)
+			objects[i].state = KMIP_DESTROYED;
+}
+
+const char *
+kmip_objects_group(void)
+{
+	return objects[count - 1].group;
 }
 
 unsigned
@@ -73,15 +114,23 @@ key_of(const struct object *object)
 }
 
 static void
+copy_item(const struct ttlv *item, char *out, size_t room)
+{
+	out[0] = '\0';
+	if (item->type == TTLV_TEXT_STRING && item->size < room) {
+		memcpy(out, item->value, item->size);
+		out[item->size] = '\0';
+	}
+}
+
+static void
 copy_text(const struct ttlv *structure, uint32_t tag, char *out, size_t room)
 {
 	struct ttlv item;
 
 	out[0] = '\0';
-	if (ttlv_find(structure, tag, &item) && item.type == TTLV_TEXT_STRING && item.size < room) {
-		memcpy(out, item.value, item.size);
-		out[item.size] = '\0';
-	}
+	if (ttlv_find(structure, tag, &item))
+		copy_item(&item, out, room);
 }
 
 /* The value of the attribute with this name. */
@@ -98,35 +147,51 @@ find_attribute(const struct ttlv *structure, const char *name, struct ttlv *ret_
 	return false;
 }
 
+/* One half, from its template. */
+static uint32_t
+create_half(const struct ttlv *template, struct object *object)
+{
+	struct ttlv value;
+
+	if ((!kmip_fixture.sealing && find_attribute(template, "Sensitive", &value)) ||
+	    (!kmip_fixture.groups && find_attribute(template, "Object Group", &value)))
+		return KMIP_INVALID_FIELD;
+	ck_assert(find_attribute(template, "Name", &value));
+	copy_text(&value, KMIP_NAME_VALUE, object->name, sizeof object->name);
+	ck_assert(find_attribute(template, "Application Specific Information", &value));
+	copy_text(&value, KMIP_APPLICATION_DATA, object->label, sizeof object->label);
+	if (find_attribute(template, "Object Group", &value))
+		copy_item(&value, object->group, sizeof object->group);
+	give_identifier(object);
+	return 0;
+}
+
 static uint32_t
 create(const struct ttlv *payload, struct ttlv_writer *answer)
 {
 	static const uint32_t templates[] = { KMIP_PRIVATE_KEY_TEMPLATE_ATTRIBUTE,
 		                              KMIP_PUBLIC_KEY_TEMPLATE_ATTRIBUTE };
 	static const uint32_t types[] = { KMIP_OBJECT_PRIVATE_KEY, KMIP_OBJECT_PUBLIC_KEY };
-	static const uint32_t tags[] = { KMIP_PRIVATE_KEY_UNIQUE_IDENTIFIER,
-		                         KMIP_PUBLIC_KEY_UNIQUE_IDENTIFIER };
+	/* By kmip_fixture.told: which half is told as the private one, and as the public one. */
+	static const unsigned told[][2] = { { 0, 1 }, { 1, 0 }, { 0, 0 } };
+	const unsigned *as = told[kmip_fixture.told];
+	struct object *pair = &objects[count];
 	struct ttlv common, structure, value;
-	uint32_t algorithm = 0;
+	uint32_t algorithm = 0, reason;
 
 	ck_assert(ttlv_get_structure(payload, KMIP_COMMON_TEMPLATE_ATTRIBUTE, &common));
 	ck_assert(find_attribute(&common, "Cryptographic Algorithm", &value));
 	ck_assert(ttlv_to_enumeration(&value, &algorithm));
 	ck_assert_uint_le(count + 2, OBJECTS_MAX);
 	for (unsigned half = 0; half < 2; half++) {
-		struct object *object = &objects[count + half];
-
+		pair[half] = (struct object){ .type = types[half], .algorithm = algorithm, .state = 1 };
 		ck_assert(ttlv_get_structure(payload, templates[half], &structure));
-		if (!kmip_fixture.sealing && find_attribute(&structure, "Sensitive", &value))
-			return KMIP_INVALID_FIELD;
-		ck_assert(find_attribute(&structure, "Name", &value));
-		*object = (struct object){ .type = types[half], .algorithm = algorithm, .state = 1 };
-		copy_text(&value, KMIP_NAME_VALUE, object->name, sizeof object->name);
-		ck_assert(find_attribute(&structure, "Application Specific Information", &value));
-		copy_text(&value, KMIP_APPLICATION_DATA, object->label, sizeof object->label);
-		give_identifier(object);
-		ttlv_text(answer, tags[half], object->identifier);
+		reason = create_half(&structure, &pair[half]);
+		if (reason != 0)
+			return reason;
 	}
+	ttlv_text(answer, KMIP_PRIVATE_KEY_UNIQUE_IDENTIFIER, pair[as[0]].identifier);
+	ttlv_text(answer, KMIP_PUBLIC_KEY_UNIQUE_IDENTIFIER, pair[as[1]].identifier);
 	count += 2;
 	return 0;
 }
@@ -176,16 +241,36 @@ write_pair_attribute(struct ttlv_writer *answer, const char *name, uint32_t tag_
 	ttlv_close(answer);
 }
 
+static void
+write_link(struct ttlv_writer *answer, enum kmip_link type, const char *identifier)
+{
+	ttlv_open(answer, KMIP_ATTRIBUTE);
+	ttlv_text(answer, KMIP_ATTRIBUTE_NAME, "Link");
+	ttlv_open(answer, KMIP_ATTRIBUTE_VALUE);
+	ttlv_enumeration(answer, KMIP_LINK_TYPE, type);
+	ttlv_text(answer, KMIP_LINKED_OBJECT_IDENTIFIER, identifier);
+	ttlv_close(answer);
+	ttlv_close(answer);
+}
+
 static uint32_t
 get_attributes(const struct object *object, struct ttlv_writer *answer)
 {
 	write_attribute(answer, "Object Type", object->type);
 	write_attribute(answer, "State", object->state);
 	write_attribute(answer, "Cryptographic Algorithm", object->algorithm);
-	write_pair_attribute(answer, "Name", KMIP_NAME_VALUE, object->name, KMIP_NAME_TYPE, "");
-	write_pair_attribute(answer, "Application Specific Information",
-	                     KMIP_APPLICATION_NAMESPACE, "p11-kms", KMIP_APPLICATION_DATA,
-	                     object->label);
+	if (object->name[0] != '\0')
+		write_pair_attribute(answer, "Name", KMIP_NAME_VALUE, object->name, KMIP_NAME_TYPE, "");
+	if (object->label[0] != '\0')
+		write_pair_attribute(answer, "Application Specific Information",
+		                     KMIP_APPLICATION_NAMESPACE, "p11-kms", KMIP_APPLICATION_DATA,
+		                     object->label);
+	if (object->type == KMIP_OBJECT_PRIVATE_KEY)
+		write_link(answer, KMIP_LINK_PUBLIC_KEY, object[1].identifier);
+	else
+		write_link(answer, KMIP_LINK_PRIVATE_KEY, object[-1].identifier);
+	if (object->replaced != NULL)
+		write_link(answer, KMIP_LINK_REPLACED, object->replaced->identifier);
 	return 0;
 }
 
@@ -299,7 +384,8 @@ on_object(uint32_t operation, const struct ttlv *payload, struct ttlv_writer *an
 {
 	struct object *object = find_object(payload);
 
-	if (object == NULL || object->state == KMIP_DESTROYED)
+	if (object == NULL || (object->state == KMIP_DESTROYED &&
+	                       !(kmip_fixture.remembers && operation == KMIP_GET_ATTRIBUTES)))
 		return KMIP_ITEM_NOT_FOUND;
 	ttlv_text(answer, KMIP_UNIQUE_IDENTIFIER,
 	          operation == kmip_fixture.mistaken ? "another" : object->identifier);
@@ -315,9 +401,11 @@ on_object(uint32_t operation, const struct ttlv *payload, struct ttlv_writer *an
 		object->state = KMIP_DEACTIVATED;
 		return 0;
 	case KMIP_DESTROY:
-		if (object->state == KMIP_ACTIVE)
+		if (object->state == KMIP_ACTIVE ||
+		    (kmip_fixture.sacred != NULL && strcmp(kmip_fixture.sacred, object->identifier) == 0))
 			return KMIP_PERMISSION_DENIED;
-		object->state = KMIP_DESTROYED;
+		if (!kmip_fixture.idle)
+			object->state = KMIP_DESTROYED;
 		return 0;
 	case KMIP_SIGN:
 		return object->state == KMIP_ACTIVE ? sign(object, payload, answer)

@@ -11,6 +11,13 @@
 void kmip_objects_clear(void);
 /* All get other unique identifiers. */
 void kmip_objects_rename(void);
+/* The newest pair is re-keyed: its Names go to the new pair. */
+void kmip_objects_rekey(void);
+/* As if others had made them: without Names and labels. */
+void kmip_objects_disown(void);
+void kmip_objects_destroy(const char *identifier);
+/* The Object Group of the newest object. */
+const char *kmip_objects_group(void);
 /* Those that are not destroyed. */
 unsigned kmip_objects_count(void);
 /* Writes the fields of the answer's payload. Returns the reason when it refuses, else 0. */

@@ -6,6 +6,8 @@
 
 #include "base/secret.h"
 
+#include <string.h>
+
 START_TEST(makes_and_uses_an_rsa_pair)
 {
 	CK_RSA_PKCS_PSS_PARAMS pss = { CKM_SHA256, CKG_MGF1_SHA256, 20 };
@@ -143,6 +145,51 @@ START_TEST(answers_about_other_objects_are_none)
 }
 END_TEST
 
+START_TEST(a_destroy_that_does_nothing_is_no_success)
+{
+	generate("rsa-2048");
+	kmip_fixture.idle = true;
+	ck_assert_uint_eq(kms_destroy_pair(kms, id, sizeof id, soon()), CKR_DEVICE_ERROR);
+	ck_assert_uint_eq(kmip_fixture_objects(), 2);
+	/* The server is well otherwise. */
+	for (int i = 0; i < 3; i++)
+		ck_assert_uint_eq(kms_destroy_pair(kms, id, sizeof id, soon()), CKR_DEVICE_ERROR);
+	ck_assert_uint_eq(kms_ping(kms, soon()), CKR_OK);
+	kmip_fixture.idle = false;
+	ck_assert_uint_eq(kms_destroy_pair(kms, id, sizeof id, soon()), CKR_OK);
+	ck_assert_uint_eq(kmip_fixture_objects(), 0);
+}
+END_TEST
+
+START_TEST(both_halves_of_a_pair_of_others_are_destroyed)
+{
+	static const char other[] = "uid:object-0";
+
+	generate("rsa-2048");
+	kmip_fixture_disown();
+	reopen();
+	ck_assert_uint_eq(kms_destroy_pair(kms, other, strlen(other), soon()), CKR_OK);
+	ck_assert_uint_eq(kmip_fixture_objects(), 0);
+}
+END_TEST
+
+/* The private half goes last: through it the other is found, also after an interruption. */
+START_TEST(a_destruction_that_was_interrupted_is_finished)
+{
+	static const char other[] = "uid:object-0";
+
+	generate("rsa-2048");
+	kmip_fixture_disown();
+	reopen();
+	kmip_fixture.sacred = "object-1";
+	ck_assert_uint_eq(kms_destroy_pair(kms, other, strlen(other), soon()),
+	                  CKR_KEY_FUNCTION_NOT_PERMITTED);
+	kmip_fixture.sacred = NULL;
+	ck_assert_uint_eq(kms_destroy_pair(kms, other, strlen(other), soon()), CKR_OK);
+	ck_assert_uint_eq(kmip_fixture_objects(), 0);
+}
+END_TEST
+
 Suite *
 unit_suite(void)
 {
@@ -156,6 +203,9 @@ unit_suite(void)
 	tcase_add_test(tests, pairs_that_the_server_does_not_make);
 	tcase_add_test(tests, attributes_that_the_server_does_not_know_are_left_out);
 	tcase_add_test(tests, answers_about_other_objects_are_none);
+	tcase_add_test(tests, a_destroy_that_does_nothing_is_no_success);
+	tcase_add_test(tests, both_halves_of_a_pair_of_others_are_destroyed);
+	tcase_add_test(tests, a_destruction_that_was_interrupted_is_finished);
 	suite_add_tcase(suite, tests);
 	return suite;
 }
