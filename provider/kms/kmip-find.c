@@ -11,64 +11,6 @@
 #define PAGE 1000
 /* The most that are looked at: what a server without filters may hold of others. */
 #define SEARCH_MAX 100000
-/* Links that go round in a circle end here. */
-#define REPLACEMENTS_MAX 1000
-
-CK_RV
-kmip_object_read(struct kmip_session *session, const char *identifier,
-                 struct kmip_object *ret_object)
-{
-	static const char *const wanted[] = {
-		"Name", "Object Type", "State", "Cryptographic Algorithm",
-		"Application Specific Information", "Link",
-	};
-	struct ttlv_writer *writer = kmip_session_request_on(session, KMIP_GET_ATTRIBUTES, identifier);
-	struct kmip_answer answer;
-	CK_RV rv;
-
-	for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
-		ttlv_text(writer, KMIP_ATTRIBUTE_NAME, wanted[i]);
-	rv = kmip_session_call(session, KMIP_GET_ATTRIBUTES, &answer);
-	if (rv == CKR_OK)
-		kmip_object_parse(&answer.payload, identifier, ret_object);
-	kmip_answer_clear(&answer);
-	return rv;
-}
-
-/* One that went between listing and reading it, or is not ours to see, does not count. */
-static bool
-is_not_it(CK_RV rv)
-{
-	return rv == CKR_KEY_HANDLE_INVALID || rv == CKR_KEY_FUNCTION_NOT_PERMITTED;
-}
-
-CK_RV
-kmip_object_original(struct kmip_session *session, const struct kmip_object *object,
-                     struct kmip_object *ret_original, unsigned *ret_replacements)
-{
-	struct kmip_object original, older;
-	unsigned replacements = 0;
-	CK_RV rv;
-
-	rv = kmip_object_read(session, object->identifier, &original);
-	if (rv != CKR_OK)
-		return rv;
-	while (original.replaced[0] != '\0' && replacements < REPLACEMENTS_MAX) {
-		replacements++;
-		rv = kmip_object_read(session, original.replaced, &older);
-		if (rv != CKR_OK)
-			break;
-		kmip_object_clear(&original);
-		original = older;
-	}
-	if (rv != CKR_OK && !is_not_it(rv)) {
-		kmip_object_clear(&original);
-		return rv;
-	}
-	*ret_original = original;
-	*ret_replacements = replacements;
-	return CKR_OK;
-}
 
 void
 kmip_listing_clear(struct kmip_listing *listing)
@@ -178,7 +120,7 @@ match(struct kmip_session *session, enum kmip_object_type type, const char *name
 	live = kmip_object_is_live(&object);
 	rv = CKR_KEY_HANDLE_INVALID;
 	if (named && object.replaced[0] != '\0') {
-		rv = kmip_object_original(session, &object, &original, &replacements);
+		rv = kmip_object_original(session, &object, NULL, &original, &replacements);
 		live = rv == CKR_OK && original.replaced[0] == '\0' &&
 		       original.type == (uint32_t)type && kmip_object_is_live(&original);
 		if (live)
@@ -203,16 +145,16 @@ kmip_find_named(struct kmip_session *session, enum kmip_object_type type, const 
 	bool more = true;
 	CK_RV rv = CKR_KEY_HANDLE_INVALID;
 
-	while (more && is_not_it(rv)) {
+	while (more && kmip_object_is_gone(rv)) {
 		rv = kmip_search_next(session, &search, &listing);
 		more = rv == CKR_OK && listing.count > 0;
 		if (rv == CKR_OK)
 			rv = CKR_KEY_HANDLE_INVALID;
-		for (size_t i = 0; more && is_not_it(rv) && i < listing.count; i++)
+		for (size_t i = 0; more && kmip_object_is_gone(rv) && i < listing.count; i++)
 			rv = match(session, type, name, listing.identifiers[i], ret_identifier);
 		kmip_listing_clear(&listing);
 	}
-	return is_not_it(rv) ? CKR_KEY_HANDLE_INVALID : rv;
+	return kmip_object_is_gone(rv) ? CKR_KEY_HANDLE_INVALID : rv;
 }
 
 static CK_RV
@@ -240,7 +182,7 @@ check_public(struct kmip_session *session, const char *identifier)
 		return CKR_KEY_HANDLE_INVALID;
 	rv = kmip_object_read(session, identifier, &object);
 	if (rv != CKR_OK)
-		return is_not_it(rv) ? CKR_KEY_HANDLE_INVALID : rv;
+		return kmip_object_is_gone(rv) ? CKR_KEY_HANDLE_INVALID : rv;
 	if (object.type != KMIP_OBJECT_PUBLIC_KEY || !kmip_object_is_live(&object))
 		rv = CKR_KEY_HANDLE_INVALID;
 	kmip_object_clear(&object);
@@ -260,7 +202,7 @@ find_foreign(struct kmip_session *session, enum kmip_object_type type, const voi
 		return CKR_KEY_HANDLE_INVALID;
 	rv = kmip_object_read(session, identifier, &object);
 	/* Servers say various things of identifiers that are not in a form of theirs. */
-	if (rv == CKR_ARGUMENTS_BAD || rv == CKR_FUNCTION_FAILED || is_not_it(rv))
+	if (rv == CKR_ARGUMENTS_BAD || rv == CKR_FUNCTION_FAILED || kmip_object_is_gone(rv))
 		return CKR_KEY_HANDLE_INVALID;
 	if (rv != CKR_OK)
 		return rv;

@@ -7,7 +7,7 @@
 #define P11_KMS_KMS_KMIP_FIND_H
 
 #include "base/compiler.h"
-#include "kms/kmip-attribute.h"
+#include "kms/kmip-object.h"
 #include "kms/kmip-session.h"
 
 /*
@@ -26,18 +26,6 @@ bool kmip_forget(struct kmip_session *session, enum kmip_object_type type, const
 /* The same for a Name, not remembered. */
 MUST_USE CK_RV kmip_find_named(struct kmip_session *session, enum kmip_object_type type,
                                const char *name, char *ret_identifier);
-
-/* Get Attributes. CKR_KEY_HANDLE_INVALID: no such object. ret_object is the caller's to clear. */
-MUST_USE CK_RV kmip_object_read(struct kmip_session *session, const char *identifier,
-                                struct kmip_object *ret_object);
-/*
- * The oldest of the objects that this one has replaced, one after the other, and how many there
- * are up to it. A copy of itself when it has replaced none. Its own field replaced tells that an
- * older one is gone, or not ours to see; it is counted.
- */
-MUST_USE CK_RV kmip_object_original(struct kmip_session *session,
-                                    const struct kmip_object *object,
-                                    struct kmip_object *ret_original, unsigned *ret_replacements);
 
 /* Unique identifiers that a server has listed. */
 struct kmip_listing {

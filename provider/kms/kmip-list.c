@@ -20,6 +20,7 @@ struct listed {
 	size_t count;
 	struct moved *moved;
 	size_t moved_count;
+	struct kmip_memory memory;
 };
 
 /* CKK_…, CK_UNAVAILABLE_INFORMATION: none that is used here. */
@@ -67,7 +68,7 @@ describe(struct kmip_session *session, struct listed *listed, const struct kmip_
 	CK_RV rv = CKR_OK;
 
 	if (object->replaced[0] != '\0') {
-		rv = kmip_object_original(session, object, &original, &replacements);
+		rv = kmip_object_original(session, object, &listed->memory, &original, &replacements);
 		if (rv == CKR_OK)
 			rv = note_moved(listed, object, &original);
 	}
@@ -91,7 +92,7 @@ describe_object(struct kmip_session *session, struct listed *listed, const char 
 	struct kmip_object object;
 	CK_RV rv;
 
-	rv = kmip_object_read(session, identifier, &object);
+	rv = kmip_memory_read(&listed->memory, session, identifier, &object);
 	if (rv != CKR_OK)
 		return rv;
 	ret_key->key_type = key_type_of(&object);
@@ -123,7 +124,7 @@ add_page(struct kmip_session *session, const struct kmip_listing *listing, struc
 		else
 			buffer_clear(&key->id);
 		/* Gone meanwhile, or not ours to see. */
-		if (rv == CKR_KEY_HANDLE_INVALID || rv == CKR_KEY_FUNCTION_NOT_PERMITTED)
+		if (kmip_object_is_gone(rv))
 			rv = CKR_OK;
 	}
 	return rv;
@@ -190,5 +191,6 @@ kmip_list(struct kmip_session *session, struct kms_list_request *request)
 		buffer_clear(&listed.moved[i].to);
 	}
 	free(listed.moved);
+	kmip_memory_clear(&listed.memory);
 	return rv;
 }

@@ -6,6 +6,7 @@
 
 #include "base/secret.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct walked {
@@ -79,6 +80,50 @@ START_TEST(lists_keys_and_no_more)
 }
 END_TEST
 
+/* Labels as they are listed, in the order of the server's objects. */
+struct labels {
+	char text[1024];
+	bool first_has_id; /* the one whose CKA_ID is id */
+};
+
+static CK_RV
+take_label(void *context, const void *found_id, size_t size, const char *label,
+           CK_KEY_TYPE key_type)
+{
+	struct labels *labels = context;
+
+	(void)key_type;
+	labels->first_has_id |= labels->text[0] == '\0' && size == sizeof id &&
+	                        memcmp(found_id, id, size) == 0;
+	strcat(labels->text, label);
+	strcat(labels->text, " ");
+	return CKR_OK;
+}
+
+static void
+expect_labels(const char *expected)
+{
+	struct labels labels = { .text = "" };
+
+	ck_assert_uint_eq(kms_walk(kms, soon(), take_label, &labels), CKR_OK);
+	ck_assert_str_eq(labels.text, expected);
+	ck_assert(labels.first_has_id);
+}
+
+START_TEST(each_object_is_read_once_for_a_list)
+{
+	unsigned pairs = 12, requests;
+
+	generate("rsa-2048");
+	for (unsigned i = 1; i < pairs; i++)
+		kmip_fixture_rekey();
+	requests = kmip_fixture.requests[KMIP_GET_ATTRIBUTES];
+	expect_labels("job@1 job@2 job@3 job@4 job@5 job@6 job@7 job@8 job@9 job@10 job@11 job@12 ");
+	requests = kmip_fixture.requests[KMIP_GET_ATTRIBUTES] - requests;
+	ck_assert_uint_le(requests, pairs + 1); /* the first is not known for one that was replaced */
+}
+END_TEST
+
 Suite *
 unit_suite(void)
 {
@@ -90,6 +135,7 @@ unit_suite(void)
 	tcase_add_test(tests, an_identifier_that_is_no_longer_good_is_looked_for_again);
 	tcase_add_test(tests, keys_that_are_not_there);
 	tcase_add_test(tests, lists_keys_and_no_more);
+	tcase_add_test(tests, each_object_is_read_once_for_a_list);
 	suite_add_tcase(suite, tests);
 	return suite;
 }
