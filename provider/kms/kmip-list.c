@@ -59,22 +59,24 @@ note_moved(struct listed *listed, const struct kmip_object *object,
 	return kmip_id_of_identifier(original->identifier, &moved->from);
 }
 
+/* Nothing of one that is destroyed, but that what it replaced is found by its Name. */
 static CK_RV
 describe(struct kmip_session *session, struct listed *listed, const struct kmip_object *object,
          struct kms_listed *ret_key)
 {
 	struct kmip_object original = { .type = 0 };
+	bool live = kmip_object_is_live(object);
 	unsigned replacements = 0;
 	CK_RV rv = CKR_OK;
 
-	if (object->replaced[0] != '\0') {
+	if (object->replaced[0] != '\0' && (live || object->name != NULL)) {
 		rv = kmip_object_original(session, object, &listed->memory, &original, &replacements);
 		if (rv == CKR_OK)
 			rv = note_moved(listed, object, &original);
 	}
-	if (rv == CKR_OK)
+	if (rv == CKR_OK && live)
 		rv = kmip_id_of(object, &ret_key->id);
-	if (rv == CKR_OK) {
+	if (rv == CKR_OK && live) {
 		ret_key->label = kmip_label_of(object, replacements > 0 ? &original : object,
 		                               replacements);
 		if (ret_key->label == NULL)
@@ -96,7 +98,7 @@ describe_object(struct kmip_session *session, struct listed *listed, const char 
 	if (rv != CKR_OK)
 		return rv;
 	ret_key->key_type = key_type_of(&object);
-	if (object.type == KMIP_OBJECT_PRIVATE_KEY && kmip_object_is_live(&object) &&
+	if (object.type == KMIP_OBJECT_PRIVATE_KEY &&
 	    ret_key->key_type != CK_UNAVAILABLE_INFORMATION && !kmip_object_is_probe(&object))
 		rv = describe(session, listed, &object, ret_key);
 	kmip_object_clear(&object);

@@ -4,8 +4,10 @@
 #include "base/log.h"
 #include "kms/kmip-attribute.h"
 #include "kms/kmip-find.h"
+#include "kms/kmip-identity.h"
 #include "kms/kmip-key.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* Pairs with one CKA_ID that are removed before we ask ourselves what is going on. */
@@ -255,6 +257,37 @@ kmip_pair_find(struct kmip_session *session, const struct kms_id_request *reques
 }
 
 /*
+ * The Name of a pair that the server has re-keyed is the newest's: through that, and the Links
+ * between, the old one is found. So what replaced it has to stay for as long as it does.
+ */
+static CK_RV
+check_replaced(struct kmip_session *session, const char *identifier)
+{
+	struct kmip_object object, original = { .type = 0 };
+	unsigned replacements;
+	char *label;
+	CK_RV rv;
+
+	rv = kmip_object_read(session, identifier, &object);
+	if (rv != CKR_OK)
+		return rv == CKR_KEY_HANDLE_INVALID ? CKR_OK : rv;
+	if (object.replaced[0] != '\0')
+		rv = kmip_object_original(session, &object, NULL, &original, &replacements);
+	if (rv == CKR_OK && object.replaced[0] != '\0' && original.replaced[0] == '\0' &&
+	    original.name == NULL && kmip_object_is_live(&original)) {
+		label = kmip_label_of(&object, &original, replacements);
+		log_warning("token %s: %s stays in the KMIP server %s until the pair that it replaced is "
+		            "destroyed: that is found through it", session->kmip->config->name,
+		            label != NULL ? label : identifier, session->server->name);
+		free(label);
+		rv = CKR_ACTION_PROHIBITED;
+	}
+	kmip_object_clear(&original);
+	kmip_object_clear(&object);
+	return rv;
+}
+
+/*
  * All that have this CKA_ID. Of a pair that others made, the private half is found by its unique
  * identifier and the public one through it: so both are looked for before, and that goes last.
  */
@@ -270,6 +303,8 @@ destroy_halves(struct kmip_session *session, const struct kms_id_request *reques
 			rv = find_half(session, KMIP_OBJECT_PUBLIC_KEY, request, public_identifier);
 		if (rv == CKR_OK && private_identifier[0] == '\0' && public_identifier[0] == '\0')
 			return CKR_OK;
+		if (rv == CKR_OK && private_identifier[0] != '\0')
+			rv = check_replaced(session, private_identifier);
 		if (rv == CKR_OK)
 			rv = destroy_half(session, public_identifier);
 		if (rv == CKR_OK)

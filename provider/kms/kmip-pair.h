@@ -28,8 +28,9 @@ MUST_USE CK_RV kmip_pair_activate(struct kmip_session *session, const char *priv
 /* kms_find_pair. */
 MUST_USE CK_RV kmip_pair_find(struct kmip_session *session, const struct kms_id_request *request);
 /*
- * kms_destroy_pair, kms_destroy_labelled: revokes and destroys both halves. CKR_FUNCTION_FAILED:
- * the server says that it does, and does not (logged).
+ * kms_destroy_pair, kms_destroy_labelled: revokes and destroys both halves. CKR_ACTION_PROHIBITED
+ * (logged) also while the pair that it replaced, when the server re-keyed, is there.
+ * CKR_FUNCTION_FAILED: the server says that it does, and does not (logged).
  */
 MUST_USE CK_RV kmip_pair_destroy(struct kmip_session *session,
                                  const struct kms_id_request *request);

@@ -141,8 +141,8 @@ MUST_USE CK_RV kms_public_key(struct kms *kms, const void *id, size_t id_size,
 MUST_USE CK_RV kms_find_pair(struct kms *kms, const void *id, size_t id_size, const char *label,
                              struct deadline deadline);
 /*
- * Removes both halves; none there is success. CKR_ACTION_PROHIBITED, and nothing removed: what
- * has this CKA_ID is more than one pair.
+ * Removes both halves; none there is success. CKR_ACTION_PROHIBITED, and nothing removed (logged):
+ * what has this CKA_ID is more than one pair, or another pair is found through it.
  */
 MUST_USE CK_RV kms_destroy_pair(struct kms *kms, const void *id, size_t id_size,
                                 struct deadline deadline);

@@ -146,8 +146,12 @@ lifecycle_purge(struct lifecycle *lifecycle, int64_t object)
 	 * private half. A pair that is left then belongs to a destroyed version: refresh removes it.
 	 */
 	rv = commit(lifecycle, version, true);
-	if (rv == CKR_OK)
+	if (rv == CKR_OK) {
 		rv = remove_pair(lifecycle, version);
+		/* Not the version's state, which was as it should be: the KMS has said why. */
+		if (rv == CKR_ACTION_PROHIBITED)
+			rv = CKR_FUNCTION_FAILED;
+	}
 	version_free(&version);
 	return rv;
 }

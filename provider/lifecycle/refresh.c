@@ -164,6 +164,8 @@ stray(struct refresh *refresh, const struct stray *stray)
 		return rv;
 	case STRAY_DESTROYED:
 		rv = dry_run ? CKR_OK : stray_remove(refresh->lifecycle, stray);
+		if (rv == CKR_ACTION_PROHIBITED)
+			return CKR_OK; /* the KMS needs it for another; it goes later */
 		refresh->summary.purged += rv == CKR_OK;
 		return rv;
 	case STRAY_INTERRUPTED:

@@ -15,7 +15,10 @@
  * it by now. CKR_PUBLIC_KEY_INVALID, CKR_FUNCTION_FAILED: it is no good (logged).
  */
 MUST_USE CK_RV stray_take_up(struct lifecycle *lifecycle, const struct stray *stray);
-/* Removes a STRAY_DESTROYED pair, which an interrupted purge left. */
+/*
+ * Removes a STRAY_DESTROYED pair, which an interrupted purge left. CKR_ACTION_PROHIBITED: not yet,
+ * see kms_destroy_pair.
+ */
 MUST_USE CK_RV stray_remove(struct lifecycle *lifecycle, const struct stray *stray);
 
 #endif

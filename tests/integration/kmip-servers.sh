@@ -92,6 +92,36 @@ grep -q 'job-7@2: the KMS has no such private key' "$work/refused.out" || fail "
 ! grep 'job-7@3: the KMS has no' "$work/refused.out" || fail "3 is missed"
 decrypts job-7
 
+# A server that keeps what is known of destroyed objects, and one that does not.
+for forget in '' --forget; do
+	step "what replaced a pair is destroyed after it${forget:+ (a server that forgets)}"
+	rm -rf "$work/host"
+	# shellcheck disable=SC2086 # an option or nothing
+	scripted_start "replaces$forget" $forget
+	kmip_configuration "localhost:$kmip_port" "deadline = 10s" "destroy-after = 1s"
+	quietly "$p11_kms" init
+	quietly "$p11_kms" create job-7 --id 07 --algorithm rsa-2048
+	quietly "$p11_kms" encrypt job-7 --in "$work/plain" --out "$work/before"
+	echo job-7 >"$work/replaces$forget/rekey"
+	expect_match '1 taken up' "$p11_kms" refresh
+	quietly "$p11_kms" rotate job-7
+	quietly "$p11_kms" destroy job-7@2 --yes
+	sleep 1.1
+	expect_match 'job-7@2 stays in the KMIP server' "$p11_kms" refresh
+	grep -q ', 0 failed' "$work/match.out" || fail "it is taken for a failure"
+	expect_refusal 'job-7@2 stays in the KMIP server' "$p11_kms" purge job-7@2 --yes
+	"$p11_kms" decrypt job-7@1 --in "$work/before" | cmp - "$work/plain" || fail "version 1 is lost"
+	expect_match ', 0 failed' "$p11_kms" refresh
+	tells 'the KMS holds all 2'
+	quietly "$p11_kms" destroy job-7@1 --yes
+	sleep 1.1
+	quietly "$p11_kms" refresh
+	quietly "$p11_kms" refresh
+	tells 'the KMS holds all 1'
+	tells 'the KMS holds no pair without a version'
+	decrypts job-7
+done
+
 step "keys in transparent form, EC signatures as r and s, pages of three keys"
 server transparent --form transparent --raw-ecdsa --page 3
 lives

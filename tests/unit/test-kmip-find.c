@@ -80,6 +80,32 @@ START_TEST(lists_keys_and_no_more)
 }
 END_TEST
 
+/* What the server called the pair that it made the n-th. */
+static struct kms_key
+key_by_identifier(unsigned n, char *text)
+{
+	sprintf(text, "uid:object-%u", 2 * n);
+	return (struct kms_key){ (const unsigned char *)text, strlen(text), 0, false };
+}
+
+static CK_RV
+sign_by_identifier(unsigned n)
+{
+	char text[64];
+	struct kms_key key = key_by_identifier(n, text);
+
+	return sign_with(&key, CKM_RSA_PKCS, NULL, 0, digest_info, sizeof digest_info);
+}
+
+static CK_RV
+destroy_by_identifier(unsigned n)
+{
+	char text[64];
+	struct kms_key key = key_by_identifier(n, text);
+
+	return kms_destroy_pair(kms, key.id, key.id_size, soon());
+}
+
 /* Labels as they are listed, in the order of the server's objects. */
 struct labels {
 	char text[1024];
@@ -110,6 +136,40 @@ expect_labels(const char *expected)
 	ck_assert(labels.first_has_id);
 }
 
+START_TEST(what_replaced_a_pair_is_not_destroyed_before_it)
+{
+	generate("rsa-2048");
+	kmip_fixture_rekey();
+	kmip_fixture_rekey();
+	reopen();
+	expect_labels("job@1 job@2 job@3 ");
+	/* The Name of the first has gone to the last: through that, and the links, it is found. */
+	ck_assert_uint_eq(destroy_by_identifier(2), CKR_ACTION_PROHIBITED);
+	ck_assert_uint_eq(destroy_by_identifier(1), CKR_ACTION_PROHIBITED);
+	ck_assert_uint_eq(kmip_fixture_objects(), 6);
+	reopen();
+	ck_assert_uint_eq(sign(), CKR_OK);
+	ck_assert_uint_eq(kms_destroy_pair(kms, id, sizeof id, soon()), CKR_OK);
+	ck_assert_uint_eq(kmip_fixture_objects(), 4);
+	ck_assert_uint_eq(destroy_by_identifier(2), CKR_OK);
+	ck_assert_uint_eq(sign_by_identifier(1), CKR_OK);
+	ck_assert_uint_eq(destroy_by_identifier(1), CKR_OK);
+	ck_assert_uint_eq(kmip_fixture_objects(), 0);
+}
+END_TEST
+
+START_TEST(what_a_destroyed_pair_replaced_is_listed_as_it_is_found)
+{
+	kmip_fixture.remembers = true;
+	generate("rsa-2048");
+	kmip_fixture_rekey();
+	kmip_fixture_destroy("object-2");
+	reopen();
+	ck_assert_uint_eq(sign(), CKR_OK);
+	expect_labels("job@1 ");
+}
+END_TEST
+
 START_TEST(each_object_is_read_once_for_a_list)
 {
 	unsigned pairs = 12, requests;
@@ -135,6 +195,8 @@ unit_suite(void)
 	tcase_add_test(tests, an_identifier_that_is_no_longer_good_is_looked_for_again);
 	tcase_add_test(tests, keys_that_are_not_there);
 	tcase_add_test(tests, lists_keys_and_no_more);
+	tcase_add_test(tests, what_replaced_a_pair_is_not_destroyed_before_it);
+	tcase_add_test(tests, what_a_destroyed_pair_replaced_is_listed_as_it_is_found);
 	tcase_add_test(tests, each_object_is_read_once_for_a_list);
 	suite_add_tcase(suite, tests);
 	return suite;
