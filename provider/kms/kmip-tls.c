@@ -243,7 +243,8 @@ make_context(struct building *building)
 	    SSL_CTX_set_min_proto_version(building->context, TLS1_2_VERSION) != 1)
 		return openssl_failure(CKR_HOST_MEMORY);
 	SSL_CTX_set_verify(building->context, SSL_VERIFY_PEER, NULL);
-	SSL_CTX_set_options(building->context, SSL_OP_NO_RENEGOTIATION);
+	/* What Decrypt answers goes through OpenSSL's buffers, which outlive it. */
+	SSL_CTX_set_options(building->context, SSL_OP_NO_RENEGOTIATION | SSL_OP_CLEANSE_PLAINTEXT);
 	SSL_CTX_set_session_cache_mode(building->context, SSL_SESS_CACHE_CLIENT |
 	                                                  SSL_SESS_CACHE_NO_INTERNAL);
 	return CKR_OK;

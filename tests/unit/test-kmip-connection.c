@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The connections of a token to its KMIP servers: TLS, the pool, the socket below. */
+#include "kmip-fixture.h"
+
+#include "unit.h"
+
+#include "kms/kmip-login.h"
+
+#include <stdlib.h>
+
+static struct kmip *kmip;
+static struct kmip_login login;
+
+/* As check's timeouts are: valgrind takes its time. */
+static int64_t
+patience(int64_t milliseconds)
+{
+	const char *multiplier = getenv("CK_TIMEOUT_MULTIPLIER");
+
+	return multiplier == NULL ? milliseconds : milliseconds * atoi(multiplier);
+}
+
+static struct deadline
+soon(void)
+{
+	return deadline_in(patience(3000));
+}
+
+static void
+reopen(void)
+{
+	struct kms_attempt attempt = { .deadline = soon() };
+
+	kmip_login_clear(&login);
+	kmip_free(&kmip);
+	ck_assert_uint_eq(kmip_new(&kmip_fixture.config, NULL, &kmip), CKR_OK);
+	ck_assert_uint_eq(kmip_login_get(kmip, &attempt, &login), CKR_OK);
+}
+
+static void
+setup(void)
+{
+	kmip_fixture_start();
+	reopen();
+}
+
+static void
+teardown(void)
+{
+	kmip_login_clear(&login);
+	kmip_free(&kmip);
+	kmip_fixture_stop();
+}
+
+START_TEST(plaintext_does_not_stay_behind)
+{
+	ck_assert(SSL_CTX_get_options(login.tls) & SSL_OP_CLEANSE_PLAINTEXT);
+}
+END_TEST
+
+Suite *
+unit_suite(void)
+{
+	Suite *suite = suite_create("kmip-connection");
+	TCase *tests = tcase_create("kmip-connection");
+
+	tcase_add_checked_fixture(tests, setup, teardown);
+	tcase_set_timeout(tests, 60);
+	tcase_add_test(tests, plaintext_does_not_stay_behind);
+	suite_add_tcase(suite, tests);
+	return suite;
+}
