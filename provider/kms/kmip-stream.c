@@ -121,7 +121,10 @@ shake_hands(struct kmip_stream *stream, struct deadline deadline, char **ret_why
 	return flush(stream, deadline, ret_why);
 }
 
-/* The certificate must carry the name, or the address, that the configuration has. */
+/*
+ * The certificate must carry the name, or the address, that the configuration has, as a subject
+ * alternative name: a CN is what a CA lets people choose for themselves.
+ */
 static bool
 expect_host(SSL *tls, const char *host)
 {
@@ -130,7 +133,8 @@ expect_host(SSL *tls, const char *host)
 
 	if (inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1)
 		return X509_VERIFY_PARAM_set1_ip_asc(parameters, host) == 1;
-	X509_VERIFY_PARAM_set_hostflags(parameters, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+	X509_VERIFY_PARAM_set_hostflags(parameters, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
+	                                            X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
 	return SSL_set1_host(tls, host) == 1 && SSL_set_tlsext_host_name(tls, host) == 1;
 }
 

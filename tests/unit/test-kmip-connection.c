@@ -6,7 +6,9 @@
 
 #include "kms/kmip-login.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static struct kmip *kmip;
 static struct kmip_login login;
@@ -58,6 +60,32 @@ START_TEST(plaintext_does_not_stay_behind)
 }
 END_TEST
 
+static CK_RV
+try_take(struct deadline deadline, struct kmip_stream **ret_stream)
+{
+	struct kmip_server *server;
+	struct deadline part;
+	bool reused;
+
+	return kmip_connection_take(kmip, &login, NULL, deadline, &server, ret_stream, &reused, &part);
+}
+
+START_TEST(the_common_name_is_no_host)
+{
+	struct kmip_stream *stream = NULL;
+	char uri[64], *why;
+
+	snprintf(uri, sizeof uri, "kmip://localhost:%s", kmip->servers->endpoint->port);
+	free(kmip_fixture.config.kms);
+	kmip_fixture.config.kms = strdup(uri);
+	reopen();
+	ck_assert_uint_eq(try_take(soon(), &stream), CKR_DEVICE_ERROR);
+	why = kmip_server_why(kmip, kmip->servers);
+	ck_assert_str_eq(why, "its TLS certificate is refused: hostname mismatch");
+	free(why);
+}
+END_TEST
+
 Suite *
 unit_suite(void)
 {
@@ -67,6 +95,7 @@ unit_suite(void)
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_set_timeout(tests, 60);
 	tcase_add_test(tests, plaintext_does_not_stay_behind);
+	tcase_add_test(tests, the_common_name_is_no_host);
 	suite_add_tcase(suite, tests);
 	return suite;
 }
