@@ -138,12 +138,15 @@ kmip_connections_close(struct kmip *kmip)
 static void
 blame_locked(struct kmip_server *server)
 {
+	/* It may come back as another version. */
+	server->minor = 0;
+	/* Connections that fall together tell the same thing: one outage is one pause. */
+	if (server->retry_at_ms > clock_monotonic_ms())
+		return;
 	server->pause_ms = server->pause_ms == 0 ? PAUSE_MIN_MS : 2 * server->pause_ms;
 	if (server->pause_ms > PAUSE_MAX_MS)
 		server->pause_ms = PAUSE_MAX_MS;
 	server->retry_at_ms = clock_monotonic_ms() + server->pause_ms;
-	/* It may come back as another version. */
-	server->minor = 0;
 }
 
 static void

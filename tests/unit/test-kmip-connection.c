@@ -86,6 +86,33 @@ START_TEST(the_common_name_is_no_host)
 }
 END_TEST
 
+static void
+take(struct kmip_stream **ret_stream)
+{
+	ck_assert_uint_eq(try_take(soon(), ret_stream), CKR_OK);
+}
+
+/* 1 s after the first, however many connections fall with it; 2 s when it goes on after that. */
+START_TEST(one_outage_is_one_pause)
+{
+	struct kmip_stream *streams[4] = { NULL };
+	struct kmip_server *server = kmip->servers;
+	int64_t retry_at;
+
+	for (size_t i = 0; i < 4; i++)
+		take(&streams[i]);
+	for (size_t i = 0; i < 3; i++)
+		kmip_connection_drop(kmip, server, &streams[i], true, NULL);
+	ck_assert_int_eq(server->pause_ms, 1000);
+	ck_assert_int_eq(server->minor, 0);
+	retry_at = server->retry_at_ms;
+	server->retry_at_ms = clock_monotonic_ms() - 1; /* it has passed */
+	kmip_connection_drop(kmip, server, &streams[3], true, NULL);
+	ck_assert_int_eq(server->pause_ms, 2000);
+	ck_assert_int_gt(server->retry_at_ms, retry_at);
+}
+END_TEST
+
 Suite *
 unit_suite(void)
 {
@@ -96,6 +123,7 @@ unit_suite(void)
 	tcase_set_timeout(tests, 60);
 	tcase_add_test(tests, plaintext_does_not_stay_behind);
 	tcase_add_test(tests, the_common_name_is_no_host);
+	tcase_add_test(tests, one_outage_is_one_pause);
 	suite_add_tcase(suite, tests);
 	return suite;
 }
