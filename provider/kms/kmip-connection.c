@@ -337,7 +337,7 @@ kmip_connection_take(struct kmip *kmip, const struct kmip_login *login, struct k
 		kmip->lent++;
 	monitor_unlock(&kmip->monitor);
 	if (!room)
-		return CKR_DEVICE_ERROR;
+		return CKR_SESSION_COUNT;
 	rv = take_any(kmip, login, only, deadline, ret_server, ret_stream, ret_reused, ret_deadline);
 	if (rv != CKR_OK) {
 		monitor_lock(&kmip->monitor);

@@ -79,7 +79,8 @@ struct kmip_login {
  * A connection, lent to the caller: one that was idle, or a new one. only: to this server and
  * no other (NULL: to the first that can be reached). It is to be used until
  * *ret_deadline, which leaves time to ask the next server. CKR_DEVICE_ERROR: no server can
- * be reached (logged), or too many connections are in use.
+ * be reached (logged). CKR_SESSION_COUNT: all connections are in use until the deadline; no
+ * server was asked.
  */
 MUST_USE CK_RV kmip_connection_take(struct kmip *kmip, const struct kmip_login *login,
                                     struct kmip_server *only, struct deadline deadline,

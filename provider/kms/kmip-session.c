@@ -245,6 +245,9 @@ open_with(struct kmip *kmip, struct kmip_server *only, struct kms_attempt *attem
 	*login = (struct kmip_login){ .tls = NULL };
 	rv = kmip_connection_take(kmip, &session.login, only, attempt->deadline, &session.server,
 	                          &session.stream, &session.reused, &session.deadline);
+	/* Our own threads are in the way: that tells nothing of the servers. */
+	if (rv == CKR_SESSION_COUNT)
+		attempt->unasked = true;
 	if (rv == CKR_OK)
 		rv = settle_version(&session);
 	if (rv != CKR_OK) {

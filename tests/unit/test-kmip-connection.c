@@ -113,6 +113,23 @@ START_TEST(one_outage_is_one_pause)
 }
 END_TEST
 
+START_TEST(a_full_pool_is_no_dead_server)
+{
+	struct kms_attempt attempt = { .deadline = deadline_in(50) };
+	struct kmip_stream *streams[KMIP_CONNECTIONS_MAX] = { NULL }, *one_more = NULL;
+
+	for (size_t i = 0; i < KMIP_CONNECTIONS_MAX; i++)
+		take(&streams[i]);
+	ck_assert_uint_eq(try_take(deadline_in(50), &one_more), CKR_SESSION_COUNT);
+	ck_assert_uint_eq(kmip_backend.ping(kmip, NULL, &attempt), CKR_SESSION_COUNT);
+	ck_assert(attempt.unasked);
+	for (size_t i = 0; i < KMIP_CONNECTIONS_MAX; i++)
+		kmip_connection_put(kmip, kmip->servers, &streams[i]);
+	attempt = (struct kms_attempt){ .deadline = soon() };
+	ck_assert_uint_eq(kmip_backend.ping(kmip, NULL, &attempt), CKR_OK);
+}
+END_TEST
+
 Suite *
 unit_suite(void)
 {
@@ -124,6 +141,7 @@ unit_suite(void)
 	tcase_add_test(tests, plaintext_does_not_stay_behind);
 	tcase_add_test(tests, the_common_name_is_no_host);
 	tcase_add_test(tests, one_outage_is_one_pause);
+	tcase_add_test(tests, a_full_pool_is_no_dead_server);
 	suite_add_tcase(suite, tests);
 	return suite;
 }
