@@ -14,6 +14,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/*
+ * A firewall forgets what is silent, and a host that has died says nothing. So the kernel asks
+ * on connections that are idle, and gives one up when nothing has come back for GONE_S, be it of
+ * these questions or of what was sent. It is then readable, and not lent to a call.
+ */
+#define ASK_AFTER_S 15
+#define ASK_EVERY_S 5
+#define ASK_TIMES 3
+#define GONE_S (ASK_AFTER_S + ASK_TIMES * ASK_EVERY_S)
+
 /* False, as callers return it. */
 static bool
 fail(char **ret_why, const char *what, int error)
@@ -46,11 +56,31 @@ wait_for(int socket, short events, struct deadline deadline)
 	return ready;
 }
 
+/* Wishes: a connection without them works too. */
+static void
+set_options(int fd)
+{
+	static const struct {
+		int level, name, value;
+	} options[] = {
+		{ IPPROTO_TCP, TCP_NODELAY, 1 },
+		{ SOL_SOCKET, SO_KEEPALIVE, 1 },
+		{ IPPROTO_TCP, TCP_KEEPIDLE, ASK_AFTER_S },
+		{ IPPROTO_TCP, TCP_KEEPINTVL, ASK_EVERY_S },
+		{ IPPROTO_TCP, TCP_KEEPCNT, ASK_TIMES },
+		/* For both; tcp(7): it outranks TCP_KEEPCNT, so it must not be shorter. */
+		{ IPPROTO_TCP, TCP_USER_TIMEOUT, GONE_S * 1000 },
+	};
+
+	for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+		(void)setsockopt(fd, options[i].level, options[i].name, &options[i].value,
+		                 sizeof options[i].value);
+}
+
 static bool
 connect_address(const struct addrinfo *address, struct deadline deadline, int *ret_socket,
                 char **ret_why)
 {
-	static const int yes = 1;
 	socklen_t size = sizeof(int);
 	int fd, ready, error = 0;
 
@@ -58,9 +88,7 @@ connect_address(const struct addrinfo *address, struct deadline deadline, int *r
 	            address->ai_protocol);
 	if (fd < 0)
 		return fail(ret_why, "no socket", errno);
-	/* Wishes: a connection without them works too. */
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof yes);
+	set_options(fd);
 	if (connect(fd, address->ai_addr, address->ai_addrlen) != 0)
 		error = errno;
 	if (error == EINPROGRESS || error == EINTR) {

@@ -5,10 +5,15 @@
 #include "unit.h"
 
 #include "kms/kmip-login.h"
+#include "kms/kmip-socket.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 static struct kmip *kmip;
 static struct kmip_login login;
@@ -130,6 +135,33 @@ START_TEST(a_full_pool_is_no_dead_server)
 }
 END_TEST
 
+/* A firewall that forgets the connection sends no reset: only the kernel can notice. */
+START_TEST(a_silent_end_is_noticed)
+{
+	static const struct {
+		int level, name, least, most;
+	} rows[] = {
+		{ SOL_SOCKET, SO_KEEPALIVE, 1, 1 },
+		/* Asked before the idle connection is given up (60 s), and given up well within it. */
+		{ IPPROTO_TCP, TCP_KEEPIDLE, 5, 30 },
+		{ IPPROTO_TCP, TCP_KEEPINTVL, 1, 10 },
+		{ IPPROTO_TCP, TCP_KEEPCNT, 2, 6 },
+		{ IPPROTO_TCP, TCP_USER_TIMEOUT, 15000, 45000 },
+	};
+	socklen_t size = sizeof(int);
+	int fd = -1, value = 0;
+	char *why = NULL;
+
+	ck_assert(kmip_socket_connect(kmip->servers->endpoint, soon(), &fd, &why));
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		ck_assert_int_eq(getsockopt(fd, rows[i].level, rows[i].name, &value, &size), 0);
+		ck_assert_int_ge(value, rows[i].least);
+		ck_assert_int_le(value, rows[i].most);
+	}
+	ck_assert_int_eq(close(fd), 0);
+}
+END_TEST
+
 Suite *
 unit_suite(void)
 {
@@ -142,6 +174,7 @@ unit_suite(void)
 	tcase_add_test(tests, the_common_name_is_no_host);
 	tcase_add_test(tests, one_outage_is_one_pause);
 	tcase_add_test(tests, a_full_pool_is_no_dead_server);
+	tcase_add_test(tests, a_silent_end_is_noticed);
 	suite_add_tcase(suite, tests);
 	return suite;
 }
