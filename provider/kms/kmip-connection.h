@@ -59,6 +59,8 @@ struct kmip {
 	struct kmip_tls_edition edition;   /* what tls was made from */
 	struct secret *given;              /* owned: the PIN we are logged in with, NULL: none */
 	struct secret *password;           /* owned: sent with each request, NULL: none */
+	bool latched;                      /* a password from a file was rejected … */
+	struct kmip_tls_edition rejected;  /* … when the files were these */
 	struct complaint complaint;        /* of the login */
 	unsigned sealing;                  /* how much of it servers understand: kmip-pair.c */
 };

@@ -162,28 +162,37 @@ log_in(struct kmip *kmip, const struct kmip_tls_edition *edition)
 	return rv;
 }
 
+/* The login in use, or why none is to be made. False: it is to be made anew. */
+static bool
+share_current(struct kmip *kmip, const struct kmip_tls_edition *edition,
+              struct kmip_login *ret_login, CK_RV *ret_rv)
+{
+	bool known = true;
+
+	monitor_lock(&kmip->monitor);
+	if (kmip->latched && kmip_tls_edition_equal(&kmip->rejected, edition))
+		*ret_rv = CKR_USER_NOT_LOGGED_IN;
+	else if (kmip->tls != NULL && kmip_tls_edition_equal(&kmip->edition, edition))
+		*ret_rv = share_locked(kmip, ret_login);
+	else
+		known = false;
+	monitor_unlock(&kmip->monitor);
+	return known;
+}
+
 CK_RV
 kmip_login_get(struct kmip *kmip, struct kms_attempt *attempt, struct kmip_login *ret_login)
 {
 	struct kmip_tls_edition edition = kmip_tls_edition(kmip->config);
 	CK_RV rv = CKR_OK;
-	bool ready;
 
-	for (;;) {
-		monitor_lock(&kmip->monitor);
-		ready = kmip->tls != NULL && kmip_tls_edition_equal(&kmip->edition, &edition);
-		if (ready)
-			rv = share_locked(kmip, ret_login);
-		monitor_unlock(&kmip->monitor);
-		if (ready)
-			return rv;
+	while (rv == CKR_OK && !share_current(kmip, &edition, ret_login, &rv))
 		rv = log_in(kmip, &edition);
-		if (rv != CKR_OK) {
-			attempt->final = true;
-			attempt->unasked = true;
-			return rv;
-		}
+	if (rv != CKR_OK) {
+		attempt->final = true;
+		attempt->unasked = true;
 	}
+	return rv;
 }
 
 CK_RV
@@ -247,18 +256,42 @@ kmip_logout(struct kmip *kmip)
 	kmip_login_clear(&old);
 }
 
-CK_RV
-kmip_login_rejected(struct kmip *kmip, const char *server, const char *message)
+/* False: another login is in use by now, which is not at fault. */
+static bool
+latch(struct kmip *kmip, const struct kmip_login *login)
 {
-	bool by_pin = kmip_password_is_pin(kmip);
+	bool current;
 
-	complain(kmip, text_format("KMIP server %s does not accept %s: %s", server,
-	                           kmip->config->kmip_username != NULL ? "the user and its password"
-	                                                               : "the client's certificate",
-	                           message != NULL ? message : "no reason given"));
-	if (!by_pin)
+	monitor_lock(&kmip->monitor);
+	current = kmip->tls == login->tls;
+	if (kmip->config->kmip_password_source != NULL) {
+		kmip->latched = true;
+		kmip->rejected = login->edition;
+	}
+	monitor_unlock(&kmip->monitor);
+	return current;
+}
+
+CK_RV
+kmip_login_rejected(struct kmip *kmip, const struct kmip_login *login, const char *server,
+                    const char *message)
+{
+	const struct config_token *config = kmip->config;
+
+	if (message == NULL)
+		message = "no reason given";
+	if (config->kmip_username == NULL) {
+		complain(kmip, text_format("KMIP server %s does not accept the client's certificate: %s",
+		                           server, message));
 		return CKR_DEVICE_ERROR;
-	pin_rejected(kmip->pin);
-	kmip_logout(kmip);
+	}
+	complain(kmip, text_format("KMIP server %s does not accept the user and its password: %s%s%s",
+	                           server, message, kmip_password_is_pin(kmip) ? "" :
+	                           "; it is not tried again before one of the files changes: correct ",
+	                           kmip_password_is_pin(kmip) ? "" : config->kmip_password_source));
+	if (latch(kmip, login) && kmip_password_is_pin(kmip)) {
+		pin_rejected(kmip->pin);
+		kmip_logout(kmip);
+	}
 	return CKR_USER_NOT_LOGGED_IN;
 }

@@ -15,8 +15,8 @@ bool kmip_password_is_pin(const struct kmip *kmip);
 
 /*
  * What to connect with, made when it is first needed and when its files have changed.
- * CKR_USER_NOT_LOGGED_IN: there is no PIN, or a wrong one; CKR_DEVICE_ERROR: a file can't be
- * used (both logged). The attempt is then final.
+ * CKR_USER_NOT_LOGGED_IN: there is no PIN, or a wrong one, or a password that was rejected and is
+ * still in its file; CKR_DEVICE_ERROR: a file can't be used (logged). The attempt is then final.
  */
 MUST_USE CK_RV kmip_login_get(struct kmip *kmip, struct kms_attempt *attempt,
                               struct kmip_login *ret_login);
@@ -31,9 +31,11 @@ MUST_USE CK_RV kmip_login_keep(struct kmip *kmip, const void *pin, size_t pin_si
 /* Forgets the PIN and all connections made with it. */
 void kmip_logout(struct kmip *kmip);
 /*
- * The server does not accept who we are, and says message (may be NULL) about it. Returns
- * CKR_USER_NOT_LOGGED_IN when a PIN is at fault, else CKR_DEVICE_ERROR; logged.
+ * The server does not accept who we are by this login, and says message (may be NULL) about it.
+ * Returns CKR_USER_NOT_LOGGED_IN when a PIN or a password is at fault, which is not used again
+ * until it changes; else CKR_DEVICE_ERROR. Logged.
  */
-CK_RV kmip_login_rejected(struct kmip *kmip, const char *server, const char *message);
+CK_RV kmip_login_rejected(struct kmip *kmip, const struct kmip_login *login, const char *server,
+                          const char *message);
 
 #endif

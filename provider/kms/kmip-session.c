@@ -74,7 +74,8 @@ refused(struct kmip_session *session, enum kmip_operation operation,
 	attempt->final = true;
 	if (session->trying && kmip_password_is_pin(session->kmip))
 		return CKR_PIN_INCORRECT;
-	return kmip_login_rejected(session->kmip, session->server->name, answer->message);
+	return kmip_login_rejected(session->kmip, &session->login, session->server->name,
+	                           answer->message);
 }
 
 CK_RV

@@ -27,7 +27,7 @@ struct kmip_tls_edition
 kmip_tls_edition(const struct config_token *config)
 {
 	const char *const paths[] = { config->tls_ca, config->tls_certificate, config->tls_key,
-		                      config->tls_crl };
+		                      config->tls_crl, config->kmip_password_source };
 	struct kmip_tls_edition edition;
 	struct stat status;
 

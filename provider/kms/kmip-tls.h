@@ -12,14 +12,14 @@
 #include <stdbool.h>
 #include <sys/stat.h>
 
-/* Which contents of the files an SSL_CTX was made from, without reading them. */
+/* Which contents of the files a login was made from, without reading them: an SSL_CTX's, and the password's. */
 struct kmip_tls_edition {
 	struct {
 		dev_t device;
 		ino_t inode;
 		off_t size;
 		struct timespec modified;
-	} files[4];
+	} files[5];
 };
 
 struct kmip_tls_edition kmip_tls_edition(const struct config_token *config);
