@@ -72,7 +72,6 @@ kmip_free(struct kmip **kmip)
 		free((*kmip)->servers[i].why);
 	}
 	SSL_CTX_free((*kmip)->tls);
-	secret_free(&(*kmip)->given);
 	secret_free(&(*kmip)->password);
 	kmip_names_free(&(*kmip)->names);
 	complaint_clear(&(*kmip)->complaint);

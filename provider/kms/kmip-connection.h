@@ -57,7 +57,6 @@ struct kmip {
 	unsigned lent;                     /* connections in use */
 	SSL_CTX *tls;                      /* owned; NULL: not logged in */
 	struct kmip_tls_edition edition;   /* what tls was made from */
-	struct secret *given;              /* owned: the PIN we are logged in with, NULL: none */
 	struct secret *password;           /* owned: sent with each request, NULL: none */
 	bool latched;                      /* a password from a file was rejected … */
 	struct kmip_tls_edition rejected;  /* … when the files were these */

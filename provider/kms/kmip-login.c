@@ -100,45 +100,43 @@ share_locked(const struct kmip *kmip, struct kmip_login *ret_login)
 	return CKR_OK;
 }
 
-/* Takes login over as the one in use; given (taken, may be NULL) is its PIN. */
+/* Takes login over as the one in use. */
 static void
-install(struct kmip *kmip, struct kmip_login *login, struct secret *given)
+install(struct kmip *kmip, struct kmip_login *login)
 {
 	struct kmip_login old;
-	struct secret *old_given;
 
 	monitor_lock(&kmip->monitor);
 	old = (struct kmip_login){ .tls = kmip->tls, .password = kmip->password };
-	old_given = kmip->given;
 	kmip->tls = login->tls;
 	kmip->password = login->password;
-	kmip->given = given;
 	kmip->edition = login->edition;
 	complaint_clear(&kmip->complaint);
 	monitor_unlock(&kmip->monitor);
 	*login = (struct kmip_login){ .tls = NULL };
-	secret_free(&old_given);
 	/* What was connected with the old one ends with it. */
 	if (old.tls != NULL)
 		kmip_connections_close(kmip);
 	kmip_login_clear(&old);
 }
 
-/* The PIN we are logged in with, or the one at hand. */
+/* The PIN at hand. One that is not to be kept is, as a password, nevertheless in use. */
 static CK_RV
 find_pin(struct kmip *kmip, struct secret **ret_pin)
 {
-	CK_RV rv = CKR_OK;
+	CK_RV rv;
 
 	if (!kmip_needs_pin(kmip))
 		return CKR_OK;
-	monitor_lock(&kmip->monitor);
-	if (kmip->given != NULL)
-		rv = secret_dup(secret_bytes(kmip->given), secret_size(kmip->given), ret_pin);
-	monitor_unlock(&kmip->monitor);
-	if (rv != CKR_OK || *ret_pin != NULL)
+	rv = pin_get(kmip->pin, ret_pin);
+	if (rv != CKR_USER_NOT_LOGGED_IN || !kmip_password_is_pin(kmip) ||
+	    pin_has_source(kmip->pin))
 		return rv;
-	return pin_get(kmip->pin, ret_pin);
+	monitor_lock(&kmip->monitor);
+	if (kmip->password != NULL)
+		rv = secret_dup(secret_bytes(kmip->password), secret_size(kmip->password), ret_pin);
+	monitor_unlock(&kmip->monitor);
+	return rv;
 }
 
 static CK_RV
@@ -151,14 +149,13 @@ log_in(struct kmip *kmip, const struct kmip_tls_edition *edition)
 	rv = find_pin(kmip, &pin);
 	if (rv == CKR_OK)
 		rv = make(kmip, pin, edition, &login);
+	secret_free(&pin);
 	if (rv == CKR_PIN_INCORRECT) {
 		pin_rejected(kmip->pin);
 		rv = CKR_USER_NOT_LOGGED_IN;
 	}
 	if (rv == CKR_OK)
-		install(kmip, &login, pin);
-	else
-		secret_free(&pin);
+		install(kmip, &login);
 	return rv;
 }
 
@@ -215,24 +212,19 @@ kmip_login_try(struct kmip *kmip, const void *pin, size_t pin_size, struct kms_a
 }
 
 CK_RV
-kmip_login_keep(struct kmip *kmip, const void *pin, size_t pin_size,
-                const struct kmip_login *login)
+kmip_login_keep(struct kmip *kmip, const struct kmip_login *login)
 {
 	struct kmip_login copy = { .edition = login->edition };
-	struct secret *given = NULL;
-	CK_RV rv;
+	CK_RV rv = CKR_OK;
 
-	rv = secret_dup(pin, pin_size, &given);
-	if (rv == CKR_OK && login->password != NULL)
+	if (login->password != NULL)
 		rv = secret_dup(secret_bytes(login->password), secret_size(login->password),
 		                &copy.password);
-	if (rv != CKR_OK) {
-		secret_free(&given);
+	if (rv != CKR_OK)
 		return rv;
-	}
 	SSL_CTX_up_ref(login->tls);
 	copy.tls = login->tls;
-	install(kmip, &copy, given);
+	install(kmip, &copy);
 	return CKR_OK;
 }
 
@@ -240,18 +232,14 @@ void
 kmip_logout(struct kmip *kmip)
 {
 	struct kmip_login old;
-	struct secret *given;
 
 	if (!kmip_needs_pin(kmip))
 		return;
 	monitor_lock(&kmip->monitor);
 	old = (struct kmip_login){ .tls = kmip->tls, .password = kmip->password };
-	given = kmip->given;
 	kmip->tls = NULL;
 	kmip->password = NULL;
-	kmip->given = NULL;
 	monitor_unlock(&kmip->monitor);
-	secret_free(&given);
 	kmip_connections_close(kmip);
 	kmip_login_clear(&old);
 }

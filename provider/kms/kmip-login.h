@@ -25,10 +25,12 @@ void kmip_login_clear(struct kmip_login *login);
 /* The same with this PIN, and not kept yet. CKR_PIN_INCORRECT. */
 MUST_USE CK_RV kmip_login_try(struct kmip *kmip, const void *pin, size_t pin_size,
                               struct kms_attempt *attempt, struct kmip_login *ret_login);
-/* The servers took it: it is used from now on. Copies. */
-MUST_USE CK_RV kmip_login_keep(struct kmip *kmip, const void *pin, size_t pin_size,
-                               const struct kmip_login *login);
-/* Forgets the PIN and all connections made with it. */
+/*
+ * The servers took it: it is used from now on. Copies. The PIN itself is kept, or not, in
+ * kmip->pin; but as a password it goes with each request, and stays until we log out.
+ */
+MUST_USE CK_RV kmip_login_keep(struct kmip *kmip, const struct kmip_login *login);
+/* Forgets what the PIN opened, and all connections made with it. */
 void kmip_logout(struct kmip *kmip);
 /*
  * The server does not accept who we are by this login, and says message (may be NULL) about it.

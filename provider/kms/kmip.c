@@ -100,7 +100,7 @@ login(void *state, void *argument, struct kms_attempt *attempt)
 		return rv;
 	rv = query(&session, NULL);
 	if (rv == CKR_OK)
-		rv = kmip_login_keep(state, request->pin, request->pin_size, &session.login);
+		rv = kmip_login_keep(state, &session.login);
 	kmip_session_close(&session);
 	return rv;
 }

@@ -109,6 +109,77 @@ START_TEST(a_password_is_read_again_when_it_changes)
 }
 END_TEST
 
+static void
+encrypt_key(const char *passphrase)
+{
+	usleep(20000);
+	kmip_fixture_encrypt_key(passphrase);
+}
+
+/* In the order in which an administrator may put the two files there. */
+START_TEST(a_renewed_key_with_a_new_passphrase)
+{
+	struct config_token *config = &kmip_fixture.config;
+
+	config->pin_source = strdup(unit_path("pin"));
+	write_secret(config->pin_source, "first");
+	encrypt_key("first");
+	reopen();
+	ck_assert_uint_eq(ping(), CKR_OK);
+	write_secret(config->pin_source, "second");
+	encrypt_key("second");
+	ck_assert_uint_eq(ping(), CKR_OK);
+	encrypt_key("third");
+	ck_assert_uint_eq(ping(), CKR_USER_NOT_LOGGED_IN);
+	ck_assert_uint_eq(ping(), CKR_USER_NOT_LOGGED_IN);
+	write_secret(config->pin_source, "third");
+	ck_assert_uint_eq(ping(), CKR_OK);
+}
+END_TEST
+
+START_TEST(an_old_passphrase_is_forgotten)
+{
+	encrypt_key("first");
+	reopen();
+	ck_assert_uint_eq(kms_login(kms, "first", 5, soon()), CKR_OK);
+	encrypt_key("second");
+	ck_assert_uint_eq(ping(), CKR_USER_NOT_LOGGED_IN);
+	ck_assert_uint_eq(kms_login(kms, "second", 6, soon()), CKR_OK);
+	ck_assert_uint_eq(ping(), CKR_OK);
+	/* The first is not tried any more. */
+	ck_assert_uint_eq(kms_logout(kms, soon()), CKR_OK);
+	encrypt_key("first");
+	ck_assert_uint_eq(ping(), CKR_USER_NOT_LOGGED_IN);
+}
+END_TEST
+
+START_TEST(a_pin_is_kept_if_it_is_to_be)
+{
+	encrypt_key("sesame");
+	for (int keep = 0; keep < 2; keep++) {
+		kmip_fixture.config.keep_pin = keep == 1;
+		reopen();
+		ck_assert_uint_eq(kms_login(kms, "sesame", 6, soon()), CKR_OK);
+		/* What it opened is still open. */
+		kmip_fixture_disconnect();
+		ck_assert_uint_eq(ping(), CKR_OK);
+		encrypt_key("sesame");
+		ck_assert_uint_eq(ping(), keep == 1 ? CKR_OK : CKR_USER_NOT_LOGGED_IN);
+	}
+	/* A password goes with each request, so it stays while we are logged in. */
+	kmip_fixture.config.keep_pin = false;
+	kmip_fixture.config.kmip_username = strdup("job");
+	kmip_fixture.username = "job";
+	kmip_fixture.password = "sesame";
+	reopen();
+	ck_assert_uint_eq(kms_login(kms, "sesame", 6, soon()), CKR_OK);
+	encrypt_key(NULL);
+	ck_assert_uint_eq(ping(), CKR_OK);
+	ck_assert_uint_eq(kms_logout(kms, soon()), CKR_OK);
+	ck_assert_uint_eq(ping(), CKR_USER_NOT_LOGGED_IN);
+}
+END_TEST
+
 Suite *
 unit_suite(void)
 {
@@ -119,6 +190,9 @@ unit_suite(void)
 	tcase_set_timeout(tests, 60);
 	tcase_add_test(tests, a_password_that_is_rejected_is_not_sent_again);
 	tcase_add_test(tests, a_password_is_read_again_when_it_changes);
+	tcase_add_test(tests, a_renewed_key_with_a_new_passphrase);
+	tcase_add_test(tests, an_old_passphrase_is_forgotten);
+	tcase_add_test(tests, a_pin_is_kept_if_it_is_to_be);
 	suite_add_tcase(suite, tests);
 	return suite;
 }
