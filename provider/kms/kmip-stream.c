@@ -26,6 +26,8 @@ struct kmip_stream {
 	SSL *tls;          /* owns the two */
 	BIO *in, *out;     /* from and to the network */
 	int64_t verified_ms, used_ms;
+	bool heard;        /* something came after the handshake */
+	bool said_why;     /* TLS has told why it is over */
 };
 
 static CK_RV
@@ -37,7 +39,7 @@ say(char **ret_why, const char *what)
 
 /* Why TLS failed, most exactly: the certificate, an alert, a broken record. */
 static CK_RV
-say_tls(const struct kmip_stream *stream, char **ret_why)
+say_tls(struct kmip_stream *stream, char **ret_why)
 {
 	long verified = SSL_get_verify_result(stream->tls);
 	const char *reason = ERR_reason_error_string(ERR_peek_last_error());
@@ -48,6 +50,7 @@ say_tls(const struct kmip_stream *stream, char **ret_why)
 	else
 		*ret_why = text_format("TLS failed: %s",
 		                       reason != NULL ? reason : "the server ended the connection");
+	stream->said_why = verified != X509_V_OK || reason != NULL;
 	(void)openssl_failure(CKR_DEVICE_ERROR);
 	return CKR_DEVICE_ERROR;
 }
@@ -79,31 +82,69 @@ fill(struct kmip_stream *stream, struct deadline deadline, char **ret_why)
 	return CKR_OK;
 }
 
+/* A call of OpenSSL returned result, and it is over. */
+static CK_RV
+say_end(struct kmip_stream *stream, int result, char **ret_why)
+{
+	bool goodbye = SSL_get_error(stream->tls, result) == SSL_ERROR_ZERO_RETURN;
+
+	free(*ret_why);
+	*ret_why = NULL;
+	return goodbye ? say(ret_why, "the server ended the connection") : say_tls(stream, ret_why);
+}
+
+/* Nothing can be sent any more, because of *why. What has come before may have a better reason. */
+static void
+look_for_alert(struct kmip_stream *stream, char **why)
+{
+	unsigned char byte;
+	char *ended = NULL;
+	size_t got;
+	int result;
+
+	for (int i = 0; i < UNASKED_MAX && ended == NULL; i++) {
+		result = SSL_read_ex(stream->tls, &byte, 1, &got);
+		if (result == 1)
+			return;
+		if (SSL_get_error(stream->tls, result) == SSL_ERROR_SSL) {
+			(void)say_end(stream, result, why);
+			return;
+		}
+		if (fill(stream, deadline_in(0), &ended) != CKR_OK)
+			break;
+	}
+	free(ended);
+}
+
+/* Sends what OpenSSL has, and says why if that is over. */
+static CK_RV
+send_out(struct kmip_stream *stream, struct deadline deadline, char **ret_why)
+{
+	CK_RV rv = flush(stream, deadline, ret_why);
+
+	if (rv != CKR_OK && !deadline_passed(deadline))
+		look_for_alert(stream, ret_why);
+	return rv;
+}
+
 /* After a call of OpenSSL that returned result: goes on (CKR_OK), or is it over? */
 static CK_RV
 go_on(struct kmip_stream *stream, int result, struct deadline deadline, char **ret_why)
 {
-	int error = SSL_get_error(stream->tls, result);
 	CK_RV rv;
 
-	/* Also what it has to say about its failure: the alert tells the server. */
-	rv = flush(stream, deadline, ret_why);
-	switch (error) {
-	case SSL_ERROR_WANT_READ:
-		if (rv != CKR_OK)
-			return rv;
-		/* One that never stops sending is never waited for. */
-		if (deadline_passed(deadline))
-			return say(ret_why, "no answer within the deadline");
-		return fill(stream, deadline, ret_why);
-	case SSL_ERROR_ZERO_RETURN:
-		free(*ret_why);
-		return say(ret_why, "the server ended the connection");
-	default:
-		free(*ret_why);
-		*ret_why = NULL;
-		return say_tls(stream, ret_why);
+	if (SSL_get_error(stream->tls, result) != SSL_ERROR_WANT_READ) {
+		/* Also what it has to say about its failure: the alert tells the server. */
+		(void)flush(stream, deadline, ret_why);
+		return say_end(stream, result, ret_why);
 	}
+	rv = send_out(stream, deadline, ret_why);
+	if (rv != CKR_OK)
+		return rv;
+	/* One that never stops sending is never waited for. */
+	if (deadline_passed(deadline))
+		return say(ret_why, "no answer within the deadline");
+	return fill(stream, deadline, ret_why);
 }
 
 static CK_RV
@@ -240,7 +281,7 @@ write_all(struct kmip_stream *stream, const struct buffer *bytes, struct deadlin
 		if (rv != CKR_OK)
 			return rv;
 	}
-	return flush(stream, deadline, ret_why);
+	return send_out(stream, deadline, ret_why);
 }
 
 static CK_RV
@@ -257,6 +298,7 @@ read_exactly(struct kmip_stream *stream, unsigned char *ret_data, size_t size,
 			return say(ret_why, "no whole answer within the deadline");
 		result = SSL_read_ex(stream->tls, ret_data, size, &got);
 		if (result == 1) {
+			stream->heard = true;
 			ret_data += got;
 			size -= got;
 			continue;
@@ -293,27 +335,50 @@ read_message(struct kmip_stream *stream, uint32_t tag, size_t limit, struct dead
 	return rv;
 }
 
-/* Has something come that nobody waits for? It would be taken for the next answer. */
-static bool
-has_surplus(struct kmip_stream *stream)
+/*
+ * Has something come that nobody waits for? Data would be taken for the next answer. An end is
+ * told here with its reason: once the alert is read, nothing that is done next knows of it.
+ */
+static CK_RV
+expect_nothing(struct kmip_stream *stream, char **ret_why)
 {
 	unsigned char byte;
-	char *why = NULL;
 	size_t got;
-	bool filled;
+	int result;
+	CK_RV rv;
 
 	for (int i = 0; i < UNASKED_MAX; i++) {
-		if (SSL_read_ex(stream->tls, &byte, 1, &got) == 1)
-			return true;
+		result = SSL_read_ex(stream->tls, &byte, 1, &got);
+		if (result == 1)
+			break;
+		if (SSL_get_error(stream->tls, result) != SSL_ERROR_WANT_READ)
+			return say_end(stream, result, ret_why);
 		if (!kmip_socket_is_readable(stream->socket))
-			return false;
-		filled = fill(stream, deadline_in(0), &why) == CKR_OK;
-		free(why);
-		/* That it has ended is found out, and said, by what is done next. */
-		if (!filled)
-			return false;
+			return CKR_OK;
+		rv = fill(stream, deadline_in(0), ret_why);
+		if (rv != CKR_OK)
+			return rv;
 	}
-	return true;
+	return say(ret_why, "it sends what was not asked for");
+}
+
+/*
+ * In TLS 1.3 the client is connected before the server has looked at its certificate. A server
+ * that refuses it without a word is told from one that restarts by nobody; the first is likely.
+ */
+static void
+suspect_certificate(const struct kmip_stream *stream, char **why)
+{
+	char *longer;
+
+	if (stream->heard || stream->said_why || SSL_version(stream->tls) < TLS1_3_VERSION ||
+	    *why == NULL)
+		return;
+	longer = text_format("%s, before any answer: it may refuse the client's certificate", *why);
+	if (longer == NULL)
+		return;
+	free(*why);
+	*why = longer;
 }
 
 CK_RV
@@ -325,13 +390,14 @@ kmip_stream_exchange(struct kmip_stream *stream, const struct buffer *request, u
 	CK_RV rv;
 
 	ERR_clear_error();
-	if (has_surplus(stream))
-		return say(ret_why, "it sends what was not asked for");
-	ERR_clear_error();
-	rv = write_all(stream, request, deadline, ret_why);
+	rv = expect_nothing(stream, ret_why);
+	if (rv == CKR_OK)
+		rv = write_all(stream, request, deadline, ret_why);
 	if (rv == CKR_OK)
 		rv = read_message(stream, tag, limit, deadline, &answer, ret_why);
 	if (rv != CKR_OK) {
+		if (rv == CKR_DEVICE_ERROR && !deadline_passed(deadline))
+			suspect_certificate(stream, ret_why);
 		buffer_clear(&answer);
 		return rv;
 	}

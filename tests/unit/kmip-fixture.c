@@ -126,6 +126,19 @@ rsa_key(void)
 
 static EVP_PKEY *client_key;
 
+static int
+verify_client(int good, X509_STORE_CTX *context)
+{
+	SSL *tls = X509_STORE_CTX_get_ex_data(context, SSL_get_ex_data_X509_STORE_CTX_idx());
+
+	if (kmip_fixture.trust == KMIP_TRUST)
+		return good;
+	if (kmip_fixture.trust == KMIP_DISTRUST_SILENTLY)
+		shutdown(SSL_get_fd(tls), SHUT_RDWR);
+	X509_STORE_CTX_set_error(context, X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN);
+	return 0;
+}
+
 static void
 make_certificates(void)
 {
@@ -148,7 +161,8 @@ make_certificates(void)
 	ck_assert_int_eq(SSL_CTX_use_certificate(server.tls, server_certificate), 1);
 	ck_assert_int_eq(SSL_CTX_use_PrivateKey(server.tls, server_key), 1);
 	ck_assert_int_eq(X509_STORE_add_cert(SSL_CTX_get_cert_store(server.tls), ca), 1);
-	SSL_CTX_set_verify(server.tls, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+	SSL_CTX_set_verify(server.tls, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
+	                   verify_client);
 	SSL_CTX_set_session_id_context(server.tls, server.session_context, 4);
 	X509_free(ca);
 	X509_free(server_certificate);

@@ -17,6 +17,8 @@
 #define KMIP_OPERATIONS 64
 
 enum kmip_told { KMIP_TOLD_RIGHT, KMIP_TOLD_SWAPPED, KMIP_TOLD_PRIVATE_TWICE };
+/* What becomes of the client's certificate: it is taken; refused by an alert; by silence. */
+enum kmip_trust { KMIP_TRUST, KMIP_DISTRUST_ALERT, KMIP_DISTRUST_SILENTLY };
 
 struct kmip_fixture {
 	struct config_token config;
@@ -36,6 +38,7 @@ struct kmip_fixture {
 	const char *sacred;                /* the identifier of what may not be destroyed, NULL: none */
 	bool remembers;                    /* Get Attributes tells of destroyed objects, false */
 	enum kmip_told told;               /* the unique identifiers of a new pair, as they are */
+	enum kmip_trust trust;             /* KMIP_TRUST */
 	const char *username, *password;   /* must be sent, NULL: not */
 
 	/* What it has seen. */

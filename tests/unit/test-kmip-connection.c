@@ -162,6 +162,38 @@ START_TEST(a_silent_end_is_noticed)
 }
 END_TEST
 
+/* In TLS 1.3 the client's certificate is looked at when the client thinks that it is connected. */
+START_TEST(a_refusal_after_the_handshake_is_told)
+{
+	struct buffer request = BUFFER_INIT, answer = BUFFER_INIT;
+	struct kmip_stream *stream = NULL;
+	char *why = NULL;
+
+	ck_assert_uint_eq(buffer_append(&request, "12345678", 8), CKR_OK);
+	/* The alert is there before the request is sent, and the connection ended. */
+	kmip_fixture.trust = KMIP_DISTRUST_ALERT;
+	take(&stream);
+	ck_assert_str_eq(kmip_stream_version(stream), "TLSv1.3");
+	usleep(200000);
+	ck_assert_uint_eq(kmip_stream_exchange(stream, &request, KMIP_RESPONSE_MESSAGE, 1000, soon(),
+	                                       &answer, &why), CKR_DEVICE_ERROR);
+	ck_assert_str_eq(why, "TLS failed: tlsv1 alert unknown ca");
+	free(why);
+	why = NULL;
+	kmip_connection_drop(kmip, kmip->servers, &stream, false, NULL);
+	/* The connection ends, and nobody says why. */
+	kmip_fixture.trust = KMIP_DISTRUST_SILENTLY;
+	take(&stream);
+	usleep(200000);
+	ck_assert_uint_eq(kmip_stream_exchange(stream, &request, KMIP_RESPONSE_MESSAGE, 1000, soon(),
+	                                       &answer, &why), CKR_DEVICE_ERROR);
+	ck_assert_ptr_nonnull(strstr(why, "it may refuse the client's certificate"));
+	free(why);
+	kmip_connection_drop(kmip, kmip->servers, &stream, false, NULL);
+	buffer_clear(&request);
+}
+END_TEST
+
 Suite *
 unit_suite(void)
 {
@@ -175,6 +207,7 @@ unit_suite(void)
 	tcase_add_test(tests, one_outage_is_one_pause);
 	tcase_add_test(tests, a_full_pool_is_no_dead_server);
 	tcase_add_test(tests, a_silent_end_is_noticed);
+	tcase_add_test(tests, a_refusal_after_the_handshake_is_told);
 	suite_add_tcase(suite, tests);
 	return suite;
 }
