@@ -2,8 +2,13 @@
 #include "cryptoki/crypt.h"
 
 /*
+ * Section 5.2 throughout: with nowhere to put the result a function tells its size and does
+ * nothing else, also where that is 0: the same bytes come again.
+ */
+
+/*
  * Tells the size that came of it where the standard wants it told, and whether the operation
- * goes on (section 5.2: it does when there was too little room).
+ * goes on (it does when there was too little room).
  */
 static bool
 goes_on(CK_RV rv, size_t size, CK_ULONG *out_size)
@@ -58,11 +63,9 @@ crypt_update(const char *function, CK_SESSION_HANDLE handle, enum operation_kind
 		goto out;
 	if (out == NULL) {
 		*out_size = operation_crypt_update_size(operation, in_size);
-		if (*out_size != 0)
-			goto out; /* else nothing comes out, and the call does its work */
+		goto out;
 	}
-	rv = operation_crypt_update(operation, in, in_size, out, out != NULL ? *out_size : 0,
-	                            &size);
+	rv = operation_crypt_update(operation, in, in_size, out, *out_size, &size);
 	if (!goes_on(rv, size, out_size) && rv != CKR_OK)
 		operation_free(&session->operations[kind]);
 out:
@@ -84,12 +87,11 @@ crypt_final(const char *function, CK_SESSION_HANDLE handle, enum operation_kind 
 	rv = entry_operation(session, kind, false, out_size != NULL, &operation);
 	if (rv != CKR_OK)
 		goto out;
-	size = operation_crypt_final_size(operation);
-	if (out == NULL && size != 0) {
-		*out_size = size;
+	if (out == NULL) {
+		*out_size = operation_crypt_final_size(operation);
 		goto out;
 	}
-	rv = operation_crypt_final(operation, out, out != NULL ? *out_size : 0, &size);
+	rv = operation_crypt_final(operation, out, *out_size, &size);
 	if (!goes_on(rv, size, out_size))
 		operation_free(&session->operations[kind]);
 out:
@@ -144,10 +146,9 @@ crypt_dual(const char *function, CK_SESSION_HANDLE handle, enum operation_kind c
 	}
 	if (out == NULL) {
 		*out_size = operation_crypt_update_size(first, in_size);
-		if (*out_size != 0)
-			goto out;
+		goto out;
 	}
-	rv = dual_work(first, second, in, in_size, out, out != NULL ? *out_size : 0, &size);
+	rv = dual_work(first, second, in, in_size, out, *out_size, &size);
 	if (goes_on(rv, size, out_size) || rv == CKR_OK)
 		goto out;
 end:

@@ -249,6 +249,98 @@ START_TEST(init_refused)
 }
 END_TEST
 
+/* The same bytes in parts of five, each size asked for first; twice, for nothing is used up by it. */
+static CK_ULONG
+in_parts(CK_SESSION_HANDLE session, CK_RV (*update)(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG,
+                                                    CK_BYTE_PTR, CK_ULONG_PTR),
+         CK_RV (*final)(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG_PTR), unsigned char *in,
+         CK_ULONG in_size, unsigned char *out)
+{
+	CK_ULONG total = 0, part, needed;
+
+	for (CK_ULONG at = 0; at < in_size; at += part, total += size) {
+		part = in_size - at < 5 ? in_size - at : 5;
+		expect(CKR_OK, update(session, in + at, part, NULL, &needed));
+		expect(CKR_OK, update(session, in + at, part, NULL, &size));
+		ck_assert_uint_eq(size, needed);
+		expect(CKR_OK, update(session, in + at, part, out + total, &size));
+		ck_assert_uint_le(size, needed);
+	}
+	expect(CKR_OK, final(session, NULL, &needed));
+	expect(CKR_OK, final(session, NULL, &size));
+	ck_assert_uint_eq(size, needed);
+	expect(CKR_OK, final(session, out + total, &size));
+	ck_assert_uint_le(size, needed);
+	return total + size;
+}
+
+/* Section 5.2: with nowhere to put the result, a function tells its size, and does nothing else. */
+START_TEST(sizes_asked_first)
+{
+	static CK_AES_CTR_PARAMS ctr = { 128, { 0 } };
+	static CK_GCM_PARAMS gcm = { iv, 12, 96, NULL, 0, 128 };
+	static struct ccm_params ccm = { sizeof(text), iv, 12, NULL, 0, 16 };
+	CK_MECHANISM ways[] = {
+		{ CKM_AES_ECB, NULL, 0 },           { CKM_AES_CBC, iv, sizeof(iv) },
+		{ CKM_AES_CBC_PAD, iv, sizeof(iv) }, { CKM_AES_CTR, &ctr, sizeof(ctr) },
+		{ CKM_AES_GCM, &gcm, sizeof(gcm) },  { CKM_AES_CCM, &ccm, sizeof(ccm) },
+	};
+	CK_SESSION_HANDLE session = session_public(0);
+	unsigned char whole[sizeof(sealed)];
+	CK_ULONG whole_size;
+	CK_OBJECT_HANDLE key;
+
+	if (!has_ciphers())
+		return;
+	key = new_key(session);
+	for (size_t i = 0; i < COUNT(ways); i++) {
+		if (!mechanism_offers(ways[i].mechanism, CKF_ENCRYPT))
+			continue;
+		whole_size = sizeof(whole);
+		expect(CKR_OK, p11->C_EncryptInit(session, &ways[i], key));
+		expect(CKR_OK, p11->C_Encrypt(session, text, sizeof(text), whole, &whole_size));
+		expect(CKR_OK, p11->C_EncryptInit(session, &ways[i], key));
+		size = in_parts(session, p11->C_EncryptUpdate, p11->C_EncryptFinal, text,
+		                sizeof(text), sealed);
+		ck_assert_uint_eq(size, whole_size);
+		ck_assert_mem_eq(sealed, whole, whole_size);
+		expect(CKR_OPERATION_NOT_INITIALIZED, p11->C_EncryptFinal(session, NULL, &size));
+		expect(CKR_OK, p11->C_DecryptInit(session, &ways[i], key));
+		size = in_parts(session, p11->C_DecryptUpdate, p11->C_DecryptFinal, sealed,
+		                whole_size, opened);
+		ck_assert_uint_eq(size, sizeof(text));
+		ck_assert_mem_eq(opened, text, sizeof(text));
+		expect(CKR_OPERATION_NOT_INITIALIZED, p11->C_DecryptFinal(session, NULL, &size));
+	}
+}
+END_TEST
+
+/* The same of two operations at once: neither has taken what only a size was asked for. */
+START_TEST(dual_sizes_asked_first)
+{
+	CK_SESSION_HANDLE session = session_public(0);
+	unsigned char of_text[32], alone[32];
+	CK_ULONG total = 0;
+
+	if (!has_ciphers())
+		return;
+	expect(CKR_OK, p11->C_DigestInit(session, &sha256));
+	expect(CKR_OK, p11->C_EncryptInit(session, &unpadded, new_key(session)));
+	for (CK_ULONG at = 0; at < sizeof(text); at += 8, total += size) {
+		expect(CKR_OK, p11->C_DigestEncryptUpdate(session, text + at, 8, NULL, &size));
+		ck_assert_uint_eq(size, at % 16 * 2);
+		expect(CKR_OK, p11->C_DigestEncryptUpdate(session, text + at, 8, sealed + total,
+		                                          &size));
+	}
+	ck_assert_uint_eq(total, sizeof(text));
+	size = sizeof(of_text);
+	expect(CKR_OK, p11->C_DigestFinal(session, of_text, &size));
+	expect(CKR_OK, p11->C_DigestInit(session, &sha256));
+	expect(CKR_OK, p11->C_Digest(session, text, sizeof(text), alone, &size));
+	ck_assert_mem_eq(of_text, alone, sizeof(alone));
+}
+END_TEST
+
 Suite *
 crypt_parts_suite(void)
 {
@@ -257,6 +349,8 @@ crypt_parts_suite(void)
 
 	tcase_add_test(tcase, parts);
 	tcase_add_test(tcase, parts_refused);
+	tcase_add_test(tcase, sizes_asked_first);
+	tcase_add_test(tcase, dual_sizes_asked_first);
 	tcase_add_test(tcase, dual);
 	tcase_add_test(tcase, dual_signing);
 	tcase_add_test(tcase, dual_refused);
