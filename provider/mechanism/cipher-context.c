@@ -3,6 +3,7 @@
 
 #include "base/openssl.h"
 #include "mechanism/cipher.h"
+#include "mechanism/iv-count.h"
 
 #include <openssl/evp.h>
 #include <stdlib.h>
@@ -32,6 +33,12 @@ cipher_store_free(struct cipher_store **store)
 	prepared_store_clear(&(*store)->prepared);
 	free(*store);
 	*store = NULL;
+}
+
+void
+cipher_forked(void)
+{
+	iv_count_forked();
 }
 
 static enum openssl_mode

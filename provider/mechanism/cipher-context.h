@@ -13,9 +13,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct iv_count;
+
 struct cipher_store {
 	struct prepared_store prepared;
-	_Atomic uint64_t messages; /* the next number for CKG_GENERATE_COUNTER */
+	_Atomic(struct iv_count *) count; /* of the key's value, borrowed; NULL: not looked up yet */
 };
 
 /*

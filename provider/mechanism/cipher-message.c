@@ -12,7 +12,6 @@ struct cipher_message {
 	bool encrypt;
 	struct secret *key;         /* owned */
 	struct cipher_store *store; /* borrowed, may be NULL for decryption */
-	uint64_t number;            /* of the next message: CKG_GENERATE_COUNTER_XOR */
 
 	/* The message that is begun: */
 	struct prepared *prepared; /* owned, borrowed from the store; NULL: none is */
@@ -101,7 +100,7 @@ begin(struct cipher_message *message, const struct message_parameter *parameter,
 	CK_RV rv;
 
 	end(message, false);
-	rv = message_iv(parameter, message->store, &message->number, iv);
+	rv = message_iv(parameter, message->store, message->key, iv);
 	if (rv == CKR_OK)
 		rv = context_borrow(message->store, message->mode, message->encrypt,
 		                    parameter->iv_size, parameter->tag_size, message->key,

@@ -12,15 +12,18 @@
  *
  * Generators. Of the IV the first ulIvFixedBits are the caller's.
  * - CKG_NO_GENERATE: all of it is the caller's.
- * - CKG_GENERATE_COUNTER: the rest is a big-endian counter that begins at 0 and goes on for
- *   all messages of the key (of its struct cipher_store), in whatever session: two sessions
- *   that generate never use one IV twice. Two processes do (also after a fork), unless
- *   each has fixed bits of its own.
- * - CKG_GENERATE_COUNTER_XOR: the rest is the caller's, XORed with the number of the message
- *   since C_MessageEncryptInit, from 0 (RFC 8446, section 5.3). The result is written where
- *   the IV was read: the caller puts the same one there again for the next message.
+ * - CKG_GENERATE_COUNTER: the rest is a big-endian counter that begins at 0.
+ * - CKG_GENERATE_COUNTER_XOR: the rest is the caller's, XORed with a counter that begins at 0
+ *   (RFC 8446, section 5.3). The result is written where the IV was read: the caller may leave
+ *   it there for the next message, or put the first one there again.
  * - CKG_GENERATE_RANDOM: at least 96 bits (NIST SP 800-38D, section 8.2.2).
- * - CKG_GENERATE: random where that has 96 bits, else the counter.
+ * - CKG_GENERATE: random where that has 96 bits; else, where it has 64, a counter whose
+ *   beginning is random.
+ *
+ * There is one counter for each value of a key: for all its objects, sessions, messages and
+ * generators in this process, up to 2^32 messages (iv-count.h): of what is generated there
+ * nothing comes twice. Two processes (also after a fork) count each for itself: they need fixed
+ * bits of their own, or CKG_GENERATE.
  *
  * Room, overlap and NULL are as in cipher.h. GCM encryption gives each part at once;
  * decryption, and CCM, give all at the last part.

@@ -33,15 +33,17 @@
 struct cipher; /* opaque; one thread at a time */
 
 /*
- * What ciphers of one key share: OpenSSL's contexts that are set up for the key, and the
- * counter of IVs that are generated for it (see cipher-message.h). Any number of threads;
- * they don't wait for each other. It holds the key, as OpenSSL has expanded it: free it
+ * What ciphers of one key share: OpenSSL's contexts that are set up for the key. Any number of
+ * threads; they don't wait for each other. It holds the key, as OpenSSL has expanded it: free it
  * together with the key. It must outlive the ciphers.
  */
 struct cipher_store; /* opaque */
 
 MUST_USE CK_RV cipher_store_new(struct cipher_store **ret_store); /* CKR_HOST_MEMORY */
 void cipher_store_free(struct cipher_store **store);              /* wipes; NULL is allowed */
+
+/* In the child of a fork, while there are no stores and no other thread: IVs are to differ from the parent's. */
+void cipher_forked(void);
 
 /* Is this one of the mechanisms above? */
 bool cipher_offers(CK_MECHANISM_TYPE type);

@@ -7,11 +7,12 @@
 
 /*
  * The IV of the next message into ret_iv, of CIPHER_IV_MAX bytes; nothing is written to the
- * caller's. number: of the message, for CKG_GENERATE_COUNTER_XOR; counted up. store may be
- * NULL where no counter of the key is wanted. CKR_MECHANISM_PARAM_INVALID (too few bits to be
- * random), CKR_DATA_LEN_RANGE (all IVs are used up), CKR_FUNCTION_FAILED (no random bytes).
+ * caller's. key and its store may be NULL where no IV is to be generated.
+ * CKR_MECHANISM_PARAM_INVALID (too few bits to be random; too many values to XOR with),
+ * CKR_DATA_LEN_RANGE (all IVs are used up), CKR_FUNCTION_FAILED (no random bytes),
+ * CKR_HOST_MEMORY.
  */
 MUST_USE CK_RV message_iv(const struct message_parameter *parameter, struct cipher_store *store,
-                          uint64_t *number, unsigned char *ret_iv);
+                          const struct secret *key, unsigned char *ret_iv);
 
 #endif

@@ -20,8 +20,7 @@
 #include <stdatomic.h>
 
 /*
- * What a key works with. A copy of the object, and the one that takes its place, share it:
- * the counter of IVs in store must not begin anew for the same key.
+ * What a key works with. A copy of the object, and the one that takes its place, share it.
  */
 struct material {
 	struct secret *value;          /* owned; of secret keys */

@@ -4,6 +4,7 @@
 #include "base/config.h"
 #include "base/log.h"
 #include "base/openssl.h"
+#include "mechanism/cipher.h"
 #include "token/session.h"
 
 #include <stdatomic.h>
@@ -143,6 +144,7 @@ provider_abandon_locked(void)
 	memset(&provider, 0, sizeof provider);
 	pthread_cond_init(&provider_stopped, NULL); /* the parent's threads may wait on it */
 	session_table_reset();
+	cipher_forked();
 }
 
 static CK_RV

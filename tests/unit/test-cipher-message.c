@@ -15,6 +15,7 @@
 static unsigned char aad[64], data[DATA_MAX];
 static struct cipher_store *store;
 static struct secret *key;
+static unsigned char seed = 4; /* each test has a value of its own, whose count begins at 0 */
 
 static void
 setup(void)
@@ -23,7 +24,7 @@ setup(void)
 	aes_fill(aad, sizeof aad, 2);
 	aes_fill(data, sizeof data, 3);
 	ck_assert_uint_eq(cipher_store_new(&store), CKR_OK);
-	key = aes_key(32, 4);
+	key = aes_key(32, seed++);
 }
 
 static void
@@ -407,13 +408,14 @@ START_TEST(counter_is_xored)
 	struct message message;
 	unsigned char base[12];
 
-	/* From 0 for each C_MessageEncryptInit. */
-	for (int round = 0; round < 2; round++) {
+	/* On from where it was, for each C_MessageEncryptInit; from the base, or the last result. */
+	message_init(CKM_AES_GCM, 12, 16, 1, CKG_GENERATE_COUNTER_XOR, 32, &message);
+	memcpy(base, message.iv, 12);
+	for (unsigned round = 0; round < 3; round++) {
 		encrypt = messages(CKM_AES_GCM, true);
-		message_init(CKM_AES_GCM, 12, 16, 1, CKG_GENERATE_COUNTER_XOR, 32, &message);
-		memcpy(base, message.iv, 12);
-		for (unsigned i = 0; i < 300; i++) {
-			memcpy(message.iv, base, 12);
+		for (unsigned i = 300 * round; i < 300 * round + 300; i++) {
+			if (round == 1)
+				memcpy(message.iv, base, 12);
 			ck_assert_uint_eq(one(encrypt, &message), CKR_OK);
 			ck_assert_mem_eq(message.iv, base, 10);
 			ck_assert_uint_eq(message.iv[10], base[10] ^ (i >> 8));
@@ -421,6 +423,8 @@ START_TEST(counter_is_xored)
 		}
 		cipher_message_free(&encrypt);
 	}
+	teardown();
+	setup();
 	encrypt = messages(CKM_AES_GCM, true);
 	message_init(CKM_AES_GCM, 12, 16, 1, CKG_GENERATE_COUNTER_XOR, 95, &message);
 	ck_assert_uint_eq(one(encrypt, &message), CKR_OK);
@@ -460,7 +464,7 @@ START_TEST(random_ivs)
 }
 END_TEST
 
-/* The token's choice: random where there is room for it, else the counter. */
+/* The token's choice: random where there is room for it, else a counter that begins at random. */
 START_TEST(generator_of_our_choice)
 {
 	struct cipher_message *encrypt = messages(CKM_AES_GCM, true);
@@ -471,18 +475,26 @@ START_TEST(generator_of_our_choice)
 	memcpy(before, message.iv, 12);
 	ck_assert_uint_eq(one(encrypt, &message), CKR_OK);
 	ck_assert(memcmp(message.iv, before, 12) != 0);
-	message_init(CKM_AES_GCM, 12, 16, 1, CKG_GENERATE, 8, &message);
-	for (unsigned i = 0; i < 3; i++) {
+	for (size_t fixed = 8; fixed <= 32; fixed += 8) {
+		message_init(CKM_AES_GCM, 12, 16, 1, CKG_GENERATE, fixed, &message);
 		ck_assert_uint_eq(one(encrypt, &message), CKR_OK);
-		ck_assert_uint_eq(message.iv[0], before[0]);
-		ck_assert_uint_eq(message.iv[11], i);
+		ck_assert_mem_eq(message.iv, before, fixed / 8);
+		ck_assert(memcmp(message.iv + fixed / 8, before + fixed / 8, 8) != 0);
+		ck_assert_mem_ne(message.iv + 4, "\0\0\0\0", 4);
 	}
+	message_init(CKM_AES_GCM, 12, 16, 1, CKG_GENERATE, 33, &message);
+	ck_assert_uint_eq(one(encrypt, &message), CKR_MECHANISM_PARAM_INVALID);
+	ck_assert_mem_eq(message.iv, before, 12);
 	cipher_message_free(&encrypt);
 	/* CCM's nonces too. */
 	encrypt = messages(CKM_AES_CCM, true);
 	message_init(CKM_AES_CCM, 7, 8, 1, CKG_GENERATE_COUNTER, 32, &message);
 	ck_assert_uint_eq(one(encrypt, &message), CKR_OK);
-	ck_assert_uint_eq(message.iv[6], 3);
+	ck_assert_uint_eq(message.iv[6], 4);
+	message_init(CKM_AES_CCM, 7, 8, 1, CKG_GENERATE, 0, &message);
+	ck_assert_uint_eq(one(encrypt, &message), CKR_MECHANISM_PARAM_INVALID);
+	message_init(CKM_AES_CCM, 8, 8, 1, CKG_GENERATE, 0, &message);
+	ck_assert_uint_eq(one(encrypt, &message), CKR_OK);
 	cipher_message_free(&encrypt);
 }
 END_TEST

@@ -257,6 +257,100 @@ START_TEST(generated_ivs)
 }
 END_TEST
 
+#define IVS_MAX 250
+
+static unsigned char ivs[IVS_MAX][sizeof(iv)];
+static size_t ivs_count;
+
+/* A message under an IV that the token makes, which no message before it had. */
+static void
+another_iv(CK_SESSION_HANDLE session)
+{
+	CK_ULONG size = sizeof(sealed);
+
+	expect(CKR_OK,
+	       p11_3->C_EncryptMessage(session, GCM, AAD, text, sizeof(text), sealed, &size));
+	ck_assert(openssl_opens(EVP_aes_256_gcm(), sizeof(text)));
+	for (CK_ULONG bit = 0; bit < gcm.ulIvFixedBits; bit += 8)
+		ck_assert_uint_eq(iv[bit / 8], 7);
+	for (size_t i = 0; i < ivs_count; i++)
+		ck_assert_mem_ne(ivs[i], iv, sizeof(iv));
+	ck_assert_uint_lt(ivs_count, IVS_MAX);
+	memcpy(ivs[ivs_count++], iv, sizeof(iv));
+}
+
+/* The IV of one message is where the next one's is read; or what was there at first is there again. */
+static void
+more_ivs(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key)
+{
+	for (int round = 0; round < 2; round++) {
+		expect(CKR_OK, p11_3->C_MessageEncryptInit(session, &gcm_mechanism, key));
+		for (int i = 0; i < 5; i++) {
+			another_iv(session);
+			if (round == 1)
+				memset(iv, 7, sizeof(iv));
+		}
+		expect(CKR_OK, p11_3->C_MessageEncryptFinal(session));
+	}
+}
+
+/* One value, whatever its objects, the sessions and the generators; and after C_Finalize, too. */
+START_TEST(no_iv_twice)
+{
+	static const struct {
+		CK_ULONG generator, fixed_bits;
+	} ways[] = {
+		{ CKG_GENERATE, 0 },         { CKG_GENERATE, 32 },
+		{ CKG_GENERATE_COUNTER, 0 }, { CKG_GENERATE_COUNTER, 32 },
+		{ CKG_GENERATE_RANDOM, 0 },
+		{ CKG_GENERATE_COUNTER_XOR, 0 }, { CKG_GENERATE_COUNTER_XOR, 32 },
+	};
+	CK_SESSION_HANDLE session = session_public(0), other = session_public(0);
+	CK_OBJECT_HANDLE key, copy;
+
+	if (!has_messages())
+		return;
+	for (size_t i = 0; i < COUNT(ways); i++) {
+		key = aes_key(session, true, false);
+		gcm.ivGenerator = ways[i].generator;
+		gcm.ulIvFixedBits = ways[i].fixed_bits;
+		more_ivs(session, key);
+		more_ivs(other, key);
+		expect(CKR_OK, p11->C_CopyObject(session, key, NULL, 0, &copy));
+		more_ivs(session, copy);
+		expect(CKR_OK, p11->C_DestroyObject(session, key));
+		expect(CKR_OK, p11->C_DestroyObject(session, copy));
+		stop();
+		start();
+		session = session_public(0);
+		other = session_public(0);
+	}
+}
+END_TEST
+
+/* Fewer bits than can be random, for any length of time, are the caller's own to count. */
+START_TEST(too_few_bits)
+{
+	CK_SESSION_HANDLE session = session_public(0);
+	CK_ULONG size = sizeof(sealed);
+
+	if (!has_messages())
+		return;
+	expect(CKR_OK,
+	       p11_3->C_MessageEncryptInit(session, &gcm_mechanism, aes_key(session, true, false)));
+	gcm.ivGenerator = CKG_GENERATE;
+	gcm.ulIvFixedBits = 33;
+	expect(CKR_MECHANISM_PARAM_INVALID,
+	       p11_3->C_EncryptMessage(session, GCM, AAD, text, sizeof(text), sealed, &size));
+	gcm.ivGenerator = CKG_GENERATE_RANDOM;
+	gcm.ulIvFixedBits = 1;
+	expect(CKR_MECHANISM_PARAM_INVALID,
+	       p11_3->C_EncryptMessage(session, GCM, AAD, text, sizeof(text), sealed, &size));
+	gcm.ulIvFixedBits = 0;
+	another_iv(session);
+}
+END_TEST
+
 START_TEST(sizes)
 {
 	CK_SESSION_HANDLE session = session_public(0);
@@ -420,6 +514,8 @@ message_suite(void)
 	tcase_add_test(tcase, encrypt_parts);
 	tcase_add_test(tcase, decrypt_parts);
 	tcase_add_test(tcase, generated_ivs);
+	tcase_add_test(tcase, no_iv_twice);
+	tcase_add_test(tcase, too_few_bits);
 	tcase_add_test(tcase, sizes);
 	tcase_add_test(tcase, init_refused);
 	tcase_add_test(tcase, arguments);
