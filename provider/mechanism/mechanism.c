@@ -12,11 +12,16 @@
  *
  * CKM_RSA_X_509 signs, for callers that pad themselves, only with legacy-decrypt: the
  * operation is the one that decrypts.
+ *
+ * CKM_AES_GCM, CKM_AES_CBC and CKM_AES_CBC_PAD neither wrap nor unwrap, for the IV is the
+ * caller's. Two keys that GCM wraps under one IV tell their difference, and who knows one of
+ * them has the other. With CBC's IV he who may unwrap changes the first block at will, and
+ * what is accepted (zeros behind CKA_VALUE_LEN, a padding) tells him a sensitive key byte by
+ * byte. CKM_AES_KEY_WRAP and its like are made for keys and have no such IV.
  */
 #include "mechanism/mechanism.h"
 
 #include "mechanism/wrap.h"
-
 
 #define NO_PRIMITIVE { CK_UNAVAILABLE_INFORMATION, CK_UNAVAILABLE_INFORMATION }
 #define ONE_PRIMITIVE(type) { (type), CK_UNAVAILABLE_INFORMATION }
@@ -129,10 +134,10 @@ static const struct mechanism table[] = {
 	  .max_bits = 8 * WRAP_SIZE_MAX, .local = CKF_GENERATE, .primitives = NO_PRIMITIVE },
 
 	CIPHER_ROW(CKM_AES_ECB, "AES-ECB", 0),
-	CIPHER_ROW(CKM_AES_CBC, "AES-CBC", CKF_WRAP | CKF_UNWRAP),
-	CIPHER_ROW(CKM_AES_CBC_PAD, "AES-CBC-PAD", CKF_WRAP | CKF_UNWRAP),
+	CIPHER_ROW(CKM_AES_CBC, "AES-CBC", 0),
+	CIPHER_ROW(CKM_AES_CBC_PAD, "AES-CBC-PAD", 0),
 	CIPHER_ROW(CKM_AES_CTR, "AES-CTR", 0),
-	CIPHER_ROW(CKM_AES_GCM, "AES-GCM", CKF_WRAP | CKF_UNWRAP | MESSAGES),
+	CIPHER_ROW(CKM_AES_GCM, "AES-GCM", MESSAGES),
 	CIPHER_ROW(CKM_AES_CCM, "AES-CCM", MESSAGES),
 
 	MAC_ROW(CKM_SHA_1_HMAC, "SHA-1-HMAC", HMAC_BYTES),

@@ -3,29 +3,13 @@
 #include "mechanism/wrap.h"
 
 #include "base/openssl.h"
-#include "mechanism/cipher.h"
 
-#include <openssl/crypto.h>
-#include <string.h>
+#include <openssl/evp.h>
 
-#define BLOCK 16
 #define HALF 8 /* RFC 3394 and 5649 count in halves of a block */
 
 bool
 wrap_secret_offers(CK_MECHANISM_TYPE type)
-{
-	return type == CKM_AES_KEY_WRAP || type == CKM_AES_KEY_WRAP_KWP || type == CKM_AES_CBC ||
-	       type == CKM_AES_CBC_PAD || type == CKM_AES_GCM;
-}
-
-static size_t
-round_up(size_t size, size_t unit)
-{
-	return (size + unit - 1) / unit * unit;
-}
-
-static bool
-is_key_wrap(CK_MECHANISM_TYPE type)
 {
 	return type == CKM_AES_KEY_WRAP || type == CKM_AES_KEY_WRAP_KWP;
 }
@@ -43,61 +27,24 @@ key_wrap_iv(const CK_MECHANISM *mechanism, const unsigned char **ret_iv)
 	return CKR_OK;
 }
 
-static CK_RV
-tag_size_of(const CK_MECHANISM *mechanism, size_t *ret_size)
-{
-	struct cipher *cipher = NULL;
-	struct secret *key = NULL;
-	CK_RV rv = secret_new(BLOCK, &key);
-
-	/* A key of zeros: what there is to know is in the parameter. */
-	if (rv == CKR_OK)
-		rv = cipher_new(mechanism, true, key, NULL, &cipher);
-	if (rv == CKR_OK)
-		*ret_size = cipher_single_size(cipher, 0);
-	cipher_free(&cipher);
-	secret_free(&key);
-	return rv;
-}
-
 CK_RV
 wrap_secret_size(const CK_MECHANISM *mechanism, size_t value_size, size_t *ret_size)
 {
 	const unsigned char *iv;
-	size_t size = 0;
-	CK_RV rv = CKR_OK;
+	CK_RV rv;
 
 	if (!wrap_secret_offers(mechanism->mechanism))
 		return CKR_MECHANISM_INVALID;
-	if (is_key_wrap(mechanism->mechanism))
-		rv = key_wrap_iv(mechanism, &iv);
-	else
-		rv = tag_size_of(mechanism, &size);
+	rv = key_wrap_iv(mechanism, &iv);
 	if (rv != CKR_OK)
 		return rv;
 	if (value_size == 0 || value_size > WRAP_SIZE_MAX)
 		return CKR_KEY_SIZE_RANGE;
-	switch (mechanism->mechanism) {
-	case CKM_AES_KEY_WRAP:
-		/* RFC 3394, section 2: two halves or more. */
-		if (value_size % HALF != 0 || value_size < 2 * HALF)
-			return CKR_KEY_SIZE_RANGE;
-		size = value_size + HALF;
-		break;
-	case CKM_AES_KEY_WRAP_KWP:
-		size = round_up(value_size, HALF) + HALF;
-		break;
-	case CKM_AES_CBC:
-		size = round_up(value_size, BLOCK);
-		break;
-	case CKM_AES_CBC_PAD:
-		size = round_up(value_size + 1, BLOCK);
-		break;
-	default:
-		size += value_size; /* the tag's */
-		break;
-	}
-	*ret_size = size;
+	/* RFC 3394, section 2: two halves or more. RFC 5649 pads. */
+	if (mechanism->mechanism == CKM_AES_KEY_WRAP &&
+	    (value_size % HALF != 0 || value_size < 2 * HALF))
+		return CKR_KEY_SIZE_RANGE;
+	*ret_size = (value_size + HALF - 1) / HALF * HALF + HALF;
 	return CKR_OK;
 }
 
@@ -133,21 +80,6 @@ out:
 	return rv;
 }
 
-/* Once through a cipher, which has been made for this. */
-static CK_RV
-cipher_once(const CK_MECHANISM *mechanism, bool encrypt, const struct secret *key,
-            const void *data, size_t size, unsigned char *ret_data, size_t room,
-            size_t *ret_size)
-{
-	struct cipher *cipher = NULL;
-	CK_RV rv = cipher_new(mechanism, encrypt, key, NULL, &cipher);
-
-	if (rv == CKR_OK)
-		rv = cipher_single(cipher, data, size, ret_data, room, ret_size);
-	cipher_free(&cipher);
-	return rv;
-}
-
 static bool
 is_aes_key(const struct secret *key)
 {
@@ -159,7 +91,6 @@ wrap_secret(const CK_MECHANISM *mechanism, const struct secret *key, const struc
             struct buffer *ret_wrapped)
 {
 	struct buffer wrapped = BUFFER_INIT;
-	struct secret *padded = NULL;
 	size_t size = 0;
 	CK_RV rv = wrap_secret_size(mechanism, secret_size(value), &size);
 
@@ -168,57 +99,25 @@ wrap_secret(const CK_MECHANISM *mechanism, const struct secret *key, const struc
 	if (!is_aes_key(key))
 		return CKR_WRAPPING_KEY_SIZE_RANGE;
 	rv = buffer_resize(&wrapped, size);
-	if (rv != CKR_OK)
-		goto out;
-	if (is_key_wrap(mechanism->mechanism)) {
+	if (rv == CKR_OK)
 		rv = key_wrap(mechanism, true, key, secret_bytes(value), secret_size(value),
 		              wrapped.data, &size);
-	} else if (mechanism->mechanism == CKM_AES_CBC) {
-		rv = secret_new(size, &padded); /* zeros */
-		if (rv != CKR_OK)
-			goto out;
-		memcpy(secret_data(padded), secret_bytes(value), secret_size(value));
-		rv = cipher_once(mechanism, true, key, secret_bytes(padded), size, wrapped.data,
-		                 size, &size);
-	} else {
-		rv = cipher_once(mechanism, true, key, secret_bytes(value), secret_size(value),
-		                 wrapped.data, size, &size);
+	if (rv != CKR_OK) {
+		buffer_clear(&wrapped);
+		return rv;
 	}
-	if (rv != CKR_OK)
-		goto out;
 	buffer_clear(ret_wrapped);
 	*ret_wrapped = wrapped;
-	wrapped = (struct buffer)BUFFER_INIT;
-out:
-	secret_free(&padded);
-	buffer_clear(&wrapped);
-	return rv;
+	return CKR_OK;
 }
 
-/* Can anything be wrapped to this size? The size of a tag is the cipher's to know. */
+/* Can anything be wrapped to this size? */
 static bool
 wrapped_size_valid(CK_MECHANISM_TYPE type, size_t size)
 {
-	if (size == 0 || size > WRAP_SIZE_MAX + 2 * BLOCK)
-		return false;
-	switch (type) {
-	case CKM_AES_KEY_WRAP:
-		return size % HALF == 0 && size >= 3 * HALF;
-	case CKM_AES_KEY_WRAP_KWP:
-		return size % HALF == 0 && size >= 2 * HALF;
-	case CKM_AES_GCM:
-		return true;
-	default:
-		return size % BLOCK == 0;
-	}
-}
+	size_t least = type == CKM_AES_KEY_WRAP ? 3 * HALF : 2 * HALF;
 
-static CK_RV
-unwrap_failure(CK_RV rv)
-{
-	if (rv == CKR_ENCRYPTED_DATA_LEN_RANGE)
-		return CKR_WRAPPED_KEY_LEN_RANGE;
-	return rv == CKR_ENCRYPTED_DATA_INVALID ? CKR_WRAPPED_KEY_INVALID : rv;
+	return size % HALF == 0 && size >= least && size <= WRAP_SIZE_MAX + HALF;
 }
 
 CK_RV
@@ -230,7 +129,7 @@ unwrap_secret(const CK_MECHANISM *mechanism, const struct secret *key, const voi
 	CK_RV rv;
 
 	/* The parameter comes before the data. */
-	rv = wrap_secret_size(mechanism, BLOCK, &value_size);
+	rv = wrap_secret_size(mechanism, 2 * HALF, &value_size);
 	if (rv != CKR_OK)
 		return rv;
 	if (!is_aes_key(key))
@@ -238,17 +137,9 @@ unwrap_secret(const CK_MECHANISM *mechanism, const struct secret *key, const voi
 	if (!wrapped_size_valid(mechanism->mechanism, size))
 		return CKR_WRAPPED_KEY_LEN_RANGE;
 	rv = secret_new(size, &value);
-	if (rv != CKR_OK)
-		return rv;
-	if (is_key_wrap(mechanism->mechanism))
+	if (rv == CKR_OK)
 		rv = key_wrap(mechanism, false, key, wrapped, size, secret_data(value),
 		              &value_size);
-	else
-		rv = unwrap_failure(cipher_once(mechanism, false, key, wrapped, size,
-		                                secret_data(value), size, &value_size));
-	/* Nothing is no key. */
-	if (rv == CKR_OK && value_size == 0)
-		rv = CKR_WRAPPED_KEY_INVALID;
 	if (rv == CKR_OK) {
 		secret_truncate(value, value_size);
 		*ret_value = value;

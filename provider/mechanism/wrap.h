@@ -3,10 +3,8 @@
  * Secret keys wrapped under other keys, and unwrapped.
  *
  * Under a secret key, both ways here: CKM_AES_KEY_WRAP (RFC 3394; parameter: none, or an IV
- * of 8 bytes), CKM_AES_KEY_WRAP_KWP (RFC 5649; none, or 4 bytes), CKM_AES_CBC (padded with
- * zeros to whole blocks: the caller of unwrap shortens the value to what the template says),
- * CKM_AES_CBC_PAD and CKM_AES_GCM (parameters as for encryption). PKCS#11 mechanisms 3.0,
- * sections 2.11 to 2.14.
+ * of 8 bytes) and CKM_AES_KEY_WRAP_KWP (RFC 5649; none, or 4 bytes). PKCS#11 mechanisms 3.0,
+ * section 2.14. Why no others: mechanism.c.
  *
  * Under a public RSA key: CKM_RSA_PKCS, CKM_RSA_PKCS_OAEP, CKM_RSA_AES_KEY_WRAP (sections
  * 2.1.6, 2.1.8 and 2.1.20). The way back leads through the KMS: for OAEP it is a decryption

@@ -7,8 +7,6 @@
 #include "token/secret-key.h"
 #include "token/template.h"
 
-#define AES_BLOCK 16
-
 /* The two verbs, and what their functions call the same failures. */
 struct direction {
 	CK_FLAGS flag;
@@ -206,26 +204,14 @@ unwrap_private(const struct object *key, const CK_MECHANISM *mechanism,
 }
 
 /*
- * CKA_VALUE_LEN, where it is given, is the length of the key. Only CKM_AES_CBC gives more, for
- * it has padded with zeros (mechanisms 3.0, section 2.11.5). What is no such padding stays: a key
- * that may be shortened at will can be found out byte by byte.
+ * CKA_VALUE_LEN, where it is given, is the length of the key: one that may be shortened at will
+ * can be found out byte by byte.
  */
 static CK_RV
-unwrap_length(const CK_MECHANISM *mechanism, const struct secret_request *request,
-              struct secret *value)
+unwrap_length(const struct secret_request *request, const struct secret *value)
 {
-	unsigned char padding = 0;
-
-	if (request->value_size == 0 || request->value_size == secret_size(value))
-		return CKR_OK;
-	if (mechanism->mechanism != CKM_AES_CBC || request->value_size > secret_size(value) ||
-	    secret_size(value) - request->value_size >= AES_BLOCK)
+	if (request->value_size != 0 && request->value_size != secret_size(value))
 		return CKR_TEMPLATE_INCONSISTENT;
-	for (size_t i = request->value_size; i < secret_size(value); i++)
-		padding |= secret_bytes(value)[i];
-	if (padding != 0)
-		return CKR_TEMPLATE_INCONSISTENT;
-	secret_truncate(value, request->value_size);
 	return CKR_OK;
 }
 
@@ -251,7 +237,7 @@ unwrap_key(struct session *session, const CK_MECHANISM *mechanism,
 	else
 		rv = unwrap_private(&wrapper, mechanism, &request, wrapped, size, &value);
 	if (rv == CKR_OK)
-		rv = unwrap_length(mechanism, &request, value);
+		rv = unwrap_length(&request, value);
 	if (rv == CKR_OK)
 		rv = secret_request_finish(session, &request, &value, &origin, ret_key);
 out:

@@ -10,20 +10,17 @@
 #include <openssl/rsa.h>
 #include <string.h>
 
-static unsigned char iv[16], aad[20];
+static unsigned char iv[16];
 
 static void
 setup(void)
 {
 	ck_assert_uint_eq(openssl_start(), CKR_OK);
 	aes_fill(iv, sizeof iv, 1);
-	aes_fill(aad, sizeof aad, 2);
 }
 
 /* The mechanisms under a secret key. */
-enum { KW, KWP, CBC, CBC_PAD, GCM, WAYS };
-
-static CK_GCM_PARAMS gcm = { iv, 12, 0, aad, 20, 96 };
+enum { KW, KWP, WAYS };
 
 static CK_MECHANISM
 way(int index)
@@ -31,9 +28,6 @@ way(int index)
 	const CK_MECHANISM ways[WAYS] = {
 		[KW] = { CKM_AES_KEY_WRAP, NULL, 0 },
 		[KWP] = { CKM_AES_KEY_WRAP_KWP, NULL, 0 },
-		[CBC] = { CKM_AES_CBC, iv, 16 },
-		[CBC_PAD] = { CKM_AES_CBC_PAD, iv, 16 },
-		[GCM] = { CKM_AES_GCM, &gcm, sizeof gcm },
 	};
 
 	return ways[index];
@@ -114,13 +108,6 @@ START_TEST(there_and_back)
 			ck_assert_uint_eq(wrapped.size, size);
 			ck_assert_uint_eq(unwrap_secret(&mechanism, key, wrapped.data, wrapped.size,
 			                                &back), CKR_OK);
-			if (_i == CBC) {
-				/* Zeros behind it, to whole blocks. */
-				ck_assert_uint_eq(secret_size(back), (n + 15) / 16 * 16);
-				for (size_t i = n; i < secret_size(back); i++)
-					ck_assert_uint_eq(secret_bytes(back)[i], 0);
-				secret_truncate(back, n);
-			}
 			ck_assert(secret_equal(back, secret_bytes(value), n));
 			secret_free(&back);
 			secret_free(&value);
@@ -128,35 +115,6 @@ START_TEST(there_and_back)
 		secret_free(&key);
 	}
 	buffer_clear(&wrapped);
-}
-END_TEST
-
-/* As the ciphers of the same name do. */
-START_TEST(ciphers_are_openssls)
-{
-	static const struct {
-		int way;
-		CK_MECHANISM_TYPE type;
-		size_t iv, aad, tag, size;
-	} ciphers[] = {
-		{ CBC, CKM_AES_CBC, 16, 0, 0, 32 },
-		{ CBC_PAD, CKM_AES_CBC_PAD, 16, 0, 0, 24 },
-		{ GCM, CKM_AES_GCM, 12, 20, 12, 24 },
-	};
-	struct secret *key = aes_key(32, 5), *value = aes_key(ciphers[_i].size, 6);
-	struct aes_message message = { ciphers[_i].type, secret_bytes(key), 32, iv, ciphers[_i].iv,
-		                       aad, ciphers[_i].aad, ciphers[_i].tag, secret_bytes(value),
-		                       ciphers[_i].size };
-	struct buffer want = BUFFER_INIT, got = BUFFER_INIT;
-	CK_MECHANISM mechanism = way(ciphers[_i].way);
-
-	aes_encrypt(&message, &want);
-	ck_assert_uint_eq(wrap_secret(&mechanism, key, value, &got), CKR_OK);
-	ck_assert(buffer_equal(&got, want.data, want.size));
-	secret_free(&key);
-	secret_free(&value);
-	buffer_clear(&want);
-	buffer_clear(&got);
 }
 END_TEST
 
@@ -195,22 +153,14 @@ START_TEST(tampering_is_found)
 	struct buffer wrapped = BUFFER_INIT;
 
 	ck_assert_uint_eq(wrap_secret(&mechanism, key, value, &wrapped), CKR_OK);
-	if (_i != CBC && _i != CBC_PAD) {
-		for (size_t i = 0; i < wrapped.size; i++) {
-			wrapped.data[i] ^= 0x10;
-			ck_assert_uint_eq(unwrap_secret(&mechanism, key, wrapped.data, wrapped.size,
-			                                &back), CKR_WRAPPED_KEY_INVALID);
-			wrapped.data[i] ^= 0x10;
-		}
-		ck_assert_uint_eq(unwrap_secret(&mechanism, other, wrapped.data, wrapped.size, &back),
-		                  CKR_WRAPPED_KEY_INVALID);
-	}
-	/* The last block of zeros, with another before it: no padding ends so. */
-	if (_i == CBC_PAD) {
-		wrapped.data[wrapped.size - 17] ^= 0x10;
+	for (size_t i = 0; i < wrapped.size; i++) {
+		wrapped.data[i] ^= 0x10;
 		ck_assert_uint_eq(unwrap_secret(&mechanism, key, wrapped.data, wrapped.size, &back),
 		                  CKR_WRAPPED_KEY_INVALID);
+		wrapped.data[i] ^= 0x10;
 	}
+	ck_assert_uint_eq(unwrap_secret(&mechanism, other, wrapped.data, wrapped.size, &back),
+	                  CKR_WRAPPED_KEY_INVALID);
 	ck_assert_ptr_null(back);
 	ck_assert_uint_eq(ERR_peek_error(), 0);
 	secret_free(&key);
@@ -227,61 +177,22 @@ START_TEST(wrapped_lengths)
 	struct secret *key = aes_key(16, 13), *back = NULL;
 	unsigned char junk[80];
 	bool possible;
-	CK_RV rv;
 
 	aes_fill(junk, sizeof junk, 14);
 	for (size_t n = 0; n < sizeof junk; n++) {
-		switch (_i) {
-		case KW:
-			possible = n >= 24 && n % 8 == 0;
-			break;
-		case KWP:
-			possible = n >= 16 && n % 8 == 0;
-			break;
-		case GCM:
-			possible = n >= 12;
-			break;
-		default:
-			possible = n >= 16 && n % 16 == 0;
-		}
-		rv = unwrap_secret(&mechanism, key, junk, n, &back);
-		if (!possible)
-			ck_assert_uint_eq(rv, CKR_WRAPPED_KEY_LEN_RANGE);
-		else if (_i == CBC)
-			ck_assert_uint_eq(rv, CKR_OK); /* says nothing about its content */
-		else
-			ck_assert_uint_eq(rv, CKR_WRAPPED_KEY_INVALID);
-		secret_free(&back);
+		possible = n % 8 == 0 && n >= (_i == KW ? 24 : 16);
+		ck_assert_uint_eq(unwrap_secret(&mechanism, key, junk, n, &back),
+		                  possible ? CKR_WRAPPED_KEY_INVALID : CKR_WRAPPED_KEY_LEN_RANGE);
+		ck_assert_ptr_null(back);
 	}
 	secret_free(&key);
 }
 END_TEST
 
-/* An empty value is sealed by the cipher, and is no key. */
-START_TEST(empty_is_no_key)
-{
-	struct secret *key = aes_key(16, 15), *back = NULL;
-	struct aes_message message = { CKM_AES_GCM, secret_bytes(key), 16, iv, 12, aad, 20, 12, aad, 0 };
-	struct buffer sealed = BUFFER_INIT;
-	CK_MECHANISM mechanism = way(GCM);
-
-	aes_encrypt(&message, &sealed);
-	ck_assert_uint_eq(unwrap_secret(&mechanism, key, sealed.data, sealed.size, &back),
-	                  CKR_WRAPPED_KEY_INVALID);
-	message.type = CKM_AES_CBC_PAD;
-	message.iv_size = 16;
-	message.tag_size = message.aad_size = 0;
-	aes_encrypt(&message, &sealed);
-	mechanism = way(CBC_PAD);
-	ck_assert_uint_eq(unwrap_secret(&mechanism, key, sealed.data, sealed.size, &back),
-	                  CKR_WRAPPED_KEY_INVALID);
-	secret_free(&key);
-	buffer_clear(&sealed);
-}
-END_TEST
-
 START_TEST(keys_mechanisms_parameters)
 {
+	static const CK_MECHANISM_TYPE ciphers[] = { CKM_AES_ECB, CKM_AES_CBC, CKM_AES_CBC_PAD,
+		                                     CKM_AES_CTR, CKM_AES_GCM, CKM_AES_CCM };
 	struct secret *value = aes_key(32, 17), *key = aes_key(16, 17), *back = NULL, *other;
 	struct buffer wrapped = BUFFER_INIT;
 	CK_MECHANISM mechanism;
@@ -309,16 +220,20 @@ START_TEST(keys_mechanisms_parameters)
 		ck_assert_uint_eq(unwrap_secret(&mechanism, key, wrapped.data, wrapped.size, &back),
 		                  CKR_MECHANISM_PARAM_INVALID);
 		mechanism = way(w);
-		mechanism.pParameter = NULL;
-		if (mechanism.ulParameterLen != 0)
-			ck_assert_uint_eq(wrap_secret(&mechanism, key, value, &wrapped),
-			                  CKR_MECHANISM_PARAM_INVALID);
+		mechanism.ulParameterLen = w == KW ? 8 : 4;
+		ck_assert_uint_eq(wrap_secret(&mechanism, key, value, &wrapped),
+		                  CKR_MECHANISM_PARAM_INVALID);
 	}
-	mechanism = (CK_MECHANISM){ CKM_AES_CTR, NULL, 0 };
-	ck_assert(!wrap_secret_offers(CKM_AES_CTR));
-	ck_assert_uint_eq(wrap_secret(&mechanism, key, value, &wrapped), CKR_MECHANISM_INVALID);
-	ck_assert_uint_eq(wrap_secret_size(&mechanism, 32, &size), CKR_MECHANISM_INVALID);
-	ck_assert_uint_eq(unwrap_secret(&mechanism, key, iv, 16, &back), CKR_MECHANISM_INVALID);
+	/* The IV of these is the caller's. */
+	for (size_t i = 0; i < sizeof ciphers / sizeof *ciphers; i++) {
+		mechanism = (CK_MECHANISM){ ciphers[i], iv, sizeof iv };
+		ck_assert(!wrap_secret_offers(ciphers[i]));
+		ck_assert_uint_eq(wrap_secret(&mechanism, key, value, &wrapped),
+		                  CKR_MECHANISM_INVALID);
+		ck_assert_uint_eq(wrap_secret_size(&mechanism, 32, &size), CKR_MECHANISM_INVALID);
+		ck_assert_uint_eq(unwrap_secret(&mechanism, key, iv, 16, &back),
+		                  CKR_MECHANISM_INVALID);
+	}
 	secret_free(&value);
 	secret_free(&key);
 	buffer_clear(&wrapped);
@@ -560,11 +475,9 @@ unit_suite(void)
 	tcase_add_checked_fixture(tests, setup, openssl_stop);
 	tcase_add_loop_test(tests, known_answers, 0, 4);
 	tcase_add_loop_test(tests, there_and_back, 0, WAYS);
-	tcase_add_loop_test(tests, ciphers_are_openssls, 0, 3);
 	tcase_add_loop_test(tests, limits, 0, WAYS);
 	tcase_add_loop_test(tests, tampering_is_found, 0, WAYS);
 	tcase_add_loop_test(tests, wrapped_lengths, 0, WAYS);
-	tcase_add_test(tests, empty_is_no_key);
 	tcase_add_test(tests, keys_mechanisms_parameters);
 	tcase_add_loop_test(tests, own_iv, KW, KWP + 1);
 	tcase_add_loop_test(tests, under_a_public_key, 0, 2);

@@ -122,6 +122,102 @@ START_TEST(unwrap)
 }
 END_TEST
 
+/* An AES key of this value, which does this and may be wrapped. */
+static CK_OBJECT_HANDLE
+known_key(CK_SESSION_HANDLE session, const unsigned char *value, CK_ATTRIBUTE_TYPE verb)
+{
+	CK_ATTRIBUTE template[] = { IS(CKA_CLASS, secret_key), IS(CKA_KEY_TYPE, aes),
+		                    IS(CKA_TOKEN, no), IS(CKA_PRIVATE, no), IS(CKA_EXTRACTABLE, yes),
+		                    ATTRIBUTE(CKA_VALUE, value, 16), IS(verb, yes) };
+	CK_OBJECT_HANDLE key;
+
+	expect(CKR_OK, p11->C_CreateObject(session, template, COUNT(template), &key));
+	return key;
+}
+
+/*
+ * Who may wrap, and knows one key, must not learn another by choosing the IV: in a mode that adds a
+ * key stream, two keys under one IV tell their difference.
+ */
+START_TEST(wrap_under_one_iv)
+{
+	static const unsigned char known[16] = "known to all....", secret[16] = "and this is not.";
+	unsigned char block[16] = { 0 }, mine[64], theirs[64];
+	CK_GCM_PARAMS gcm = { block, 12, 96, NULL, 0, 128 };
+	CK_AES_CTR_PARAMS ctr = { 128, { 0 } };
+	CK_MECHANISM ways[] = { { CKM_AES_GCM, &gcm, sizeof(gcm) },
+		                { CKM_AES_CTR, &ctr, sizeof(ctr) } };
+	CK_SESSION_HANDLE session = session_public(0);
+	CK_OBJECT_HANDLE wrapper, first, second;
+	CK_ULONG mine_size, theirs_size;
+
+	if (!has_wrapping())
+		return;
+	wrapper = new_key(session, CK_FALSE, CK_TRUE);
+	first = known_key(session, known, CKA_SIGN);
+	second = known_key(session, secret, CKA_SIGN);
+	for (size_t w = 0; w < COUNT(ways); w++) {
+		mine_size = theirs_size = sizeof(mine);
+		if (!mechanism_offers(ways[w].mechanism, CKF_WRAP)) {
+			expect(CKR_MECHANISM_INVALID, p11->C_WrapKey(session, &ways[w], wrapper, first,
+			                                             mine, &mine_size));
+			continue;
+		}
+		expect(CKR_OK, p11->C_WrapKey(session, &ways[w], wrapper, first, mine, &mine_size));
+		expect(CKR_OK, p11->C_WrapKey(session, &ways[w], wrapper, second, theirs, &theirs_size));
+		for (size_t i = 0; i < 16; i++)
+			mine[i] ^= theirs[i] ^ known[i];
+		ck_assert_mem_ne(mine, secret, 16);
+	}
+}
+END_TEST
+
+/*
+ * Nor must who may unwrap, though what he gets is sensitive: that a key is taken or refused, as he
+ * changes the IV, must not tell a byte of what is inside.
+ */
+START_TEST(unwrap_tells_nothing)
+{
+	CK_ATTRIBUTE inner[] = { IS(CKA_SENSITIVE, yes), IS(CKA_EXTRACTABLE, no) };
+	CK_MECHANISM generate = { CKM_AES_KEY_GEN, NULL, 0 };
+	CK_KEY_TYPE generic = CKK_GENERIC_SECRET;
+	CK_ULONG length = 16, part = 15;
+	unsigned char iv[16] = { 0 };
+	CK_ATTRIBUTE outer[] = { IS(CKA_TOKEN, no), IS(CKA_PRIVATE, no), IS(CKA_VALUE_LEN, length),
+		                 IS(CKA_UNWRAP, yes),
+		                 ATTRIBUTE(CKA_UNWRAP_TEMPLATE, inner, sizeof(inner)) };
+	CK_ATTRIBUTE template[] = { IS(CKA_CLASS, secret_key), IS(CKA_KEY_TYPE, generic),
+		                    IS(CKA_TOKEN, no), IS(CKA_PRIVATE, no), IS(CKA_SIGN, yes),
+		                    IS(CKA_VALUE_LEN, part) };
+	CK_MECHANISM ways[] = { { CKM_AES_CBC, iv, 16 }, { CKM_AES_CBC_PAD, iv, 16 } };
+	CK_SESSION_HANDLE session = session_public(0);
+	CK_OBJECT_HANDLE wrapper;
+	unsigned taken;
+
+	if (!has_wrapping())
+		return;
+	expect(CKR_OK, p11->C_GenerateKey(session, &generate, outer, COUNT(outer), &wrapper));
+	memset(wrapped, 0x5a, 16);
+	for (size_t w = 0; w < COUNT(ways); w++) {
+		if (!mechanism_offers(ways[w].mechanism, CKF_UNWRAP)) {
+			expect(CKR_MECHANISM_INVALID,
+			       p11->C_UnwrapKey(session, &ways[w], wrapper, wrapped, 16, template,
+			                        COUNT(template), &object));
+			continue;
+		}
+		taken = 0;
+		for (unsigned guess = 0; guess < 256; guess++) {
+			iv[15] = (unsigned char)guess;
+			if (p11->C_UnwrapKey(session, &ways[w], wrapper, wrapped, 16, template,
+			                     COUNT(template) - w, &object) == CKR_OK)
+				taken++;
+		}
+		ck_assert_msg(taken == 0 || taken == 256, "0x%lx: takes %u of 256",
+		              ways[w].mechanism, taken);
+	}
+}
+END_TEST
+
 START_TEST(derive_refused)
 {
 	CK_SESSION_HANDLE session = session_user(0);
@@ -151,6 +247,8 @@ wrap_suite(void)
 
 	tcase_add_test(tcase, wrap);
 	tcase_add_test(tcase, unwrap);
+	tcase_add_test(tcase, wrap_under_one_iv);
+	tcase_add_test(tcase, unwrap_tells_nothing);
 	tcase_add_test(tcase, derive_refused);
 	return suite;
 }
