@@ -79,6 +79,12 @@ cipher_message_begun(const struct cipher_message *message)
 	return message->prepared != NULL;
 }
 
+void
+cipher_message_end(struct cipher_message *message)
+{
+	end(message, false);
+}
+
 static CK_RV
 length_range(const struct cipher_message *message)
 {

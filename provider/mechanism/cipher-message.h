@@ -60,6 +60,9 @@ MUST_USE CK_RV cipher_message_single(struct cipher_message *message, void *param
                                      const void *in, size_t in_size, unsigned char *out,
                                      size_t room, size_t *ret_size);
 
+/* Gives up the message that is begun, if one is. */
+void cipher_message_end(struct cipher_message *message);
+
 /* Begins a message in parts. Errors as above. What was begun before is given up. */
 MUST_USE CK_RV cipher_message_begin(struct cipher_message *message, void *parameter,
                                     size_t parameter_size, const void *aad, size_t aad_size);

@@ -111,6 +111,8 @@ message_operation(struct message *message, struct operation **ret_operation)
 void
 message_end(struct message *message)
 {
+	if (message->cipher != NULL)
+		cipher_message_end(message->cipher);
 	operation_free(&message->operation);
 	message->begun = false;
 }

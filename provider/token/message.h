@@ -54,7 +54,7 @@ bool message_begun(const struct message *message);
  * operation_new: the key may have gone since the last one.
  */
 MUST_USE CK_RV message_operation(struct message *message, struct operation **ret_operation);
-/* The end of that one, however it went. */
+/* The end of the message that is begun, or would be next, however it went. */
 void message_end(struct message *message);
 
 #endif

@@ -446,17 +446,66 @@ START_TEST(arguments)
 	expect(CKR_OK, p11_3->C_EncryptMessageBegin(session, GCM, AAD));
 	expect(CKR_ARGUMENTS_BAD,
 	       p11_3->C_EncryptMessageNext(session, GCM, text, 1, sealed, NULL, 0));
+	expect(CKR_OK, p11_3->C_EncryptMessageBegin(session, GCM, AAD));
 	expect(CKR_ARGUMENTS_BAD,
 	       p11_3->C_EncryptMessageNext(session, GCM, text, 1, sealed, &size, 2));
+	expect(CKR_OK, p11_3->C_EncryptMessageBegin(session, GCM, AAD));
 	expect(CKR_MECHANISM_PARAM_INVALID,
 	       p11_3->C_EncryptMessageNext(session, NOTHING, text, 1, sealed, &size,
 	                                   CKF_END_OF_MESSAGE));
 	expect(CKR_OK, p11_3->C_DecryptMessageBegin(session, GCM, AAD));
 	expect(CKR_ARGUMENTS_BAD,
 	       p11_3->C_DecryptMessageNext(session, GCM, NULL, 1, sealed, &size, 0));
+	expect(CKR_OK, p11_3->C_DecryptMessageBegin(session, GCM, AAD));
 	expect(CKR_MECHANISM_PARAM_INVALID,
 	       p11_3->C_DecryptMessageNext(session, NOTHING, text, 1, sealed, &size,
 	                                   CKF_END_OF_MESSAGE));
+}
+END_TEST
+
+/* Section 5.2: an error ends the message that is begun; the process goes on with the next one. */
+START_TEST(message_ends_with_error)
+{
+	CK_SESSION_HANDLE session = session_public(0);
+	CK_OBJECT_HANDLE key;
+	CK_ULONG size;
+
+	if (!has_messages())
+		return;
+	key = aes_key(session, true, true);
+	expect(CKR_OK, p11_3->C_MessageEncryptInit(session, &gcm_mechanism, key));
+	expect(CKR_OK, p11_3->C_MessageDecryptInit(session, &gcm_mechanism, key));
+	for (int missing = 0; missing < 4; missing++) {
+		size = sizeof(sealed);
+		expect(CKR_OK, p11_3->C_EncryptMessageBegin(session, GCM, AAD));
+		expect(CKR_OK, p11_3->C_EncryptMessageNext(session, GCM, text, 9, sealed, &size, 0));
+		expect(CKR_ARGUMENTS_BAD,
+		       p11_3->C_EncryptMessageNext(session, missing == 0 ? NULL : &gcm, sizeof(gcm),
+		                                   missing == 1 ? NULL : text, 1, sealed,
+		                                   missing == 2 ? NULL : &size,
+		                                   missing == 3 ? 2 : 0));
+		expect(CKR_OPERATION_NOT_INITIALIZED,
+		       p11_3->C_EncryptMessageNext(session, GCM, text, 1, sealed, &size, 0));
+		/* The next one is none the worse for it. */
+		size = sizeof(sealed);
+		expect(CKR_OK, p11_3->C_EncryptMessage(session, GCM, AAD, text, sizeof(text), sealed,
+		                                       &size));
+		ck_assert(openssl_opens(EVP_aes_256_gcm(), size));
+		size = sizeof(opened);
+		expect(CKR_OK, p11_3->C_DecryptMessageBegin(session, GCM, AAD));
+		expect(CKR_OK, p11_3->C_DecryptMessageNext(session, GCM, sealed, 9, opened, &size, 0));
+		expect(CKR_ARGUMENTS_BAD,
+		       p11_3->C_DecryptMessageNext(session, missing == 0 ? NULL : &gcm, sizeof(gcm),
+		                                   missing == 1 ? NULL : sealed, 1, opened,
+		                                   missing == 2 ? NULL : &size,
+		                                   missing == 3 ? 2 : 0));
+		expect(CKR_OPERATION_NOT_INITIALIZED,
+		       p11_3->C_DecryptMessageNext(session, GCM, sealed, 1, opened, &size, 0));
+		size = sizeof(opened);
+		expect(CKR_OK, p11_3->C_DecryptMessage(session, GCM, AAD, sealed, sizeof(text),
+		                                       opened, &size));
+		ck_assert_mem_eq(opened, text, sizeof(text));
+	}
 }
 END_TEST
 
@@ -519,6 +568,7 @@ message_suite(void)
 	tcase_add_test(tcase, sizes);
 	tcase_add_test(tcase, init_refused);
 	tcase_add_test(tcase, arguments);
+	tcase_add_test(tcase, message_ends_with_error);
 	tcase_add_test(tcase, nothing_begun);
 	return suite;
 }
