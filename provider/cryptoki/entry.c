@@ -4,6 +4,24 @@
 #include "base/log.h"
 
 CK_RV
+entry_module(bool given)
+{
+	CK_RV rv = provider_enter();
+
+	return rv == CKR_OK && !given ? CKR_ARGUMENTS_BAD : rv;
+}
+
+CK_RV
+entry_slot(CK_SLOT_ID slot, bool given, struct token **ret_token)
+{
+	CK_RV rv = provider_enter();
+
+	if (rv == CKR_OK)
+		rv = provider_token(slot, ret_token);
+	return rv == CKR_OK && !given ? CKR_ARGUMENTS_BAD : rv;
+}
+
+CK_RV
 entry_begin(CK_SESSION_HANDLE handle, struct session **ret_session)
 {
 	CK_RV rv = provider_enter();
@@ -82,9 +100,13 @@ entry_operation(struct session *session, enum operation_kind kind, bool single, 
 
 	if (*operation == NULL)
 		return CKR_OPERATION_NOT_INITIALIZED;
-	if ((single && (*operation)->multipart) || !given) {
+	if (single && (*operation)->multipart) {
 		operation_free(operation);
-		return given ? CKR_OPERATION_ACTIVE : CKR_ARGUMENTS_BAD;
+		return CKR_OPERATION_ACTIVE;
+	}
+	if (!given) {
+		operation_free(operation);
+		return CKR_ARGUMENTS_BAD;
 	}
 	*ret_operation = *operation;
 	return CKR_OK;

@@ -1,8 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What all entry points share: the way in, the way out, and answers about sizes. The order
- * inside each C_* function is always: provider and session (entry_begin), state, pointers, sizes
- * (entry_room), the worker, entry_end. Errors of the session come before all others (section 5.1.6).
+ * What all entry points share: the way in, the way out, and answers about sizes. In each C_*
+ * function the errors come in this order, whatever else is wrong with the call (section 5.1.6):
+ *
+ *	1. CKR_CRYPTOKI_NOT_INITIALIZED
+ *	2. the session or the slot: CKR_SESSION_HANDLE_INVALID, CKR_SLOT_ID_INVALID
+ *	3. the operation that the function goes on with, or is to begin:
+ *	   CKR_OPERATION_NOT_INITIALIZED, CKR_OPERATION_ACTIVE
+ *	4. pointers that are not given: CKR_ARGUMENTS_BAD (a mechanism that is NULL where an
+ *	   operation begins is no error: it ends the one that is active)
+ *	5. logins, read-only sessions, mechanisms, keys, templates, data: the worker's
+ *	6. sizes: CKR_BUFFER_TOO_SMALL (entry_room)
+ *
+ * Functions that are called before C_Initialize (itself, C_GetFunctionList, C_GetInterface and
+ * its list) begin with 4.
  */
 #ifndef P11_KMS_CRYPTOKI_ENTRY_H
 #define P11_KMS_CRYPTOKI_ENTRY_H
@@ -12,6 +23,11 @@
 #include "token/operation.h"
 #include "token/provider.h"
 #include "token/session.h"
+
+/* For functions without a session; given: all pointers are there. CKR_CRYPTOKI_NOT_INITIALIZED, CKR_ARGUMENTS_BAD. */
+MUST_USE CK_RV entry_module(bool given);
+/* The same for those with a slot, whose token it gives. Also CKR_SLOT_ID_INVALID. */
+MUST_USE CK_RV entry_slot(CK_SLOT_ID slot, bool given, struct token **ret_token);
 
 /* CKR_CRYPTOKI_NOT_INITIALIZED, CKR_SESSION_HANDLE_INVALID. The session is locked until entry_end. */
 MUST_USE CK_RV entry_begin(CK_SESSION_HANDLE handle, struct session **ret_session);
@@ -55,8 +71,8 @@ MUST_USE CK_RV entry_process(struct session *session, enum message_kind kind, bo
 
 /*
  * The operation of this kind that the session is in. CKR_OPERATION_NOT_INITIALIZED; and, each
- * ending it (section 5.2): CKR_ARGUMENTS_BAD when a pointer is not given; in one part (single)
- * CKR_OPERATION_ACTIVE after an update.
+ * ending it (section 5.2): in one part (single) CKR_OPERATION_ACTIVE after an update;
+ * CKR_ARGUMENTS_BAD when a pointer is not given.
  */
 MUST_USE CK_RV entry_operation(struct session *session, enum operation_kind kind, bool single,
                                bool given, struct operation **ret_operation);

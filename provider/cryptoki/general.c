@@ -14,21 +14,20 @@ C_Initialize(void *args)
 CK_RV
 C_Finalize(void *reserved)
 {
-	if (reserved != NULL)
-		return CKR_ARGUMENTS_BAD;
-	return entry_end("C_Finalize", NULL, provider_stop());
+	CK_RV rv = entry_module(reserved == NULL);
+
+	if (rv == CKR_OK)
+		rv = provider_stop();
+	return entry_end("C_Finalize", NULL, rv);
 }
 
 CK_RV
 general_info(CK_VERSION version, CK_INFO *info)
 {
-	CK_RV rv;
+	CK_RV rv = entry_module(info != NULL);
 
-	if (info == NULL)
-		return CKR_ARGUMENTS_BAD;
-	rv = provider_enter();
 	if (rv != CKR_OK)
-		return rv;
+		goto out;
 	*info = (CK_INFO) {
 		.cryptokiVersion = version,
 		.libraryVersion = { PACKAGE_VERSION_MAJOR, PACKAGE_VERSION_MINOR },
@@ -36,5 +35,6 @@ general_info(CK_VERSION version, CK_INFO *info)
 	text_pad(info->manufacturerID, sizeof info->manufacturerID, "p11-kms");
 	text_pad(info->libraryDescription, sizeof info->libraryDescription,
 	         "Keys of a KMS as a token");
-	return entry_end("C_GetInfo", NULL, CKR_OK);
+out:
+	return entry_end("C_GetInfo", NULL, rv);
 }

@@ -137,11 +137,14 @@ C_FindObjectsInit(CK_SESSION_HANDLE handle, CK_ATTRIBUTE *template, CK_ULONG cou
 	struct session *session = NULL;
 	CK_RV rv;
 
-	rv = entry_begin_given(handle, entry_given(template, count), &session);
+	rv = entry_begin(handle, &session);
 	if (rv != CKR_OK)
 		goto out;
 	rv = CKR_OPERATION_ACTIVE;
 	if (session->find != NULL)
+		goto out;
+	rv = CKR_ARGUMENTS_BAD;
+	if (!entry_given(template, count))
 		goto out;
 	rv = find_new(session->token, template, count, &session->find);
 out:
@@ -154,11 +157,14 @@ C_FindObjects(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE *objects, CK_ULONG max,
 	struct session *session = NULL;
 	CK_RV rv;
 
-	rv = entry_begin_given(handle, entry_given(objects, max) && count != NULL, &session);
+	rv = entry_begin(handle, &session);
 	if (rv != CKR_OK)
 		goto out;
 	rv = CKR_OPERATION_NOT_INITIALIZED;
 	if (session->find == NULL)
+		goto out;
+	rv = CKR_ARGUMENTS_BAD;
+	if (!entry_given(objects, max) || count == NULL)
 		goto out;
 	rv = find_next(session->find, objects, max, count);
 out:

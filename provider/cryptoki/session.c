@@ -13,16 +13,10 @@ C_OpenSession(CK_SLOT_ID slot, CK_FLAGS flags, void *application, CK_NOTIFY noti
               CK_SESSION_HANDLE *handle)
 {
 	struct token *token;
-	CK_RV rv;
+	CK_RV rv = entry_slot(slot, handle != NULL, &token);
 
 	(void)application; /* nothing is ever notified (section 5.21: surrender is optional) */
 	(void)notify;
-	if (handle == NULL)
-		return CKR_ARGUMENTS_BAD;
-	rv = provider_enter();
-	if (rv != CKR_OK)
-		return rv;
-	rv = provider_token(slot, &token);
 	if (rv != CKR_OK)
 		goto out;
 	rv = CKR_SESSION_PARALLEL_NOT_SUPPORTED;
@@ -36,7 +30,7 @@ out:
 CK_RV
 C_CloseSession(CK_SESSION_HANDLE handle)
 {
-	CK_RV rv = provider_enter();
+	CK_RV rv = entry_module(true);
 
 	if (rv == CKR_OK)
 		rv = session_close(handle);
@@ -47,10 +41,8 @@ CK_RV
 C_CloseAllSessions(CK_SLOT_ID slot)
 {
 	struct token *token;
-	CK_RV rv = provider_enter();
+	CK_RV rv = entry_slot(slot, true, &token);
 
-	if (rv == CKR_OK)
-		rv = provider_token(slot, &token);
 	if (rv == CKR_OK)
 		session_close_all(token);
 	return entry_end("C_CloseAllSessions", NULL, rv);
@@ -115,10 +107,12 @@ C_GetOperationState(CK_SESSION_HANDLE handle, unsigned char *state, CK_ULONG *st
 	struct session *session = NULL;
 	CK_RV rv;
 
-	rv = entry_begin_given(handle, state_size != NULL, &session);
+	rv = entry_begin(handle, &session);
 	if (rv != CKR_OK)
 		goto out;
 	rv = operation_state_save(session, &saved);
+	if (rv == CKR_OK && state_size == NULL)
+		rv = CKR_ARGUMENTS_BAD;
 	if (rv == CKR_OK && entry_room(saved.size, state, state_size, &rv)) {
 		memcpy(state, saved.data, saved.size);
 		*state_size = saved.size;

@@ -10,20 +10,18 @@ CK_RV
 C_GetSlotList(CK_BBOOL token_present, CK_SLOT_ID *slots, CK_ULONG *count)
 {
 	CK_ULONG slot_count;
-	CK_RV rv;
+	CK_RV rv = entry_module(count != NULL);
 
 	(void)token_present; /* every slot has its token */
-	if (count == NULL)
-		return CKR_ARGUMENTS_BAD;
-	rv = provider_enter();
 	if (rv != CKR_OK)
-		return rv;
+		goto out;
 	slot_count = provider_slot_count();
 	if (entry_room(slot_count, slots, count, &rv)) {
 		for (CK_SLOT_ID slot = 0; slot < slot_count; slot++)
 			slots[slot] = slot;
 		*count = slot_count;
 	}
+out:
 	return entry_end("C_GetSlotList", NULL, rv);
 }
 
@@ -32,14 +30,8 @@ C_GetSlotInfo(CK_SLOT_ID slot, CK_SLOT_INFO *info)
 {
 	struct token *token;
 	char description[sizeof info->slotDescription + 1];
-	CK_RV rv;
+	CK_RV rv = entry_slot(slot, info != NULL, &token);
 
-	if (info == NULL)
-		return CKR_ARGUMENTS_BAD;
-	rv = provider_enter();
-	if (rv != CKR_OK)
-		return rv;
-	rv = provider_token(slot, &token);
 	if (rv != CKR_OK)
 		goto out;
 	*info = (CK_SLOT_INFO) {
@@ -57,14 +49,8 @@ CK_RV
 C_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
 {
 	struct token *token;
-	CK_RV rv;
+	CK_RV rv = entry_slot(slot, info != NULL, &token);
 
-	if (info == NULL)
-		return CKR_ARGUMENTS_BAD;
-	rv = provider_enter();
-	if (rv != CKR_OK)
-		return rv;
-	rv = provider_token(slot, &token);
 	if (rv == CKR_OK)
 		token_info(token, info);
 	return entry_end("C_GetTokenInfo", NULL, rv);
@@ -74,18 +60,16 @@ C_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
 CK_RV
 C_WaitForSlotEvent(CK_FLAGS flags, CK_SLOT_ID *slot, void *reserved)
 {
-	CK_RV rv;
+	CK_RV rv = entry_module(slot != NULL && reserved == NULL);
 
-	if (slot == NULL || reserved != NULL)
-		return CKR_ARGUMENTS_BAD;
-	rv = provider_enter();
 	if (rv != CKR_OK)
-		return rv;
+		goto out;
 	/* Slots never change, so there is nothing to wait for but the end. */
 	if ((flags & CKF_DONT_BLOCK) != 0)
 		rv = CKR_NO_EVENT;
 	else
 		rv = provider_await_stop();
+out:
 	return entry_end("C_WaitForSlotEvent", NULL, rv);
 }
 
@@ -104,14 +88,8 @@ C_GetMechanismList(CK_SLOT_ID slot, CK_MECHANISM_TYPE *list, CK_ULONG *count)
 	const struct mechanism *mechanism;
 	struct token *token;
 	CK_ULONG offered = 0;
-	CK_RV rv;
+	CK_RV rv = entry_slot(slot, count != NULL, &token);
 
-	if (count == NULL)
-		return CKR_ARGUMENTS_BAD;
-	rv = provider_enter();
-	if (rv != CKR_OK)
-		return rv;
-	rv = provider_token(slot, &token);
 	if (rv == CKR_OK)
 		rv = token_open_to_list(token);
 	if (rv != CKR_OK)
@@ -135,14 +113,8 @@ C_GetMechanismInfo(CK_SLOT_ID slot, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO *i
 	const struct mechanism *mechanism;
 	struct token *token;
 	CK_FLAGS flags = 0;
-	CK_RV rv;
+	CK_RV rv = entry_slot(slot, info != NULL, &token);
 
-	if (info == NULL)
-		return CKR_ARGUMENTS_BAD;
-	rv = provider_enter();
-	if (rv != CKR_OK)
-		return rv;
-	rv = provider_token(slot, &token);
 	if (rv != CKR_OK)
 		goto out;
 	mechanism = mechanism_find(type);
@@ -170,14 +142,8 @@ CK_RV
 C_InitToken(CK_SLOT_ID slot, unsigned char *pin, CK_ULONG pin_size, unsigned char *label)
 {
 	struct token *token;
-	CK_RV rv;
+	CK_RV rv = entry_slot(slot, label != NULL && entry_given(pin, pin_size), &token);
 
-	if (label == NULL || (pin == NULL && pin_size != 0))
-		return CKR_ARGUMENTS_BAD;
-	rv = provider_enter();
-	if (rv != CKR_OK)
-		return rv;
-	rv = provider_token(slot, &token);
 	if (rv != CKR_OK)
 		goto out;
 	pthread_mutex_lock(&token->lock);

@@ -155,6 +155,11 @@ START_TEST(rules)
 	expect(CKR_OK, p11->C_DigestUpdate(session, message, 1));
 	expect_failure(p11->C_Digest(session, message, 1, value, &size));
 	expect(CKR_OPERATION_NOT_INITIALIZED, p11->C_DigestFinal(session, value, &size));
+	/* What the operation does not allow is told before a pointer that is not given. */
+	expect(CKR_OPERATION_NOT_INITIALIZED, p11->C_Digest(session, NULL, 1, value, NULL));
+	expect(CKR_OK, init(session, _i));
+	expect(CKR_OK, p11->C_DigestUpdate(session, message, 1));
+	expect(CKR_OPERATION_ACTIVE, p11->C_Digest(session, NULL, 1, value, NULL));
 }
 END_TEST
 

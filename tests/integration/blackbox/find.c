@@ -32,6 +32,21 @@ START_TEST(bad_arguments)
 	expect(CKR_OK, p11->C_FindObjectsInit(session, NULL, 0));
 	expect(CKR_ARGUMENTS_BAD, p11->C_FindObjects(session, NULL, 1, &count));
 	expect(CKR_ARGUMENTS_BAD, p11->C_FindObjects(session, &object, 1, NULL));
+	/* The search is still there. */
+	expect(CKR_OK, p11->C_FindObjects(session, &object, 1, &count));
+}
+END_TEST
+
+/* The session, then whether there is a search, then the pointers. */
+START_TEST(order_of_errors)
+{
+	CK_SESSION_HANDLE session = session_public(0);
+
+	expect(CKR_SESSION_HANDLE_INVALID, p11->C_FindObjectsInit(session + 1000, NULL, 1));
+	expect(CKR_SESSION_HANDLE_INVALID, p11->C_FindObjects(session + 1000, NULL, 1, NULL));
+	expect(CKR_OPERATION_NOT_INITIALIZED, p11->C_FindObjects(session, NULL, 1, NULL));
+	expect(CKR_OK, p11->C_FindObjectsInit(session, NULL, 0));
+	expect(CKR_OPERATION_ACTIVE, p11->C_FindObjectsInit(session, NULL, 1));
 }
 END_TEST
 
@@ -254,6 +269,7 @@ find_suite(void)
 
 	tcase_add_test(tcase, order_of_calls);
 	tcase_add_test(tcase, bad_arguments);
+	tcase_add_test(tcase, order_of_errors);
 	tcase_add_loop_test(tcase, by_attribute, 0, PAIR_KINDS);
 	tcase_add_test(tcase, nothing_matches);
 	tcase_add_test(tcase, label_is_whole);

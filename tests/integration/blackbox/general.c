@@ -100,6 +100,48 @@ START_TEST(uninitialized_encrypt_sign)
 }
 END_TEST
 
+/* Before anything else is looked at: pointers, slots, sessions. */
+START_TEST(uninitialized_comes_first)
+{
+	REFUSED(C_Finalize(bytes));
+	REFUSED(C_GetInfo(NULL));
+	REFUSED(C_GetSlotList(CK_FALSE, NULL, NULL));
+	REFUSED(C_GetSlotInfo(99, NULL));
+	REFUSED(C_GetTokenInfo(99, NULL));
+	REFUSED(C_WaitForSlotEvent(CKF_DONT_BLOCK, NULL, bytes));
+	REFUSED(C_GetMechanismList(99, NULL, NULL));
+	REFUSED(C_GetMechanismInfo(99, CKM_SHA256, NULL));
+	REFUSED(C_InitToken(99, NULL, 4, NULL));
+	REFUSED(C_InitPIN(1, NULL, 4));
+	REFUSED(C_SetPIN(1, NULL, 4, NULL, 4));
+	REFUSED(C_OpenSession(99, 0, NULL, NULL, NULL));
+	REFUSED(C_GetSessionInfo(1, NULL));
+	REFUSED(C_GetOperationState(1, NULL, NULL));
+	REFUSED(C_SetOperationState(1, NULL, 4, 0, 0));
+	REFUSED(C_Login(1, CKU_USER, NULL, 4));
+	REFUSED(C_CreateObject(1, NULL, 1, NULL));
+	REFUSED(C_CopyObject(1, 1, NULL, 1, NULL));
+	REFUSED(C_GetObjectSize(1, 1, NULL));
+	REFUSED(C_GetAttributeValue(1, 1, NULL, 1));
+	REFUSED(C_SetAttributeValue(1, 1, NULL, 1));
+	REFUSED(C_FindObjectsInit(1, NULL, 1));
+	REFUSED(C_FindObjects(1, NULL, 1, NULL));
+	REFUSED(C_EncryptInit(1, NULL, 1));
+	REFUSED(C_Encrypt(1, NULL, 4, NULL, NULL));
+	REFUSED(C_DigestInit(1, NULL));
+	REFUSED(C_Digest(1, NULL, 4, NULL, NULL));
+	REFUSED(C_SignInit(1, NULL, 1));
+	REFUSED(C_Sign(1, NULL, 4, NULL, NULL));
+	REFUSED(C_GenerateKey(1, NULL, NULL, 1, NULL));
+	REFUSED(C_GenerateKeyPair(1, NULL, NULL, 1, NULL, 1, NULL, NULL));
+	REFUSED(C_WrapKey(1, NULL, 1, 2, NULL, NULL));
+	REFUSED(C_UnwrapKey(1, NULL, 1, NULL, 4, NULL, 1, NULL));
+	REFUSED(C_DeriveKey(1, NULL, 1, NULL, 1, NULL));
+	REFUSED(C_SeedRandom(1, NULL, 4));
+	REFUSED(C_GenerateRandom(1, NULL, 4));
+}
+END_TEST
+
 START_TEST(function_list)
 {
 	CK_FUNCTION_LIST *list = NULL;
@@ -270,6 +312,7 @@ general_suite(void)
 	tcase_add_test(tcase, uninitialized_general);
 	tcase_add_test(tcase, uninitialized_objects);
 	tcase_add_test(tcase, uninitialized_encrypt_sign);
+	tcase_add_test(tcase, uninitialized_comes_first);
 	tcase_add_test(tcase, function_list);
 	tcase_add_test(tcase, initialize_null);
 	tcase_add_test(tcase, initialize_reserved);

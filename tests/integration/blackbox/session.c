@@ -313,7 +313,7 @@ START_TEST(operation_state_refused)
 		           CKR_FUNCTION_NOT_SUPPORTED);
 		return;
 	}
-	expect(CKR_ARGUMENTS_BAD, p11->C_GetOperationState(session, state, NULL));
+	expect(CKR_OPERATION_NOT_INITIALIZED, p11->C_GetOperationState(session, state, NULL));
 	expect(CKR_ARGUMENTS_BAD, p11->C_SetOperationState(session, NULL, 16, 0, 0));
 	expect(CKR_SESSION_HANDLE_INVALID, p11->C_GetOperationState(session + 1000, state, &size));
 	expect(CKR_SESSION_HANDLE_INVALID,
@@ -324,6 +324,7 @@ START_TEST(operation_state_refused)
 	expect(CKR_OPERATION_NOT_INITIALIZED, p11->C_GetOperationState(session, state, &size));
 	/* Longer than what is kept. */
 	expect(CKR_OK, p11->C_DigestInit(session, &sha256));
+	expect(CKR_ARGUMENTS_BAD, p11->C_GetOperationState(session, state, NULL));
 	for (int i = 0; i < 8; i++)
 		expect(CKR_OK, p11->C_DigestUpdate(session, state, sizeof(state)));
 	expect(CKR_STATE_UNSAVEABLE, p11->C_GetOperationState(session, state, &size));

@@ -176,6 +176,20 @@ START_TEST(mechanism_list_is_all)
 }
 END_TEST
 
+/* A slot that is not there is told before a pointer that is not. */
+START_TEST(slot_comes_first)
+{
+	CK_SLOT_ID none = no_such_slot();
+
+	expect(CKR_SLOT_ID_INVALID, p11->C_GetSlotInfo(none, NULL));
+	expect(CKR_SLOT_ID_INVALID, p11->C_GetTokenInfo(none, NULL));
+	expect(CKR_SLOT_ID_INVALID, p11->C_GetMechanismList(none, NULL, NULL));
+	expect(CKR_SLOT_ID_INVALID, p11->C_GetMechanismInfo(none, CKM_SHA256, NULL));
+	expect(CKR_SLOT_ID_INVALID, p11->C_InitToken(none, NULL, 4, NULL));
+	expect(CKR_SLOT_ID_INVALID, p11->C_OpenSession(none, CKF_SERIAL_SESSION, NULL, NULL, NULL));
+}
+END_TEST
+
 START_TEST(wait_for_slot_event)
 {
 	CK_SLOT_ID slot;
@@ -312,6 +326,7 @@ slot_token_suite(void)
 	tcase_add_test(tcase, mechanism_list);
 	tcase_add_test(tcase, mechanism_info);
 	tcase_add_test(tcase, mechanism_list_is_all);
+	tcase_add_test(tcase, slot_comes_first);
 	tcase_add_test(tcase, wait_for_slot_event);
 	tcase_add_test(tcase, init_token);
 	tcase_add_test(tcase, init_pin);
