@@ -12,9 +12,9 @@
 
 struct object_table {
 	const struct token *token; /* borrowed */
+	struct role_memory *roles; /* owned */
 
 	pthread_rwlock_t lock; /* guards all that follows */
-	struct role_memory *roles; /* owned */
 	struct plain_object **list; /* references, owned, by ascending handle */
 	size_t count, capacity;
 	int64_t last; /* number of the newest handle */
@@ -186,7 +186,6 @@ object_table_replace(struct object_table *table, const struct plain_object *old,
 	if (rv == CKR_OK) {
 		(*object)->handle = old->handle;
 		gone = *place;
-		role_memory_drop(table->roles, &gone->role);
 		*place = *object;
 		*object = NULL;
 	}
@@ -205,7 +204,6 @@ object_table_remove(struct object_table *table, CK_OBJECT_HANDLE handle)
 	place = place_locked(table, handle);
 	if (place != NULL) {
 		gone = *place;
-		role_memory_drop(table->roles, &gone->role);
 		table->count--;
 		memmove(place, place + 1,
 		        (size_t)(table->list + table->count - place) * sizeof *place);
@@ -228,7 +226,6 @@ table_sweep(struct object_table *table, CK_SESSION_HANDLE owner)
 	for (size_t i = 0; i < table->count; i++) {
 		object = table->list[i];
 		if (owner != 0 ? object->owner == owner : plain_object_private(object)) {
-			role_memory_drop(table->roles, &object->role);
 			object->next_gone = gone;
 			gone = object;
 		} else {

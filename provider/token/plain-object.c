@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "token/plain-object.h"
 
+#include "token/role-memory.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -88,6 +90,8 @@ plain_object_release(struct plain_object **object)
 		return;
 	attributes_clear(&last->attributes);
 	material_release(&last->material);
+	/* Not before: an operation may have worked with it until now, whatever the table knew. */
+	role_drop(&last->role);
 	free(last);
 }
 

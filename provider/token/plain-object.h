@@ -42,7 +42,7 @@ struct plain_object {
 	CK_SESSION_HANDLE owner;     /* the session it dies with */
 	struct attributes attributes;
 	struct material *material;   /* a reference; NULL where there is nothing to work with */
-	struct role *role;           /* the table's, of a secret key: role-memory.h */
+	struct role *role;           /* owned; of a secret key in the table: role-memory.h */
 	struct plain_object *next_gone; /* while the table lets go of several */
 	_Atomic unsigned references;
 };

@@ -7,7 +7,8 @@
  * is held, never the other way round:
  *
  *	provider (start, stop)  →  a session's  →  session table  →  a token's
- *	→  a shard of the key cache  →  inside registry, kms, mechanism, base
+ *	→  its object table's  →  the role memory's  →  a shard of the key cache
+ *	→  inside registry, kms, mechanism, base
  *
  * A session's lock is held for the whole of a call in that session, also while the KMS
  * works: it makes the calls of one session wait for each other (and C_Logout,

@@ -7,6 +7,7 @@
 
 #include <openssl/rand.h>
 
+#include <pthread.h>
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,13 +17,16 @@
 
 struct role {
 	unsigned char fingerprint[FINGERPRINT_SIZE]; /* first: what the tree is ordered by */
+	struct role_memory *memory;                  /* that it is in */
 	size_t objects;                              /* that have the value */
 	bool wraps, crypts;
 };
 
 struct role_memory {
 	struct secret *salt; /* owned */
-	void *tree;          /* of struct role, owned: tsearch(3) */
+
+	pthread_mutex_t lock; /* guards what follows, and all roles */
+	void *tree;           /* of struct role, owned: tsearch(3) */
 };
 
 CK_RV
@@ -33,6 +37,7 @@ role_memory_new(struct role_memory **ret_memory)
 
 	if (memory == NULL)
 		return CKR_HOST_MEMORY;
+	pthread_mutex_init(&memory->lock, NULL);
 	rv = secret_new(SALT_SIZE, &memory->salt);
 	if (rv == CKR_OK &&
 	    RAND_priv_bytes_ex(openssl_context(), secret_data(memory->salt), SALT_SIZE, 0) != 1)
@@ -51,6 +56,7 @@ role_memory_free(struct role_memory **memory)
 		return;
 	tdestroy((*memory)->tree, free);
 	secret_free(&(*memory)->salt);
+	pthread_mutex_destroy(&(*memory)->lock);
 	free(*memory);
 	*memory = NULL;
 }
@@ -78,53 +84,45 @@ fingerprint(const struct role_memory *memory, const struct secret *value,
 	return rv;
 }
 
-/* What is remembered of a value; nothing yet: a new one in the tree. */
+/* What is remembered of a value; nothing yet: made takes its place in the tree, and is set NULL. */
 static CK_RV
-role_get(struct role_memory *memory, const struct secret *value, struct role **ret_role)
+role_get_locked(struct role_memory *memory, struct role **made, struct role **ret_role)
 {
-	struct role *role = calloc(1, sizeof *role);
-	struct role **place = NULL;
-	CK_RV rv;
+	struct role **place = tsearch(*made, &memory->tree, compare);
 
-	if (role == NULL)
+	if (place == NULL)
 		return CKR_HOST_MEMORY;
-	rv = fingerprint(memory, value, role->fingerprint);
-	if (rv == CKR_OK) {
-		place = tsearch(role, &memory->tree, compare);
-		rv = place != NULL ? CKR_OK : CKR_HOST_MEMORY;
-	}
-	if (rv == CKR_OK)
-		*ret_role = *place;
-	if (place == NULL || *place != role)
-		free(role);
-	return rv;
+	*ret_role = *place;
+	if (*place == *made)
+		*made = NULL;
+	return CKR_OK;
 }
 
 /* Forgets what need not be remembered. */
 static void
-role_settle(struct role_memory *memory, struct role *role)
+role_settle_locked(struct role *role)
 {
 	if (role->objects != 0)
 		return;
 	role->crypts = false;
 	if (role->wraps)
 		return;
-	tdelete(role, &memory->tree, compare);
+	tdelete(role, &role->memory->tree, compare);
 	free(role);
 }
 
-CK_RV
-role_memory_take(struct role_memory *memory, const struct secret *value,
-                 const struct attributes *attributes, struct role **ret_role)
+static CK_RV
+take_locked(struct role_memory *memory, const struct attributes *attributes, struct role **made,
+            struct role **ret_role)
 {
 	bool wraps = roles_wrap(attributes), crypts = roles_crypt(attributes);
 	struct role *role = NULL;
-	CK_RV rv = role_get(memory, value, &role);
+	CK_RV rv = role_get_locked(memory, made, &role);
 
 	if (rv != CKR_OK)
 		return rv;
 	if (roles_conflict(role->wraps || wraps, role->crypts || crypts)) {
-		role_settle(memory, role);
+		role_settle_locked(role);
 		return CKR_TEMPLATE_INCONSISTENT;
 	}
 	role->wraps = role->wraps || wraps;
@@ -134,14 +132,38 @@ role_memory_take(struct role_memory *memory, const struct secret *value,
 	return CKR_OK;
 }
 
+CK_RV
+role_memory_take(struct role_memory *memory, const struct secret *value,
+                 const struct attributes *attributes, struct role **ret_role)
+{
+	struct role *made = calloc(1, sizeof *made);
+	CK_RV rv;
+
+	if (made == NULL)
+		return CKR_HOST_MEMORY;
+	made->memory = memory;
+	rv = fingerprint(memory, value, made->fingerprint);
+	if (rv == CKR_OK) {
+		pthread_mutex_lock(&memory->lock);
+		rv = take_locked(memory, attributes, &made, ret_role);
+		pthread_mutex_unlock(&memory->lock);
+	}
+	free(made);
+	return rv;
+}
+
 void
-role_memory_drop(struct role_memory *memory, struct role **role)
+role_drop(struct role **role)
 {
 	struct role *last = *role;
+	struct role_memory *memory;
 
 	*role = NULL;
 	if (last == NULL)
 		return;
+	memory = last->memory;
+	pthread_mutex_lock(&memory->lock);
 	last->objects--;
-	role_settle(memory, last);
+	role_settle_locked(last);
+	pthread_mutex_unlock(&memory->lock);
 }

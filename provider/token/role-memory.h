@@ -3,8 +3,9 @@
  * Which secret values have been in which roles, so that one value is never in two that don't
  * go together (attribute-rule.h): not in two objects, and not in one object after the other.
  * A value that has wrapped keys is remembered until C_Finalize, for what it wrapped could be
- * decrypted later; any other one for as long as an object has it. It is known by a salted
- * digest; the memory is of this process, as session objects are.
+ * decrypted later; any other one for as long as an object has it, be it one that only an
+ * operation still works with. It is known by a salted digest; the memory is of this process,
+ * as session objects are.
  */
 #ifndef P11_KMS_TOKEN_ROLE_MEMORY_H
 #define P11_KMS_TOKEN_ROLE_MEMORY_H
@@ -14,20 +15,21 @@
 #include "base/pkcs11.h"
 #include "base/secret.h"
 
-struct role_memory; /* opaque; its owner sees to one thread at a time */
+struct role_memory; /* opaque; several threads may use it */
 struct role;        /* opaque: what is remembered of one value */
 
 MUST_USE CK_RV role_memory_new(struct role_memory **ret_memory);
+/* After all roles were dropped. */
 void role_memory_free(struct role_memory **memory);
 
 /*
  * An object with these attributes is to have this value. CKR_TEMPLATE_INCONSISTENT: it has
  * been in a role that does not go with them; CKR_HOST_MEMORY. *ret_role is given back with
- * role_memory_drop when the object goes.
+ * role_drop when nobody works with the object any more.
  */
 MUST_USE CK_RV role_memory_take(struct role_memory *memory, const struct secret *value,
                                 const struct attributes *attributes, struct role **ret_role);
 /* NULL is allowed; sets NULL. */
-void role_memory_drop(struct role_memory *memory, struct role **role);
+void role_drop(struct role **role);
 
 #endif

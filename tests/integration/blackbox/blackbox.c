@@ -281,6 +281,7 @@ main(void)
 	srunner_add_suite(runner, demands_suite());
 	srunner_add_suite(runner, wrong_key_suite());
 	srunner_add_suite(runner, roles_suite());
+	srunner_add_suite(runner, role_memory_suite());
 	srunner_add_suite(runner, edge_cases_suite());
 	srunner_add_suite(runner, write_protected_suite());
 	srunner_add_suite(runner, refused_suite());

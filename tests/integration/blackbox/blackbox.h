@@ -95,6 +95,7 @@ Suite *operation_suite(void);
 Suite *random_suite(void);
 Suite *recover_suite(void);
 Suite *refused_suite(void);
+Suite *role_memory_suite(void);
 Suite *roles_suite(void);
 Suite *secret_key_suite(void);
 Suite *session_suite(void);
