@@ -12,7 +12,7 @@
 
 struct object_table {
 	const struct token *token; /* borrowed */
-	struct role_memory *roles; /* owned */
+	struct role_memory *roles; /* borrowed */
 
 	pthread_rwlock_t lock; /* guards all that follows */
 	struct plain_object **list; /* references, owned, by ascending handle */
@@ -21,19 +21,15 @@ struct object_table {
 };
 
 CK_RV
-object_table_new(const struct token *token, struct object_table **ret_table)
+object_table_new(const struct token *token, struct role_memory *roles,
+                 struct object_table **ret_table)
 {
 	struct object_table *table = calloc(1, sizeof *table);
-	CK_RV rv;
 
 	if (table == NULL)
 		return CKR_HOST_MEMORY;
-	rv = role_memory_new(&table->roles);
-	if (rv != CKR_OK) {
-		free(table);
-		return rv;
-	}
 	table->token = token;
+	table->roles = roles;
 	pthread_rwlock_init(&table->lock, NULL);
 	*ret_table = table;
 	return CKR_OK;
@@ -47,7 +43,6 @@ object_table_free(struct object_table **table)
 	for (size_t i = 0; i < (*table)->count; i++)
 		plain_object_release(&(*table)->list[i]);
 	free((*table)->list);
-	role_memory_free(&(*table)->roles);
 	pthread_rwlock_destroy(&(*table)->lock);
 	free(*table);
 	*table = NULL;

@@ -11,10 +11,12 @@
 #include "token/plain-object.h"
 
 struct object_table; /* opaque */
+struct role_memory;
 struct token;
 
-/* token is borrowed. */
-MUST_USE CK_RV object_table_new(const struct token *token, struct object_table **ret_table);
+/* token and roles are borrowed. */
+MUST_USE CK_RV object_table_new(const struct token *token, struct role_memory *roles,
+                                struct object_table **ret_table);
 void object_table_free(struct object_table **table);
 
 /*

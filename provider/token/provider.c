@@ -21,6 +21,7 @@ static unsigned long start_count;
 
 static struct {
 	struct config *config;
+	struct role_memory *roles; /* of the secret values in all tokens */
 	struct token **tokens;
 	CK_ULONG token_count;
 } provider;
@@ -113,6 +114,7 @@ tokens_free(void)
 	free(provider.tokens);
 	provider.tokens = NULL;
 	provider.token_count = 0;
+	role_memory_free(&provider.roles);
 }
 
 static CK_RV
@@ -122,10 +124,13 @@ tokens_make(const struct config *config)
 	CK_RV rv;
 
 	provider.tokens = calloc(count + 1, sizeof(struct token *));
-	if (provider.tokens == NULL)
-		return CKR_HOST_MEMORY;
+	rv = provider.tokens != NULL ? role_memory_new(&provider.roles) : CKR_HOST_MEMORY;
+	if (rv != CKR_OK) {
+		tokens_free();
+		return rv;
+	}
 	for (size_t i = 0; i < count; i++) {
-		rv = token_new(&config->tokens[i], i, &provider.tokens[i]);
+		rv = token_new(&config->tokens[i], i, provider.roles, &provider.tokens[i]);
 		if (rv != CKR_OK) {
 			tokens_free();
 			return rv == CKR_ARGUMENTS_BAD ? CKR_GENERAL_ERROR : rv;

@@ -4,8 +4,8 @@
  * go together (attribute-rule.h): not in two objects, and not in one object after the other.
  * A value that has wrapped keys is remembered until C_Finalize, for what it wrapped could be
  * decrypted later; any other one for as long as an object has it, be it one that only an
- * operation still works with. It is known by a salted digest; the memory is of this process,
- * as session objects are.
+ * operation still works with. It is known by a salted digest. All tokens of the process
+ * share the memory: what one of them wraps another could decrypt.
  */
 #ifndef P11_KMS_TOKEN_ROLE_MEMORY_H
 #define P11_KMS_TOKEN_ROLE_MEMORY_H

@@ -11,7 +11,8 @@
 #define POLL_EVERY_MS 1000
 
 CK_RV
-token_new(const struct config_token *config, CK_SLOT_ID slot, struct token **ret_token)
+token_new(const struct config_token *config, CK_SLOT_ID slot, struct role_memory *roles,
+          struct token **ret_token)
 {
 	struct token *token = calloc(1, sizeof *token);
 	CK_RV rv;
@@ -19,7 +20,7 @@ token_new(const struct config_token *config, CK_SLOT_ID slot, struct token **ret
 	if (token == NULL)
 		return CKR_HOST_MEMORY;
 	token->config = config;
-	rv = object_table_new(token, &token->objects);
+	rv = object_table_new(token, roles, &token->objects);
 	if (rv == CKR_OK && config->kms != NULL)
 		rv = kms_new(config, &token->kms);
 	if (rv != CKR_OK) {

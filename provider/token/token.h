@@ -15,6 +15,7 @@
 #include "registry/registry.h"
 #include "token/key.h"
 #include "token/object-table.h"
+#include "token/role-memory.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -44,9 +45,9 @@ struct token {
 	_Atomic int64_t expires;     /* of the registry's head; 0: it is broken */
 };
 
-/* Opens nothing. */
+/* Opens nothing. roles: of all tokens, borrowed for as long as the token lives. */
 MUST_USE CK_RV token_new(const struct config_token *config, CK_SLOT_ID slot,
-                         struct token **ret_token);
+                         struct role_memory *roles, struct token **ret_token);
 void token_free(struct token **token);
 /* In a forked child: forgets what must not be touched there. */
 void token_abandon(struct token **token);

@@ -24,6 +24,13 @@ step "p11-kms.so decrypts what is padded as of old (legacy-decrypt)"
 echo 'legacy-decrypt = yes' >>"$P11_KMS_CONFIG"
 "$suite" || fail "the suite, with legacy-decrypt"
 
+step "two tokens of p11-kms.so know of each other's secret values"
+{
+	cat "$P11_KMS_CONFIG"
+	sed -e 's/^\[token .*/[token beside]/' -e '/^kms/d' "$P11_KMS_CONFIG"
+} >"$work/two.conf"
+P11_KMS_CONFIG=$work/two.conf CK_RUN_SUITE=role-memory "$suite" || fail "the suite, with two tokens"
+
 step "p11-kms.so without a KMS is write-protected"
 printf 'a note\n' >"$work/note"
 quietly tool --login --pin "$pin" --write-object "$work/note" --type data --label note

@@ -130,7 +130,7 @@ START_TEST(without_a_registry)
 	ck_assert_uint_eq(host.token->session_count, 0);
 	host.config.authority = "/nonexistent/authority.pem";
 	token_free(&host.token);
-	ck_assert_uint_eq(token_new(&host.config, 3, &host.token), CKR_OK);
+	ck_assert_uint_eq(token_new(&host.config, 3, host.roles, &host.token), CKR_OK);
 	ck_assert_uint_eq(session_open(host.token, false, &handle), CKR_TOKEN_NOT_RECOGNIZED);
 }
 END_TEST

@@ -31,13 +31,15 @@ fixture_host_new(const char *name, struct fixture_token_host *ret_host)
 		.deadline_ms = 5000,
 		.expires_after = 3600,
 	};
-	ck_assert_uint_eq(token_new(&ret_host->config, 3, &ret_host->token), CKR_OK);
+	ck_assert_uint_eq(role_memory_new(&ret_host->roles), CKR_OK);
+	ck_assert_uint_eq(token_new(&ret_host->config, 3, ret_host->roles, &ret_host->token), CKR_OK);
 }
 
 void
 fixture_host_clear(struct fixture_token_host *host)
 {
 	token_free(&host->token);
+	role_memory_free(&host->roles);
 	registry_free(&host->registry);
 	fixture_authority_clear(&host->authority);
 	openssl_stop();

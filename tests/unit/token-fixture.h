@@ -11,6 +11,7 @@ struct fixture_token_host {
 	struct fixture_authority authority;
 	struct registry *registry; /* opened to write */
 	struct config_token config;
+	struct role_memory *roles;
 	struct token *token;       /* not opened yet */
 	char registry_path[256], authority_path[256];
 };

@@ -177,6 +177,38 @@ START_TEST(unwrapped_meanwhile)
 }
 END_TEST
 
+/* A session of another token of the module, where there is one that gives it without a login. */
+static bool
+other_session(CK_SESSION_HANDLE *ret_session)
+{
+	CK_SLOT_ID slots[16];
+	CK_ULONG count = COUNT(slots);
+
+	expect(CKR_OK, p11->C_GetSlotList(CK_TRUE, slots, &count));
+	for (CK_ULONG i = 0; i < count; i++)
+		if (slots[i] != token_slot &&
+		    p11->C_OpenSession(slots[i], CKF_SERIAL_SESSION, NULL, NULL, ret_session) == CKR_OK)
+			return true;
+	return false;
+}
+
+/* Two tokens of a module don't decrypt with the one what was wrapped with the other. */
+START_TEST(of_all_tokens)
+{
+	CK_SESSION_HANDLE session = session_public(0), other;
+	CK_ATTRIBUTE decrypts = IS(CKA_DECRYPT, yes), wraps = IS(CKA_WRAP, yes);
+	CK_ATTRIBUTE label = ATTRIBUTE(CKA_LABEL, "k", 1);
+	CK_OBJECT_HANDLE key;
+
+	if (!has_keys() || !other_session(&other))
+		return;
+	expect(CKR_OK, create(other, wraps, label, &key));
+	expect(CKR_TEMPLATE_INCONSISTENT, create(session, decrypts, label, &key));
+	expect(CKR_OK, p11->C_CloseSession(other));
+	expect(CKR_TEMPLATE_INCONSISTENT, create(session, decrypts, label, &key));
+}
+END_TEST
+
 Suite *
 role_memory_suite(void)
 {
@@ -185,5 +217,6 @@ role_memory_suite(void)
 
 	tcase_add_loop_test(tcase, operations_go_on, 0, COUNT(operations));
 	tcase_add_test(tcase, unwrapped_meanwhile);
+	tcase_add_test(tcase, of_all_tokens);
 	return suite;
 }
