@@ -326,3 +326,51 @@ roles_crypt(const struct attributes *list)
 	return attributes_bool(list, CKA_ENCRYPT, false) ||
 	       attributes_bool(list, CKA_DECRYPT, false);
 }
+
+static const struct {
+	CK_ATTRIBUTE_TYPE type;
+	bool guards;
+} protections[] = {
+	{ CKA_SENSITIVE, true },
+	{ CKA_EXTRACTABLE, false },
+	{ CKA_WRAP_WITH_TRUSTED, true },
+};
+
+static unsigned
+protection_with(const struct attributes *list, bool guards)
+{
+	unsigned found = 0;
+	bool value;
+
+	for (size_t i = 0; i < sizeof protections / sizeof *protections; i++) {
+		if (attributes_find(list, protections[i].type) == NULL)
+			continue;
+		value = attributes_bool(list, protections[i].type, false);
+		if ((value == protections[i].guards) == guards)
+			found |= 1U << i;
+	}
+	return found;
+}
+
+unsigned
+protection_of(const struct attributes *list)
+{
+	return protection_with(list, true);
+}
+
+unsigned
+protection_waived(const struct attributes *list)
+{
+	return protection_with(list, false);
+}
+
+CK_RV
+protection_add(struct attributes *list, unsigned protection)
+{
+	CK_RV rv = CKR_OK;
+
+	for (size_t i = 0; rv == CKR_OK && i < sizeof protections / sizeof *protections; i++)
+		if ((protection & 1U << i) != 0)
+			rv = attributes_set_bool(list, protections[i].type, protections[i].guards);
+	return rv;
+}

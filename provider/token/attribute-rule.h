@@ -54,4 +54,13 @@ bool roles_conflict(bool wraps, bool crypts);
 bool roles_wrap(const struct attributes *list);
 bool roles_crypt(const struct attributes *list);
 
+/*
+ * What protects the value of a secret key, and may only be added to (footnotes 11 and 12):
+ * CKA_SENSITIVE, CKA_EXTRACTABLE, CKA_WRAP_WITH_TRUSTED, each a bit of a set.
+ */
+unsigned protection_of(const struct attributes *list);
+/* What a list says that there shall not be. */
+unsigned protection_waived(const struct attributes *list);
+MUST_USE CK_RV protection_add(struct attributes *list, unsigned protection);
+
 #endif

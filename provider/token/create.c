@@ -27,7 +27,7 @@ create_allowed(const struct session *session, const struct attributes *list)
 }
 
 CK_RV
-create_finished(struct session *session, struct attributes *attributes,
+create_finished(struct session *session, struct attributes *attributes, unsigned waived,
                 struct material **material, CK_OBJECT_HANDLE *ret_handle)
 {
 	struct plain_object *object = NULL;
@@ -38,9 +38,10 @@ create_finished(struct session *session, struct attributes *attributes,
 		return stored_object_create(session, attributes, ret_handle);
 	}
 	rv = plain_object_new(session->handle, attributes, material, &object);
-	if (rv == CKR_OK)
-		rv = object_table_add(session->token->objects, &object, ret_handle);
-	return rv;
+	if (rv != CKR_OK)
+		return rv;
+	object->waived = waived;
+	return object_table_add(session->token->objects, &object, ret_handle);
 }
 
 static CK_RV
@@ -121,7 +122,7 @@ create_plain(struct session *session, CK_OBJECT_CLASS class, const CK_ATTRIBUTE 
 	if (rv == CKR_OK)
 		rv = create_allowed(session, &list);
 	if (rv == CKR_OK)
-		return create_finished(session, &list, &material, ret_handle);
+		return create_finished(session, &list, 0, &material, ret_handle);
 	attributes_clear(&list);
 	material_release(&material);
 	return rv;
@@ -157,11 +158,12 @@ create_object(struct session *session, const CK_ATTRIBUTE *template, CK_ULONG co
 	}
 }
 
-/* The attributes of object with what the template changes. */
+/* The attributes of object with what the template changes. ret_waived: what it says shall not protect it. */
 static CK_RV
 changed(enum way way, const struct plain_object *object, const CK_ATTRIBUTE *template,
-        CK_ULONG count, struct attributes *ret_list)
+        CK_ULONG count, struct attributes *ret_list, unsigned *ret_waived)
 {
+	struct attributes asked = ATTRIBUTES_INIT;
 	CK_RV rv = template_check(template, count);
 
 	if (rv == CKR_OK)
@@ -172,7 +174,12 @@ changed(enum way way, const struct plain_object *object, const CK_ATTRIBUTE *tem
 		rv = rules_change(&object->attributes, &template[i]);
 		if (rv == CKR_OK)
 			rv = attributes_set_copy(ret_list, &template[i]);
+		if (rv == CKR_OK)
+			rv = attributes_set_copy(&asked, &template[i]);
 	}
+	if (rv == CKR_OK)
+		*ret_waived = protection_waived(&asked);
+	attributes_clear(&asked);
 	return rv;
 }
 
@@ -190,12 +197,13 @@ create_copy(struct session *session, const struct object *object, const CK_ATTRI
 {
 	struct attributes list = ATTRIBUTES_INIT;
 	struct material *material;
+	unsigned waived;
 	CK_RV rv;
 
 	if (object->plain == NULL ||
 	    !attributes_bool(&object->plain->attributes, CKA_COPYABLE, true))
 		return CKR_ACTION_PROHIBITED;
-	rv = changed(WAY_COPY, object->plain, template, count, &list);
+	rv = changed(WAY_COPY, object->plain, template, count, &list, &waived);
 	/* What is private stays so: a copy is no way around the logout. */
 	if (rv == CKR_OK && plain_object_private(object->plain) &&
 	    !attributes_bool(&list, CKA_PRIVATE, false))
@@ -204,7 +212,7 @@ create_copy(struct session *session, const struct object *object, const CK_ATTRI
 		rv = create_allowed(session, &list);
 	if (rv == CKR_OK) {
 		material = material_share(object->plain);
-		rv = create_finished(session, &list, &material, ret_handle);
+		rv = create_finished(session, &list, waived, &material, ret_handle);
 	}
 	attributes_clear(&list);
 	return rv;
@@ -217,11 +225,12 @@ change_once(struct session *session, const struct plain_object *object,
 	struct attributes list = ATTRIBUTES_INIT;
 	struct plain_object *next = NULL;
 	struct material *material;
+	unsigned waived; /* only what is new is protected by more than it has */
 	CK_RV rv;
 
 	if (!attributes_bool(&object->attributes, CKA_MODIFIABLE, true))
 		return CKR_ACTION_PROHIBITED;
-	rv = changed(WAY_SET, object, template, count, &list);
+	rv = changed(WAY_SET, object, template, count, &list, &waived);
 	if (rv == CKR_OK && attributes_bool(&list, CKA_TOKEN, false))
 		return stored_object_change(session, object, &list);
 	if (rv == CKR_OK) {

@@ -35,10 +35,12 @@ MUST_USE CK_RV create_private_default(const struct session *session, struct attr
 MUST_USE CK_RV create_allowed(const struct session *session, const struct attributes *list);
 /*
  * Makes the object, in the session or on the token as CKA_TOKEN says; takes attributes and
- * material, also on failure. In the session: the failures of object_table_add; on the token:
- * those of stored-object.h.
+ * material, also on failure. waived: of a secret key, protection_waived of what its template
+ * says. In the session: the failures of object_table_add; on the token: those of
+ * stored-object.h.
  */
 MUST_USE CK_RV create_finished(struct session *session, struct attributes *attributes,
-                                     struct material **material, CK_OBJECT_HANDLE *ret_handle);
+                               unsigned waived, struct material **material,
+                               CK_OBJECT_HANDLE *ret_handle);
 
 #endif

@@ -92,22 +92,25 @@ reserve_locked(struct object_table *table)
 }
 
 /*
- * May it be in the table? Asked under the lock, so that neither a logout nor another object of
- * the same value can come between.
+ * May it be in the table, in the place of old (NULL: beside all others)? Asked under the lock, so
+ * that neither a logout nor another object of the same value can come between.
  */
 static CK_RV
-admit_locked(struct object_table *table, struct plain_object *object)
+admit_locked(struct object_table *table, const struct plain_object *old, struct plain_object *object)
 {
 	const struct secret *value = object->material != NULL ? object->material->value : NULL;
 	CK_RV rv = CKR_OK;
 
 	if (plain_object_private(object) && token_hides_private(table->token))
 		return CKR_USER_NOT_LOGGED_IN;
-	if (value != NULL)
-		rv = role_memory_take(table->roles, value, &object->attributes, &object->role);
+	if (value != NULL && old != NULL)
+		rv = role_take_over(old->role, &object->attributes, &object->role);
+	else if (value != NULL)
+		rv = role_memory_take(table->roles, value, object->waived, &object->attributes,
+		                      &object->role);
 	if (rv == CKR_TEMPLATE_INCONSISTENT)
-		log_info("token %s: a key of this value has been in another role",
-		         table->token->config->name);
+		log_info("token %s: a key of this value has been in another role, or was protected "
+		         "better", table->token->config->name);
 	return rv;
 }
 
@@ -120,7 +123,7 @@ object_table_add(struct object_table *table, struct plain_object **object,
 	pthread_rwlock_wrlock(&table->lock);
 	rv = reserve_locked(table);
 	if (rv == CKR_OK)
-		rv = admit_locked(table, *object);
+		rv = admit_locked(table, NULL, *object);
 	if (rv != CKR_OK)
 		goto out;
 	(*object)->handle = handle_of_session(++table->last);
@@ -177,7 +180,7 @@ object_table_replace(struct object_table *table, const struct plain_object *old,
 	pthread_rwlock_wrlock(&table->lock);
 	place = place_locked(table, old->handle);
 	if (place != NULL && *place == old)
-		rv = admit_locked(table, *object);
+		rv = admit_locked(table, old, *object);
 	if (rv == CKR_OK) {
 		(*object)->handle = old->handle;
 		gone = *place;

@@ -20,9 +20,10 @@ MUST_USE CK_RV object_table_new(const struct token *token, struct role_memory *r
 void object_table_free(struct object_table **table);
 
 /*
- * Takes the reference (also on failure) and gives the object its handle. CKR_HOST_MEMORY;
- * CKR_TEMPLATE_INCONSISTENT: its value has been in a role that does not go with its own;
- * CKR_USER_NOT_LOGGED_IN: it is private, and the user has logged out meanwhile.
+ * Takes the reference (also on failure) and gives the object its handle, and what else protects
+ * its value (role-memory.h). CKR_HOST_MEMORY; CKR_TEMPLATE_INCONSISTENT: its value has been in a
+ * role that does not go with its own, or is protected by what it waives; CKR_USER_NOT_LOGGED_IN:
+ * it is private, and the user has logged out meanwhile.
  */
 MUST_USE CK_RV object_table_add(struct object_table *table, struct plain_object **object,
                                 CK_OBJECT_HANDLE *ret_handle);

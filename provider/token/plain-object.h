@@ -41,6 +41,7 @@ struct plain_object {
 	CK_OBJECT_HANDLE handle;     /* given by the table: object-table.h */
 	CK_SESSION_HANDLE owner;     /* the session it dies with */
 	struct attributes attributes;
+	unsigned waived;             /* what shall not protect it, until it is in the table: attribute-rule.h */
 	struct material *material;   /* a reference; NULL where there is nothing to work with */
 	struct role *role;           /* owned; of a secret key in the table: role-memory.h */
 	struct plain_object *next_gone; /* while the table lets go of several */

@@ -20,6 +20,8 @@ struct role {
 	struct role_memory *memory;                  /* that it is in */
 	size_t objects;                              /* that have the value */
 	bool wraps, crypts;
+	unsigned protection;                         /* that any of them had: attribute-rule.h */
+	bool returns;                                /* the value may come back when none has it */
 };
 
 struct role_memory {
@@ -105,36 +107,62 @@ role_settle_locked(struct role *role)
 	if (role->objects != 0)
 		return;
 	role->crypts = false;
-	if (role->wraps)
+	if (role->wraps || (role->protection != 0 && role->returns))
 		return;
 	tdelete(role, &role->memory->tree, compare);
 	free(role);
 }
 
-static CK_RV
-take_locked(struct role_memory *memory, const struct attributes *attributes, struct role **made,
-            struct role **ret_role)
+/* A random value that was never to be wrapped is nowhere else. */
+static bool
+may_return(const struct attributes *attributes)
 {
-	bool wraps = roles_wrap(attributes), crypts = roles_crypt(attributes);
+	return !attributes_bool(attributes, CKA_LOCAL, false) ||
+	       !attributes_bool(attributes, CKA_NEVER_EXTRACTABLE, false);
+}
+
+/* One object more is in the role, unless its own don't go with it. */
+static CK_RV
+role_enter_locked(struct role *role, const struct attributes *attributes)
+{
+	bool wraps = role->wraps || roles_wrap(attributes);
+	bool crypts = role->crypts || roles_crypt(attributes);
+
+	if (roles_conflict(wraps, crypts))
+		return CKR_TEMPLATE_INCONSISTENT;
+	role->wraps = wraps;
+	role->crypts = crypts;
+	role->protection |= protection_of(attributes);
+	role->returns = role->returns || may_return(attributes);
+	role->objects++;
+	return CKR_OK;
+}
+
+static CK_RV
+take_locked(struct role_memory *memory, unsigned waived, struct attributes *attributes,
+            struct role **made, struct role **ret_role)
+{
 	struct role *role = NULL;
 	CK_RV rv = role_get_locked(memory, made, &role);
 
 	if (rv != CKR_OK)
 		return rv;
-	if (roles_conflict(role->wraps || wraps, role->crypts || crypts)) {
+	if ((role->protection & waived) != 0)
+		rv = CKR_TEMPLATE_INCONSISTENT;
+	if (rv == CKR_OK)
+		rv = protection_add(attributes, role->protection);
+	if (rv == CKR_OK)
+		rv = role_enter_locked(role, attributes);
+	if (rv == CKR_OK)
+		*ret_role = role;
+	else
 		role_settle_locked(role);
-		return CKR_TEMPLATE_INCONSISTENT;
-	}
-	role->wraps = role->wraps || wraps;
-	role->crypts = role->crypts || crypts;
-	role->objects++;
-	*ret_role = role;
-	return CKR_OK;
+	return rv;
 }
 
 CK_RV
-role_memory_take(struct role_memory *memory, const struct secret *value,
-                 const struct attributes *attributes, struct role **ret_role)
+role_memory_take(struct role_memory *memory, const struct secret *value, unsigned waived,
+                 struct attributes *attributes, struct role **ret_role)
 {
 	struct role *made = calloc(1, sizeof *made);
 	CK_RV rv;
@@ -145,10 +173,23 @@ role_memory_take(struct role_memory *memory, const struct secret *value,
 	rv = fingerprint(memory, value, made->fingerprint);
 	if (rv == CKR_OK) {
 		pthread_mutex_lock(&memory->lock);
-		rv = take_locked(memory, attributes, &made, ret_role);
+		rv = take_locked(memory, waived, attributes, &made, ret_role);
 		pthread_mutex_unlock(&memory->lock);
 	}
 	free(made);
+	return rv;
+}
+
+CK_RV
+role_take_over(struct role *role, const struct attributes *attributes, struct role **ret_role)
+{
+	CK_RV rv;
+
+	pthread_mutex_lock(&role->memory->lock);
+	rv = role_enter_locked(role, attributes);
+	pthread_mutex_unlock(&role->memory->lock);
+	if (rv == CKR_OK)
+		*ret_role = role;
 	return rv;
 }
 

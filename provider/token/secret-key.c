@@ -154,6 +154,7 @@ request_settle(struct session *session, struct secret_request *request, CK_KEY_T
 {
 	CK_RV rv = request_force(request, forced);
 
+	request->waived = protection_waived(&request->attributes); /* before the defaults come in */
 	if (rv == CKR_OK)
 		rv = request_class(request, key_type);
 	if (rv == CKR_OK)
@@ -272,7 +273,8 @@ secret_request_finish(struct session *session, struct secret_request *request,
 	else
 		secret_free(value);
 	if (rv == CKR_OK)
-		rv = create_finished(session, &request->attributes, &material, ret_handle);
+		rv = create_finished(session, &request->attributes, request->waived, &material,
+		                     ret_handle);
 	return rv;
 }
 

@@ -22,6 +22,7 @@ struct secret_request {
 	CK_KEY_TYPE key_type;
 	CK_ULONG value_size;          /* CKA_VALUE_LEN; 0: not given */
 	struct attributes attributes; /* owned */
+	unsigned waived;              /* what shall not protect the value: attribute-rule.h */
 };
 
 /* Where the value came from, for the attributes that the token sets. */

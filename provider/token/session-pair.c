@@ -118,12 +118,12 @@ add_halves(struct session *session, const struct kms_pair *pair, const struct bu
 	if (rv == CKR_OK)
 		rv = make_material(pair, spki, &no_key, &public_half);
 	if (rv == CKR_OK)
-		rv = create_finished(session, public_list, &public_half, &public_key);
+		rv = create_finished(session, public_list, 0, &public_half, &public_key);
 	if (rv != CKR_OK) {
 		material_release(&private_half);
 		return rv;
 	}
-	rv = create_finished(session, private_list, &private_half, &private_key);
+	rv = create_finished(session, private_list, 0, &private_half, &private_key);
 	if (rv != CKR_OK) {
 		/* Should it be gone already, so much the better. */
 		CK_RV gone = object_table_remove(session->token->objects, public_key);

@@ -6,6 +6,9 @@
  */
 #include "blackbox.h"
 
+#include <openssl/ec.h>
+#include <openssl/evp.h>
+
 static CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
 static CK_OBJECT_CLASS secret_key = CKO_SECRET_KEY;
 static CK_KEY_TYPE aes = CKK_AES;
@@ -209,6 +212,176 @@ START_TEST(of_all_tokens)
 }
 END_TEST
 
+static const struct {
+	CK_ATTRIBUTE_TYPE type;
+	const CK_BBOOL *guards, *opposite;
+} protections[] = {
+	{ CKA_SENSITIVE, &yes, &no },
+	{ CKA_EXTRACTABLE, &no, &yes },
+	{ CKA_WRAP_WITH_TRUSTED, &yes, &no },
+};
+
+static CK_RV (*const comings[])(CK_SESSION_HANDLE session, CK_ATTRIBUTE one, CK_ATTRIBUTE other,
+                                CK_OBJECT_HANDLE *ret_key) = { create, unwrap };
+
+static bool
+guarded(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key, int which)
+{
+	return attribute_bool(session, key, protections[which].type) == *protections[which].guards;
+}
+
+/* However the value comes back: it is protected as it was, or refused where that is not wanted. */
+static void
+comes_back_guarded(CK_SESSION_HANDLE session, int which)
+{
+	CK_ATTRIBUTE label = ATTRIBUTE(CKA_LABEL, "k", 1), signs = IS(CKA_SIGN, yes);
+	CK_ATTRIBUTE without = ATTRIBUTE(protections[which].type, protections[which].opposite, 1);
+	CK_OBJECT_HANDLE key;
+
+	for (size_t i = 0; i < COUNT(comings); i++) {
+		expect(CKR_TEMPLATE_INCONSISTENT, comings[i](session, without, signs, &key));
+		expect(CKR_OK, comings[i](session, label, signs, &key));
+		ck_assert(guarded(session, key, which));
+		expect(CKR_OK, p11->C_DestroyObject(session, key));
+	}
+}
+
+START_TEST(protected_for_good)
+{
+	CK_SESSION_HANDLE session = session_public(0), owner = session_public(0);
+	CK_ATTRIBUTE signs = IS(CKA_SIGN, yes), label = ATTRIBUTE(CKA_LABEL, "k", 1);
+	CK_ATTRIBUTE guard = ATTRIBUTE(protections[_i].type, protections[_i].guards, 1);
+	CK_OBJECT_HANDLE key;
+
+	if (!has_keys())
+		return;
+	/* Created so, and while it is there; unwrapped so; destroyed; gone with its session. */
+	prepare(session);
+	expect(CKR_OK, create(session, guard, signs, &key));
+	comes_back_guarded(session, _i);
+	expect(CKR_OK, p11->C_DestroyObject(session, key));
+	comes_back_guarded(session, _i);
+	value[0]++;
+	prepare(session);
+	expect(CKR_OK, unwrap(owner, guard, signs, &key));
+	expect(CKR_OK, p11->C_CloseSession(owner));
+	comes_back_guarded(session, _i);
+	/* Protected later. */
+	value[0]++;
+	prepare(session);
+	expect(CKR_OK, create(session, label, signs, &key));
+	expect(CKR_OK, p11->C_SetAttributeValue(session, key, &guard, 1));
+	comes_back_guarded(session, _i);
+	/* A copy. */
+	value[0]++;
+	prepare(session);
+	expect(CKR_OK, create(session, label, signs, &key));
+	expect(CKR_OK, p11->C_CopyObject(session, key, &guard, 1, &key));
+	comes_back_guarded(session, _i);
+	/* Another value is none of this one's. */
+	value[0]++;
+	expect(CKR_OK, create(session, label, signs, &key));
+	ck_assert(!guarded(session, key, _i));
+}
+END_TEST
+
+/* An object that has the value already, and can be read, stays as it is; its copies don't. */
+START_TEST(older_objects)
+{
+	CK_SESSION_HANDLE session = session_public(0);
+	CK_ATTRIBUTE signs = IS(CKA_SIGN, yes), label = ATTRIBUTE(CKA_LABEL, "k", 1);
+	CK_ATTRIBUTE guard = ATTRIBUTE(protections[_i].type, protections[_i].guards, 1);
+	CK_ATTRIBUTE without = ATTRIBUTE(protections[_i].type, protections[_i].opposite, 1);
+	CK_OBJECT_HANDLE older, newer, copy;
+
+	if (!has_keys())
+		return;
+	expect(CKR_OK, create(session, signs, label, &older));
+	expect(CKR_OK, create(session, signs, guard, &newer));
+	expect(CKR_OK, p11->C_SetAttributeValue(session, older, &label, 1));
+	ck_assert(!guarded(session, older, _i));
+	expect(CKR_TEMPLATE_INCONSISTENT, p11->C_CopyObject(session, older, &without, 1, &copy));
+	expect(CKR_OK, p11->C_CopyObject(session, older, &label, 1, &copy));
+	ck_assert(guarded(session, copy, _i));
+	ck_assert(!guarded(session, older, _i));
+}
+END_TEST
+
+/* What was wrapped while it was readable is not read when it is unwrapped. */
+START_TEST(not_read_unwrapped)
+{
+	CK_SESSION_HANDLE session = session_public(0);
+	CK_MECHANISM generate = { CKM_AES_KEY_GEN, NULL, 0 };
+	CK_ATTRIBUTE of_key[] = { IS(CKA_TOKEN, no), IS(CKA_PRIVATE, no), IS(CKA_VALUE_LEN, length),
+		                  IS(CKA_SENSITIVE, yes), IS(CKA_EXTRACTABLE, yes) };
+	CK_ATTRIBUTE sealed = IS(CKA_EXTRACTABLE, no), label = ATTRIBUTE(CKA_LABEL, "k", 1);
+	unsigned char bytes[16];
+	CK_ATTRIBUTE read = ATTRIBUTE(CKA_VALUE, bytes, sizeof(bytes));
+	CK_OBJECT_HANDLE key, again;
+
+	if (!has_keys())
+		return;
+	prepare(session);
+	expect(CKR_OK, p11->C_GenerateKey(session, &generate, of_key, COUNT(of_key), &key));
+	wrapped_size = sizeof(wrapped);
+	expect(CKR_OK, p11->C_WrapKey(session, &kwp, wrapper, key, wrapped, &wrapped_size));
+	expect(CKR_OK, p11->C_SetAttributeValue(session, key, &sealed, 1));
+	expect(CKR_OK, p11->C_DestroyObject(session, key));
+	expect(CKR_OK, unwrap(session, label, label, &again));
+	expect(CKR_ATTRIBUTE_SENSITIVE, p11->C_GetAttributeValue(session, again, &read, 1));
+	expect(CKR_KEY_UNEXTRACTABLE,
+	       p11->C_WrapKey(session, &kwp, wrapper, again, wrapped, &wrapped_size));
+}
+END_TEST
+
+static CK_RV
+derive(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE base, CK_ATTRIBUTE more, CK_OBJECT_HANDLE *ret_key)
+{
+	static unsigned char point[65];
+	static size_t size;
+	CK_ECDH1_DERIVE_PARAMS parameter = { .kdf = CKD_NULL, .ulPublicDataLen = sizeof(point),
+		                             .pPublicData = point };
+	CK_MECHANISM ecdh = { CKM_ECDH1_DERIVE, &parameter, sizeof(parameter) };
+	CK_ATTRIBUTE template[] = { IS(CKA_CLASS, secret_key), IS(CKA_KEY_TYPE, aes),
+		                    IS(CKA_TOKEN, no), IS(CKA_PRIVATE, no), IS(CKA_VALUE_LEN, length),
+		                    more };
+	EVP_PKEY *other;
+
+	if (size == 0) {
+		other = EVP_EC_gen("P-256");
+		ck_assert(EVP_PKEY_get_octet_string_param(other, "encoded-pub-key", point,
+		                                          sizeof(point), &size));
+		EVP_PKEY_free(other);
+	}
+	return p11->C_DeriveKey(session, &ecdh, base, template, COUNT(template), ret_key);
+}
+
+START_TEST(derived_again)
+{
+	CK_SESSION_HANDLE session = session_user(0);
+	CK_MECHANISM generate = { CKM_EC_KEY_PAIR_GEN, NULL, 0 };
+	CK_ATTRIBUTE of_public[] = {
+		ATTRIBUTE(CKA_EC_PARAMS, "\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07", 10),
+		IS(CKA_TOKEN, no), IS(CKA_VERIFY, no),
+	};
+	CK_ATTRIBUTE of_private[] = { IS(CKA_TOKEN, no), IS(CKA_DERIVE, yes), IS(CKA_SIGN, no) };
+	CK_ATTRIBUTE guard = ATTRIBUTE(protections[_i].type, protections[_i].guards, 1);
+	CK_ATTRIBUTE without = ATTRIBUTE(protections[_i].type, protections[_i].opposite, 1);
+	CK_ATTRIBUTE label = ATTRIBUTE(CKA_LABEL, "k", 1);
+	CK_OBJECT_HANDLE public, base, key;
+
+	if (!has_keys() || !mechanism_offers(CKM_ECDH1_DERIVE, CKF_DERIVE))
+		return;
+	expect(CKR_OK, p11->C_GenerateKeyPair(session, &generate, of_public, COUNT(of_public),
+	                                      of_private, COUNT(of_private), &public, &base));
+	expect(CKR_OK, derive(session, base, guard, &key));
+	expect(CKR_OK, p11->C_DestroyObject(session, key));
+	expect(CKR_OK, derive(session, base, label, &key));
+	ck_assert(guarded(session, key, _i));
+	expect(CKR_TEMPLATE_INCONSISTENT, derive(session, base, without, &key));
+}
+END_TEST
+
 Suite *
 role_memory_suite(void)
 {
@@ -218,5 +391,9 @@ role_memory_suite(void)
 	tcase_add_loop_test(tcase, operations_go_on, 0, COUNT(operations));
 	tcase_add_test(tcase, unwrapped_meanwhile);
 	tcase_add_test(tcase, of_all_tokens);
+	tcase_add_loop_test(tcase, protected_for_good, 0, COUNT(protections));
+	tcase_add_loop_test(tcase, older_objects, 0, COUNT(protections));
+	tcase_add_test(tcase, not_read_unwrapped);
+	tcase_add_loop_test(tcase, derived_again, 0, COUNT(protections));
 	return suite;
 }
