@@ -41,12 +41,6 @@ is_less(uint64_t a, uint64_t b)
 }
 
 static uint64_t
-is_equal(uint64_t a, uint64_t b)
-{
-	return ~is_less(0, a ^ b);
-}
-
-static uint64_t
 choose(uint64_t mask, uint64_t yes, uint64_t no)
 {
 	return (mask & yes) | (~mask & no);
@@ -163,40 +157,17 @@ ciphertext_key(const struct secret *secret, const void *ciphertext, size_t size,
 
 /* The last candidate of those that are no longer than max. */
 static uint64_t
-pick_length(const unsigned char *random, uint64_t min, uint64_t max)
+pick_length(const unsigned char *random, uint64_t max)
 {
-	uint64_t length = min, candidate, fits, bits = max;
+	uint64_t length = 0, candidate, bits = max;
 
 	for (unsigned shift = 1; shift < 16; shift *= 2)
 		bits |= bits >> shift;
 	for (size_t i = 0; i < CANDIDATES; i++) {
 		candidate = ((uint64_t)random[2 * i] << 8 | random[2 * i + 1]) & bits;
-		fits = ~is_less(max, candidate) & ~is_less(candidate, min);
-		length = choose(fits, candidate, length);
+		length = choose(~is_less(max, candidate), candidate, length);
 	}
 	return length;
-}
-
-/* The length of the message that stands in, and whether the true one's is allowed. */
-static uint64_t
-apply_rule(const struct rejection_rule *rule, const unsigned char *random, uint64_t max,
-           uint64_t true_length, uint64_t *ret_allowed)
-{
-	switch (rule->length) {
-	case REJECTION_EXACT:
-		*ret_allowed = is_equal(true_length, rule->size);
-		return rule->size;
-	case REJECTION_AES:
-		*ret_allowed = is_equal(true_length, 16) | is_equal(true_length, 24) |
-		               is_equal(true_length, 32);
-		return 16 + 8 * (uint64_t)(random[0] % 3);
-	case REJECTION_KEY:
-		*ret_allowed = ~is_equal(true_length, 0);
-		return pick_length(random, 1, max);
-	default:
-		*ret_allowed = ~(uint64_t)0;
-		return pick_length(random, 0, max);
-	}
 }
 
 /* OpenSSL's error is left for bad padding only: taken off unread both times. */
@@ -215,31 +186,26 @@ check_padding(const struct secret *block, struct secret *message, size_t size)
 
 /* message becomes the stand-in, from its first byte on, unless the padding was good. */
 static size_t
-select_message(const struct rejection_rule *rule, int length, const struct secret *lengths,
-               const struct secret *stand_in, struct secret *message)
+select_message(int length, const struct secret *lengths, const struct secret *stand_in,
+               struct secret *message)
 {
 	uint64_t good = ~barrier(0 - ((uint64_t)(unsigned)length >> 31)); /* not negative */
-	uint64_t true_length = (uint64_t)(unsigned)length & good, allowed, other;
 	unsigned char *data = secret_data(message);
 
-	other = apply_rule(rule, secret_bytes(lengths), secret_size(message), true_length, &allowed);
-	good &= allowed;
 	for (size_t i = 0; i < secret_size(message); i++)
 		data[i] = (unsigned char)choose(good, data[i], secret_bytes(stand_in)[i]);
-	return choose(good, true_length, other);
+	return choose(good, (uint64_t)(unsigned)length & good,
+	              pick_length(secret_bytes(lengths), secret_size(message)));
 }
 
 CK_RV
 rejection_unpad(const struct public_key *key, const struct secret *secret, const void *ciphertext,
-                const struct secret *block, const struct rejection_rule *rule,
-                struct secret **ret_plaintext)
+                const struct secret *block, struct secret **ret_plaintext)
 {
 	size_t size = public_key_signature_size(key), max = size - PADDING_SIZE;
 	struct secret *whole = NULL, *own = NULL, *lengths = NULL, *stand_in = NULL, *message = NULL;
 	CK_RV rv;
 
-	if (rule->length == REJECTION_EXACT && rule->size > max)
-		return CKR_ENCRYPTED_DATA_LEN_RANGE;
 	rv = whole_block(key, block, &whole);
 	if (rv == CKR_OK)
 		rv = ciphertext_key(secret, ciphertext, size, &own);
@@ -252,8 +218,8 @@ rejection_unpad(const struct public_key *key, const struct secret *secret, const
 	if (rv == CKR_OK)
 		rv = secret_new(max, &message);
 	if (rv == CKR_OK) {
-		secret_truncate(message, select_message(rule, check_padding(whole, message, size),
-		                                        lengths, stand_in, message));
+		secret_truncate(message, select_message(check_padding(whole, message, size), lengths,
+		                                        stand_in, message));
 		*ret_plaintext = message;
 	}
 	secret_free(&whole);

@@ -3,7 +3,9 @@
  * PKCS#1 v1.5 decryption that tells nobody whether the padding was good (implicit rejection:
  * draft-irtf-cfrg-rsa-guidance, section 7). A bad one gives a pseudo-random message of
  * pseudo-random length, and the same one for the same ciphertext whenever and wherever it is
- * decrypted: what is asked twice must not tell by answering twice differently.
+ * decrypted: what is asked twice must not tell by answering twice differently. That holds for a
+ * key that is unwrapped as well: its template has no say in what the message is, and what does
+ * not fit is refused after the fact, be it true or not.
  *
  * For that, both come from the ciphertext and a secret that goes with the private key. The
  * KMS does not hand one out, so it is what the KMS makes of a fixed block: raw decryption of
@@ -22,19 +24,6 @@
 
 #include <stddef.h>
 
-/* The lengths that a message may have; all others are bad padding too, told apart by nothing. */
-enum rejection_length {
-	REJECTION_ANY,   /* a plaintext */
-	REJECTION_KEY,   /* not empty */
-	REJECTION_AES,   /* 16, 24 or 32 bytes */
-	REJECTION_EXACT, /* size bytes */
-};
-
-struct rejection_rule {
-	enum rejection_length length;
-	size_t size;
-};
-
 /* What the KMS is to decrypt raw, once for each key. CKR_HOST_MEMORY. */
 MUST_USE CK_RV rejection_block(const struct public_key *key, struct buffer *ret_block);
 /* The secret, of the KMS's answer to it. CKR_DEVICE_ERROR: the answer is wrong; CKR_HOST_MEMORY. */
@@ -43,11 +32,10 @@ MUST_USE CK_RV rejection_secret(struct public_key *key, const struct secret *ans
 
 /*
  * Takes the padding off block, the KMS's raw decryption of ciphertext (as long as the
- * modulus), in constant time. CKR_ENCRYPTED_DATA_LEN_RANGE: no message has the rule's length;
- * CKR_HOST_MEMORY, CKR_FUNCTION_FAILED.
+ * modulus), in constant time. CKR_HOST_MEMORY, CKR_FUNCTION_FAILED.
  */
 MUST_USE CK_RV rejection_unpad(const struct public_key *key, const struct secret *secret,
                                const void *ciphertext, const struct secret *block,
-                               const struct rejection_rule *rule, struct secret **ret_plaintext);
+                               struct secret **ret_plaintext);
 
 #endif

@@ -294,12 +294,11 @@ static CK_RV
 decrypt_private(struct operation *operation, const void *in, size_t in_size, unsigned char *out,
                 size_t room, size_t *ret_size)
 {
-	static const struct rejection_rule any = { REJECTION_ANY, 0 };
 	struct secret *plaintext = NULL;
 	CK_RV rv;
 
 	rv = remote_decrypt(&operation->object, &operation->use, operation->public_key, in, in_size,
-	                    &any, &plaintext);
+	                    &plaintext);
 	if (rv != CKR_OK)
 		return rv;
 	*ret_size = secret_size(plaintext);

@@ -44,7 +44,7 @@ get_rejection(const struct object *object, struct public_key *public_key,
 CK_RV
 remote_decrypt(const struct object *object, const struct mechanism_use *use,
                struct public_key *public_key, const void *data, size_t size,
-               const struct rejection_rule *rule, struct secret **ret_plaintext)
+               struct secret **ret_plaintext)
 {
 	const struct secret *rejection = NULL;
 	struct token *token = object->token;
@@ -64,7 +64,7 @@ remote_decrypt(const struct object *object, const struct mechanism_use *use,
 	rv = kms_decrypt(token->kms, object_kms_key(object), &plan.primitive, data, size,
 	                 token_deadline(token), &answer);
 	if (rv == CKR_OK && plan.reject) {
-		rv = rejection_unpad(public_key, rejection, data, answer, rule, ret_plaintext);
+		rv = rejection_unpad(public_key, rejection, data, answer, ret_plaintext);
 		secret_free(&answer);
 	} else if (rv == CKR_OK && plan.unpad) {
 		rv = mechanism_unpad(use, public_key, answer, ret_plaintext);

@@ -16,10 +16,10 @@
  * CKR_USER_NOT_LOGGED_IN (logged out since the operation began), those of kms.h.
  */
 
-/* rule: how long the plaintext of PKCS#1 v1.5 may be. CKR_ENCRYPTED_DATA_LEN_RANGE, CKR_ENCRYPTED_DATA_INVALID, CKR_MECHANISM_INVALID, CKR_MECHANISM_PARAM_INVALID. */
+/* CKR_ENCRYPTED_DATA_LEN_RANGE, CKR_ENCRYPTED_DATA_INVALID, CKR_MECHANISM_INVALID, CKR_MECHANISM_PARAM_INVALID. */
 MUST_USE CK_RV remote_decrypt(const struct object *object, const struct mechanism_use *use,
                               struct public_key *public_key, const void *data, size_t size,
-                              const struct rejection_rule *rule, struct secret **ret_plaintext);
+                              struct secret **ret_plaintext);
 
 /*
  * value: the digest where the mechanism has one, else the data. message: for a KMS that

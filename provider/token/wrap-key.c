@@ -155,27 +155,11 @@ unwrap_failure(CK_RV rv)
 	}
 }
 
-/*
- * PKCS#1 v1.5 must not tell by the failure of C_UnwrapKey whether the padding was good: what
- * it gives is always of a length that the key may have.
- */
-static struct rejection_rule
-request_rule(const struct secret_request *request)
-{
-	if (request->value_size != 0)
-		return (struct rejection_rule){ REJECTION_EXACT, request->value_size };
-	if (request->key_type == CKK_AES)
-		return (struct rejection_rule){ REJECTION_AES, 0 };
-	return (struct rejection_rule){ REJECTION_KEY, 0 };
-}
-
 /* With a private key: the KMS decrypts all of it, or the AES key that the rest is wrapped with. */
 static CK_RV
 unwrap_private(const struct object *key, const CK_MECHANISM *mechanism,
-               const struct secret_request *request, const unsigned char *wrapped, size_t size,
-               struct secret **ret_value)
+               const unsigned char *wrapped, size_t size, struct secret **ret_value)
 {
-	struct rejection_rule rule = request_rule(request);
 	struct mechanism_use use = { 0 };
 	struct public_key *public_key;
 	struct secret *aes_key = NULL;
@@ -191,9 +175,9 @@ unwrap_private(const struct object *key, const CK_MECHANISM *mechanism,
 	if (rv != CKR_OK)
 		return unwrap_failure(rv);
 	if (mechanism->mechanism != CKM_RSA_AES_KEY_WRAP) {
-		rv = remote_decrypt(key, &use, public_key, wrapped, size, &rule, ret_value);
+		rv = remote_decrypt(key, &use, public_key, wrapped, size, ret_value);
 	} else {
-		rv = remote_decrypt(key, &use, public_key, wrapped, first, &rule, &aes_key);
+		rv = remote_decrypt(key, &use, public_key, wrapped, first, &aes_key);
 		if (rv == CKR_OK)
 			rv = rsa_aes_unwrap(mechanism, aes_key, wrapped + first, size - first,
 			                    ret_value);
@@ -235,7 +219,7 @@ unwrap_key(struct session *session, const CK_MECHANISM *mechanism,
 	if (wrapper.class == CKO_SECRET_KEY)
 		rv = unwrap_secret(mechanism, object_secret(&wrapper), wrapped, size, &value);
 	else
-		rv = unwrap_private(&wrapper, mechanism, &request, wrapped, size, &value);
+		rv = unwrap_private(&wrapper, mechanism, wrapped, size, &value);
 	if (rv == CKR_OK)
 		rv = unwrap_length(&request, value);
 	if (rv == CKR_OK)
