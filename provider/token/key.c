@@ -70,19 +70,6 @@ key_public(struct key *key, struct public_key **ret_public)
 	return CKR_OK;
 }
 
-const struct secret *
-key_set_rejection(struct key *key, struct secret **secret)
-{
-	struct secret *first = NULL, *kept = *secret;
-
-	if (!atomic_compare_exchange_strong(&key->rejection, &first, *secret)) {
-		secret_free(secret);
-		kept = first;
-	}
-	*secret = NULL;
-	return kept;
-}
-
 void
 key_acquire(struct key *key)
 {

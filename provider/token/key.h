@@ -20,14 +20,12 @@ struct key {
 	struct version *version; /* owned */
 	struct kms_key kms;      /* its id is the version's */
 	_Atomic(struct public_key *) public_key; /* owned, NULL until key_public */
-	_Atomic(struct secret *) rejection; /* owned, NULL until key_set_rejection */
+	_Atomic(struct secret *) rejection; /* owned, NULL until it is asked for: rejection.h */
 	_Atomic unsigned references;
 };
 
 /* Borrowed until key_release. CKR_PUBLIC_KEY_INVALID: the record's key is not one. */
 MUST_USE CK_RV key_public(struct key *key, struct public_key **ret_public);
-/* Takes the secret of rejection.h; gives it, or the one that another thread gave before. Borrowed. */
-const struct secret *key_set_rejection(struct key *key, struct secret **secret);
 void key_acquire(struct key *key);
 void key_release(struct key **key);
 

@@ -40,12 +40,15 @@ void
 material_release(struct material **material)
 {
 	struct material *last = *material;
+	struct secret *rejection;
 
 	*material = NULL;
 	if (last == NULL ||
 	    atomic_fetch_sub_explicit(&last->references, 1, memory_order_acq_rel) != 1)
 		return;
 	kms_session_key_free(&last->pair);
+	rejection = atomic_load(&last->rejection);
+	secret_free(&rejection);
 	cipher_store_free(&last->store);
 	secret_free(&last->value);
 	public_key_free(&last->public_key);

@@ -28,6 +28,7 @@ struct material {
 	struct public_key *public_key; /* owned; of public keys and of pairs */
 	struct kms_session_key *pair;  /* owned; of a pair's private half: itself, in the KMS */
 	const struct algorithm *algorithm; /* of pairs */
+	_Atomic(struct secret *) rejection; /* owned; as a key's: key.h */
 	_Atomic unsigned references;
 };
 

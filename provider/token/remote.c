@@ -11,21 +11,34 @@ lost(const struct object *object, CK_RV rv)
 	return object->key == NULL && rv == CKR_KEY_HANDLE_INVALID ? CKR_DEVICE_ERROR : rv;
 }
 
+/* Takes the secret; gives it, or the one that another thread gave before. Borrowed. */
+static const struct secret *
+keep_rejection(_Atomic(struct secret *) *place, struct secret **secret)
+{
+	struct secret *kept = NULL;
+
+	if (atomic_compare_exchange_strong(place, &kept, *secret))
+		kept = *secret;
+	else
+		secret_free(secret);
+	*secret = NULL;
+	return kept;
+}
+
 /* The key's secret for implicit rejection, which only the KMS can make. Borrowed. */
 static CK_RV
 get_rejection(const struct object *object, struct public_key *public_key,
               const struct secret **ret_secret)
 {
 	CK_MECHANISM raw = { CKM_RSA_X_509, NULL, 0 };
+	_Atomic(struct secret *) *place = object->key != NULL ? &object->key->rejection
+	                                                      : &object->plain->material->rejection;
 	struct token *token = object->token;
 	struct secret *answer = NULL, *secret = NULL;
 	struct buffer block = BUFFER_INIT;
 	CK_RV rv;
 
-	/* What a pair that dies with its session decrypts wrongly is nobody's secret for long. */
-	if (object->key == NULL)
-		return CKR_MECHANISM_INVALID;
-	*ret_secret = atomic_load(&object->key->rejection);
+	*ret_secret = atomic_load(place);
 	if (*ret_secret != NULL)
 		return CKR_OK;
 	rv = rejection_block(public_key, &block);
@@ -35,7 +48,7 @@ get_rejection(const struct object *object, struct public_key *public_key,
 	if (rv == CKR_OK)
 		rv = rejection_secret(public_key, answer, &secret);
 	if (rv == CKR_OK)
-		*ret_secret = key_set_rejection(object->key, &secret);
+		*ret_secret = keep_rejection(place, &secret);
 	secret_free(&answer);
 	buffer_clear(&block);
 	return rv;

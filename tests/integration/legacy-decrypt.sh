@@ -131,6 +131,30 @@ with open(sys.argv[4], "w") as out:
         print(i, first.hex(), file=out)
         whole = answers(wrapper, open(name, "rb").read())
         print(i, whole if isinstance(whole, str) else whole.hex(), file=out)
+
+# The same with pairs of a session: each has a secret of its own.
+def session_pair(public_verb, verb):
+    return session.generateKeyPair(
+        [(P.CKA_TOKEN, P.CK_FALSE), (P.CKA_MODULUS_BITS, 2048), (public_verb, P.CK_TRUE)],
+        [(P.CKA_TOKEN, P.CK_FALSE), (verb, P.CK_TRUE)])
+
+def changed(sealed):
+    return bytes(1) + sealed[1:-1] + bytes([sealed[-1] ^ 1])
+
+public, private = session_pair(P.CKA_ENCRYPT, P.CKA_DECRYPT)
+sealed = bytes(session.encrypt(public, b"data", pkcs))
+assert bytes(session.decrypt(private, sealed, pkcs)) == b"data"
+first, second = (bytes(session.decrypt(private, changed(sealed), pkcs)) for _ in range(2))
+assert first == second != b"data"
+
+public, private = session_pair(P.CKA_WRAP, P.CKA_UNWRAP)
+key = session.createObject([
+    (P.CKA_CLASS, P.CKO_SECRET_KEY), (P.CKA_KEY_TYPE, P.CKK_GENERIC_SECRET),
+    (P.CKA_TOKEN, P.CK_FALSE), (P.CKA_EXTRACTABLE, P.CK_TRUE), (P.CKA_VALUE, b"twenty bytes of text"),
+])
+wrapped = bytes(session.wrapKey(public, key, pkcs))
+assert answers(private, wrapped) == b"twenty bytes of text"
+answers(private, changed(wrapped))
 END
 "$python" client-with.py "$module" "$token" "$pin" first
 
