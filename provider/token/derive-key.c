@@ -7,6 +7,13 @@
 #include "token/remote.h"
 #include "token/secret-key.h"
 
+/*
+ * Of two keys of which one is a byte longer, the shorter one tells all of the longer one but that
+ * byte: with keys as short as one likes the secret is found out byte by byte, whatever
+ * CKA_DERIVE_TEMPLATE says of them.
+ */
+#define SIZE_MIN 16
+
 /* The key that derives, and may. The caller releases it, also on failure. */
 static CK_RV
 base_get(struct token *token, const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE handle,
@@ -31,7 +38,7 @@ base_get(struct token *token, const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE ha
 
 /*
  * Mechanisms 3.0, section 2.3.21: without a derivation function the key may be as long as
- * what was agreed on; else somebody must say how long it is.
+ * what was agreed on; else somebody must say how long it is. CKR_KEY_SIZE_RANGE: too short.
  */
 static CK_RV
 derived_size(const struct secret_request *request, const struct ecdh_use *use,
@@ -40,6 +47,9 @@ derived_size(const struct secret_request *request, const struct ecdh_use *use,
 	if (request->value_size == 0 &&
 	    (request->key_type == CKK_AES || use->kdf != CKD_NULL))
 		return CKR_TEMPLATE_INCOMPLETE;
+	if (request->value_size != 0 && request->value_size < SIZE_MIN &&
+	    request->value_size < secret_size(shared))
+		return CKR_KEY_SIZE_RANGE;
 	*ret_size = request->value_size != 0 ? request->value_size : secret_size(shared);
 	return CKR_OK;
 }

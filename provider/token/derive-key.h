@@ -10,8 +10,8 @@
 /*
  * C_DeriveKey: the result is a secret key of the session. CKR_MECHANISM_INVALID,
  * CKR_MECHANISM_PARAM_INVALID (also the other party's point), CKR_KEY_HANDLE_INVALID,
- * CKR_KEY_FUNCTION_NOT_PERMITTED, CKR_KEY_TYPE_INCONSISTENT, CKR_KEY_SIZE_RANGE, those of
- * secret-key.h and kms.h.
+ * CKR_KEY_FUNCTION_NOT_PERMITTED, CKR_KEY_TYPE_INCONSISTENT, CKR_KEY_SIZE_RANGE (also below 16
+ * bytes, unless all that was agreed on is shorter), those of secret-key.h and kms.h.
  */
 MUST_USE CK_RV derive_key(struct session *session, const CK_MECHANISM *mechanism,
                           CK_OBJECT_HANDLE base_key, const CK_ATTRIBUTE *template,

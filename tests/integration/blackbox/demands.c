@@ -217,6 +217,43 @@ START_TEST(derive_template)
 }
 END_TEST
 
+/* A derived key that could be as short as one likes would give the agreed secret away bytewise. */
+START_TEST(derived_length)
+{
+	CK_SESSION_HANDLE session = session_user(0);
+	CK_ATTRIBUTE nothing = ATTRIBUTE(CKA_LABEL, "", 0);
+	CK_ULONG kdfs[] = { CKD_NULL, CKD_SHA256_KDF };
+	CK_KEY_TYPE generic = CKK_GENERIC_SECRET;
+	CK_ULONG length;
+	unsigned char point[65];
+	CK_ECDH1_DERIVE_PARAMS parameter = { .ulPublicDataLen = sizeof(point), .pPublicData = point };
+	CK_MECHANISM ecdh = { CKM_ECDH1_DERIVE, &parameter, sizeof(parameter) };
+	CK_ATTRIBUTE template[] = { IS(CKA_CLASS, secret_key), IS(CKA_KEY_TYPE, generic),
+		                    IS(CKA_TOKEN, no), IS(CKA_PRIVATE, no), IS(CKA_VALUE_LEN, length) };
+	CK_OBJECT_HANDLE public, private, key;
+	EVP_PKEY *other;
+	size_t point_size;
+
+	if (!mechanism_offers(CKM_ECDH1_DERIVE, CKF_DERIVE) || !pair_offered(PAIR_P256))
+		return;
+	other = EVP_EC_gen("P-256");
+	ck_assert(EVP_PKEY_get_octet_string_param(other, "encoded-pub-key", point, sizeof(point),
+	                                          &point_size));
+	EVP_PKEY_free(other);
+	expect(CKR_OK, pair_with(session, CKM_EC_KEY_PAIR_GEN, CKA_DERIVE, CKA_DERIVE, nothing, nothing,
+	                         &public, &private));
+	for (size_t i = 0; i < COUNT(kdfs); i++) {
+		parameter.kdf = kdfs[i];
+		for (length = 1; length < 16; length++)
+			expect(CKR_KEY_SIZE_RANGE, p11->C_DeriveKey(session, &ecdh, private, template,
+			                                            COUNT(template), &key));
+		for (; length <= 32; length++)
+			expect(CKR_OK, p11->C_DeriveKey(session, &ecdh, private, template,
+			                                COUNT(template), &key));
+	}
+}
+END_TEST
+
 START_TEST(allowed_mechanisms)
 {
 	CK_SESSION_HANDLE session = session_user(0);
@@ -287,6 +324,7 @@ demands_suite(void)
 	tcase_add_test(tcase, wrap_template);
 	tcase_add_test(tcase, unwrap_template);
 	tcase_add_test(tcase, derive_template);
+	tcase_add_test(tcase, derived_length);
 	tcase_add_test(tcase, allowed_mechanisms);
 	tcase_add_test(tcase, public_keys_may_do_both);
 	return suite;
