@@ -49,7 +49,6 @@ struct registry_head {
 	int64_t expires;
 };
 
-/* CKR_DEVICE_ERROR also when the registry was turned back: see below. */
 /* Nothing more is protected at that time: the second in which it expires is the first such. */
 static inline bool
 registry_expired(int64_t expires, int64_t now)
@@ -57,6 +56,7 @@ registry_expired(int64_t expires, int64_t now)
 	return now >= expires;
 }
 
+/* CKR_DEVICE_ERROR also when the registry was turned back: see below. */
 MUST_USE CK_RV registry_head(struct registry *registry, struct registry_head *ret_head);
 
 /*
