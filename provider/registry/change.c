@@ -321,9 +321,13 @@ append_all(struct store *store, const struct change *change, const struct regist
 	return chain_head_write(store, head, signature);
 }
 
-/* Nobody has been faster. A new head over the same entries does no harm: ours is newer. */
+/*
+ * Nobody has been faster. A new head over the same entries does no harm, unless it was signed
+ * after ours: over the same entries the one signed last counts.
+ */
 static CK_RV
-still_last(struct store *store, const struct registry_head *follows, bool *ret_last)
+still_last(struct store *store, const struct registry_head *follows,
+           const struct registry_head *head, bool *ret_last)
 {
 	struct head_row row = { .present = false };
 	CK_RV rv;
@@ -334,6 +338,7 @@ still_last(struct store *store, const struct registry_head *follows, bool *ret_l
 	*ret_last = !store_replaced(store) && row.last == follows->sequence &&
 	            (follows->sequence == 0 ? row.absent :
 	             row.present && row.head.sequence == follows->sequence &&
+	             (head->sequence > row.head.sequence || head->issued >= row.head.issued) &&
 	             memcmp(row.head.hash, follows->hash, CHAIN_HASH_SIZE) == 0);
 	head_row_clear(&row);
 	return CKR_OK;
@@ -352,7 +357,7 @@ commit(struct registry *registry, const struct change *change, const struct regi
 	rv = store_run_plain(registry->store, BEGIN_WRITE);
 	if (rv != CKR_OK)
 		goto out;
-	rv = still_last(registry->store, &change->follows, &last);
+	rv = still_last(registry->store, &change->follows, head, &last);
 	if (rv == CKR_OK && !last) {
 		*ret_late = true;
 		rv = store_run_plain(registry->store, ROLLBACK);
@@ -364,6 +369,22 @@ commit(struct registry *registry, const struct change *change, const struct regi
 out:
 	(void)pthread_mutex_unlock(&registry->lock);
 	return rv;
+}
+
+/*
+ * head: the one that this follows, with the sequence of the new one. A clock that was set back
+ * must not make a head older than the one before it, where entries do not tell them apart.
+ */
+static void
+head_date(const struct change *change, int64_t expires_after, struct registry_head *head)
+{
+	int64_t now = clock_now();
+
+	head->expires = expires_after <= 0 || expires_after > RECORD_TIME_MAX - now ?
+	                RECORD_TIME_MAX : now + expires_after;
+	head->issued = now;
+	if (head->sequence == change->follows.sequence && now < change->follows.issued)
+		head->issued = change->follows.issued + 1;
 }
 
 /* Build, sign, commit, once. */
@@ -393,9 +414,7 @@ change_try(struct registry *registry, const struct signer *signer, int64_t expir
 	if (rv != CKR_OK)
 		return rv;
 	head.sequence = change_next(change) - 1;
-	head.issued = clock_now();
-	head.expires = expires_after <= 0 || expires_after > RECORD_TIME_MAX - head.issued ?
-	               RECORD_TIME_MAX : head.issued + expires_after;
+	head_date(change, expires_after, &head);
 	rv = sign_head(registry, signer, term, &head, &signature);
 	if (rv == CKR_OK)
 		rv = commit(registry, change, &head, &signature, ret_late);

@@ -2,6 +2,7 @@
 /* A registry that was turned back: its head against the highest one that was seen. */
 #include "registry/internal.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
 
@@ -14,6 +15,7 @@ mark_set(struct seen_mark *mark, const struct registry_head *head, const struct 
 	const char *fingerprint = authority_fingerprint(signer);
 
 	mark->sequence = head->sequence;
+	mark->issued = head->issued;
 	memcpy(mark->hash, head->hash, SEEN_HASH_SIZE);
 	mark->signer[0] = '\0';
 	if (strlen(fingerprint) < SEEN_SIGNER_SIZE)
@@ -34,7 +36,7 @@ registry_highest(struct registry *registry)
 	if (anew)
 		return (struct highest){ .where = NULL };
 	seen_read(registry->seen, &highest.mark, &highest.where);
-	if (highest.mark.sequence <= own.sequence)
+	if (seen_mark_compare(&highest.mark, &own) <= 0)
 		highest = (struct highest){ own, NULL };
 	return highest;
 }
@@ -57,6 +59,8 @@ log_has(struct registry *registry, const struct seen_mark *mark, bool *ret_has)
 	return rv == CKR_OBJECT_HANDLE_INVALID || rv == CKR_DEVICE_ERROR ? CKR_OK : rv;
 }
 
+static const char head_is_older[] = "its head is older than the one seen here";
+
 /* NULL: the head is the one seen, or follows it. Else what is wrong. */
 static CK_RV
 compare(struct registry *registry, const struct registry_head *head, const struct seen_mark *mark,
@@ -76,6 +80,9 @@ compare(struct registry *registry, const struct registry_head *head, const struc
 		rv = log_has(registry, mark, &has);
 	if (rv == CKR_OK && !has)
 		*ret_wrong = "is another log than the one seen here";
+	/* Old heads may be good for longer than is wanted by now. */
+	else if (rv == CKR_OK && head->sequence == mark->sequence && head->issued < mark->issued)
+		*ret_wrong = head_is_older;
 	return rv;
 }
 
@@ -99,17 +106,32 @@ turned_back_told(struct registry *registry, char *text, const char *wrong, int64
 	(void)pthread_mutex_unlock(&registry->lock);
 }
 
+/* What is there, and what was: caller frees. */
+static char *
+difference(const struct registry_head *head, const struct seen_mark *mark, const char *wrong)
+{
+	char is[CLOCK_RFC3339_SIZE], was[CLOCK_RFC3339_SIZE];
+
+	if (wrong != head_is_older)
+		return text_format("it ends with entry %lld, and entry %lld was there before",
+		                   (long long)head->sequence, (long long)mark->sequence);
+	clock_format(head->issued, is);
+	clock_format(mark->issued, was);
+	return text_format("it was signed on %s, and one that was signed on %s was there before", is,
+	                   was);
+}
+
 static void
 turned_back(struct registry *registry, const struct registry_head *head,
             const struct highest *highest, const char *wrong)
 {
-	char *text;
+	char *what = difference(head, &highest->mark, wrong), *text = NULL;
 
-	text = text_format("%s: %s: it ends with entry %lld, and entry %lld was there before (%s); it "
-	                   "is not used. Get the newest copy; or, if a backup was put back on "
-	                   "purpose, run: p11-kms verify --accept-restored",
-	                   registry->path, wrong, (long long)head->sequence,
-	                   (long long)highest->mark.sequence, where(highest));
+	if (what != NULL)
+		text = text_format("%s: %s: %s (%s); it is not used. Get the newest copy; or, if a backup was "
+		                   "put back on purpose, run: p11-kms verify --accept-restored",
+		                   registry->path, wrong, what, where(highest));
+	free(what);
 	turned_back_told(registry, text, wrong, head->sequence);
 }
 
@@ -143,7 +165,7 @@ registry_saw(struct registry *registry, const struct registry_head *head,
 	registry->turned_back = NULL;
 	anew = registry->anew;
 	registry->anew = false;
-	if (anew || mark.sequence > registry->mark.sequence)
+	if (anew || seen_mark_compare(&mark, &registry->mark) > 0)
 		registry->mark = mark;
 	(void)pthread_mutex_unlock(&registry->lock);
 	(void)seen_write(registry->seen, &mark, anew);

@@ -60,10 +60,10 @@ registry_expired(int64_t expires, int64_t now)
 MUST_USE CK_RV registry_head(struct registry *registry, struct registry_head *ret_head);
 
 /*
- * The highest head seen is kept outside of the registry (registry/seen.h). One that is older,
- * or another of the same sequence, or of a log that does not have the entry seen before, was
- * turned back: registry_head and registry_change refuse it with CKR_DEVICE_ERROR, after one
- * line in the log.
+ * The highest head seen is kept outside of the registry (registry/seen.h). One that is older (of
+ * a lower sequence, or of the same and signed before), or another of the same sequence, or of a
+ * log that does not have the entry seen before, was turned back: registry_head and
+ * registry_change refuse it with CKR_DEVICE_ERROR, after one line in the log.
  *
  * Whether the last registry_head, or registry_change, found that. ret_why (may be NULL): what
  * is wrong, caller frees.
@@ -149,7 +149,8 @@ MUST_USE CK_RV registry_count(struct registry *registry, int64_t *ret_keys, int6
  * transaction, if nobody was faster; else all is done again from build on. An empty change
  * commits just a new head. build's own failure ends it, as does the signer's.
  *
- * expires_after: seconds for which the new head is fresh; 0: for ever (the year 9999).
+ * expires_after: seconds for which the new head is fresh; 0: for ever (the year 9999). One over
+ * the same entries is never issued before the one it replaces, however clocks are set.
  * CKR_ATTRIBUTE_VALUE_INVALID: a new version's CKA_ID, or name and number, is in use.
  * CKR_DATA_INVALID: a record breaks the format's rules, a later entry of a version does not
  * have its name, number and CKA_ID, or the first change of all does not begin with the token.

@@ -115,6 +115,21 @@ seen_free(struct seen **seen)
 	*seen = NULL;
 }
 
+static int
+compare(int64_t first, int64_t second)
+{
+	return (first > second) - (first < second);
+}
+
+/* An entry more is newer, whatever a clock said: that counts between heads over the same ones. */
+int
+seen_mark_compare(const struct seen_mark *first, const struct seen_mark *second)
+{
+	int by_entries = compare(first->sequence, second->sequence);
+
+	return by_entries != 0 ? by_entries : compare(first->issued, second->issued);
+}
+
 static bool
 hash_parse(const char *text, unsigned char *ret_hash)
 {
@@ -132,20 +147,23 @@ static bool
 note_decode(const struct seen *seen, const struct buffer *content, struct note *ret_note)
 {
 	struct note note = { .mark = { .sequence = 0 } };
-	json_int_t sequence = 0, written = 0, accepted = 0;
+	json_int_t sequence = 0, issued = 0, written = 0, accepted = 0;
 	const char *path = NULL, *authority = NULL, *hash = NULL, *signer = "";
 	json_t *json;
 	bool good;
 
 	json = json_loadb((const char *)content->data, content->size, JSON_REJECT_DUPLICATES, NULL);
 	good = json != NULL &&
-	       json_unpack(json, "{s:s, s:s, s:s, s:I, s:I, s:I, s?s}", "path", &path, "authority",
-	                   &authority, "hash", &hash, "sequence", &sequence, "written", &written,
-	                   "accepted", &accepted, "signer", &signer) == 0 &&
-	       sequence > 0 && strlen(signer) < SEEN_SIGNER_SIZE && hash_parse(hash, note.mark.hash);
+	       json_unpack(json, "{s:s, s:s, s:s, s:I, s:I, s:I, s?s, s?I}", "path", &path,
+	                   "authority", &authority, "hash", &hash, "sequence", &sequence, "written",
+	                   &written, "accepted", &accepted, "signer", &signer, "issued",
+	                   &issued) == 0 &&
+	       sequence > 0 && issued >= 0 && strlen(signer) < SEEN_SIGNER_SIZE &&
+	       hash_parse(hash, note.mark.hash);
 	if (good && strcmp(path, seen->path) == 0 &&
 	    (strcmp(authority, seen->authority) == 0 || strcmp(signer, seen->authority) == 0)) {
 		note.mark.sequence = sequence;
+		note.mark.issued = issued;
 		strcpy(note.mark.signer, signer);
 		note.written = written;
 		note.accepted = accepted;
@@ -182,7 +200,7 @@ seen_read(const struct seen *seen, struct seen_mark *ret_mark, const char **ret_
 {
 	struct note own = note_read(seen, seen->files[OWN]);
 	struct note system = note_read(seen, seen->files[SYSTEM]);
-	bool use_own = own.mark.sequence > system.mark.sequence && own.written >= system.accepted;
+	bool use_own = seen_mark_compare(&own.mark, &system.mark) > 0 && own.written >= system.accepted;
 
 	*ret_mark = use_own ? own.mark : system.mark;
 	*ret_file = ret_mark->sequence == 0 ? NULL : seen->files[use_own ? OWN : SYSTEM];
@@ -237,8 +255,9 @@ note_encode(const struct seen *seen, const struct note *note)
 
 	if (hash == NULL)
 		return NULL;
-	json = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:s}", "path", seen->path, "authority",
-	                 seen->authority, "hash", hash, "sequence", (json_int_t)note->mark.sequence,
+	json = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:s}", "path", seen->path,
+	                 "authority", seen->authority, "hash", hash, "sequence",
+	                 (json_int_t)note->mark.sequence, "issued", (json_int_t)note->mark.issued,
 	                 "written", (json_int_t)note->written, "accepted",
 	                 (json_int_t)note->accepted, "signer",
 	                 note->mark.signer[0] != '\0' ? note->mark.signer : seen->authority);
@@ -274,7 +293,7 @@ note_write(const struct seen *seen, const struct note *note, char **ret_why)
 static bool
 already_kept(const struct seen *seen, const struct note *own, const struct seen_mark *mark)
 {
-	return own->mark.sequence >= mark->sequence &&
+	return seen_mark_compare(&own->mark, mark) >= 0 &&
 	       own->written >= note_read(seen, seen->files[SYSTEM]).accepted;
 }
 

@@ -28,6 +28,7 @@
 struct seen_mark {
 	int64_t sequence; /* 0: nothing was seen */
 	unsigned char hash[SEEN_HASH_SIZE];
+	int64_t issued;                /* when its head was signed; 0: not known */
 	char signer[SEEN_SIGNER_SIZE]; /* fingerprint of the authority that signed that; "": the pinned one */
 };
 
@@ -36,6 +37,9 @@ struct seen; /* opaque */
 /* path: the registry's. authority: the fingerprint of the pinned authority. Both copied. CKR_HOST_MEMORY. */
 MUST_USE CK_RV seen_new(const char *path, const char *authority, struct seen **ret_seen);
 void seen_free(struct seen **seen);
+
+/* Which one is of the newer state: 1 the first, -1 the second, 0 neither. By the entries, then by when the head was signed. */
+int seen_mark_compare(const struct seen_mark *first, const struct seen_mark *second);
 
 /* The highest mark that the files hold. ret_file: the one that has it, borrowed; NULL with sequence 0. */
 void seen_read(const struct seen *seen, struct seen_mark *ret_mark, const char **ret_file);

@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include "base/openssl.h"
+#include "registry/chain.h"
 #include "registry/seen.h"
 
 #include <glob.h>
@@ -109,6 +110,33 @@ START_TEST(the_highest_is_kept)
 }
 END_TEST
 
+START_TEST(of_one_sequence_the_head_signed_last_is_kept)
+{
+	struct seen *seen = open_seen(REGISTRY, "SHA256:a");
+	struct seen_mark first = mark(5), later = mark(5), kept;
+	const char *file = NULL;
+
+	first.issued = 1000;
+	later.issued = 2000;
+	ck_assert(seen_write(seen, &first, false));
+	ck_assert(seen_write(seen, &later, false));
+	seen_read(seen, &kept, &file);
+	ck_assert_int_eq(kept.issued, 2000);
+	ck_assert(seen_write(seen, &first, false));
+	seen_read(seen, &kept, &file);
+	ck_assert_int_eq(kept.issued, 2000);
+	ck_assert(seen_write(seen, &first, true));
+	seen_read(seen, &kept, &file);
+	ck_assert_int_eq(kept.issued, 1000);
+	/* A later entry counts, whatever the clock of its writer says. */
+	later = mark(6);
+	later.issued = 500;
+	ck_assert(seen_write(seen, &later, false));
+	assert_seen(seen, 6);
+	seen_free(&seen);
+}
+END_TEST
+
 START_TEST(an_accepted_one_may_be_lower)
 {
 	struct seen *seen = open_seen(REGISTRY, "SHA256:a");
@@ -146,6 +174,28 @@ put(const char *text)
 	ck_assert_int_ge(fputs(text, file), 0);
 	ck_assert_int_eq(fclose(file), 0);
 }
+
+/* As they were written before it was known when the head was signed. */
+START_TEST(a_note_without_the_time_of_the_head_is_understood)
+{
+	struct seen *seen = open_seen(REGISTRY, "SHA256:a");
+	struct seen_mark later = mark(9), kept;
+	const char *file = NULL;
+
+	ck_assert(write_mark(seen, 5, false));
+	put("{\"path\":\"" REGISTRY "\",\"authority\":\"SHA256:a\",\"hash\":"
+	    "\"0909090909090909090909090909090909090909090909090909090909090909\","
+	    "\"sequence\":9,\"written\":1,\"accepted\":0,\"signer\":\"SHA256:a\"}");
+	assert_seen(seen, 9);
+	seen_read(seen, &kept, &file);
+	ck_assert_int_eq(kept.issued, 0);
+	later.issued = 1000;
+	ck_assert(seen_write(seen, &later, false));
+	seen_read(seen, &kept, &file);
+	ck_assert_int_eq(kept.issued, 1000);
+	seen_free(&seen);
+}
+END_TEST
 
 START_TEST(what_is_not_understood_counts_for_nothing)
 {
@@ -277,6 +327,114 @@ START_TEST(a_registry_that_was_turned_back_is_refused)
 }
 END_TEST
 
+/* Of a time when heads were good for longer, say: its entries are all the same. */
+START_TEST(an_older_head_over_the_same_entries_is_refused)
+{
+	char path[600], old[600], *why = NULL;
+	struct registry_head head;
+	struct registry *registry;
+
+	prepare(path, old, sizeof path);
+	registry = open_registry(path, REGISTRY_WRITE);
+	ck_assert_uint_eq(registry_head(registry, &head), CKR_OK);
+	sleep(2);
+	ck_assert_uint_eq(registry_change(registry, &authority.signer, 60, build_nothing, NULL), CKR_OK);
+	registry_free(&registry);
+	copy(old, path);
+	registry = open_registry(path, REGISTRY_WRITE);
+	ck_assert_uint_eq(registry_head(registry, &head), CKR_DEVICE_ERROR);
+	ck_assert(registry_turned_back(registry, &why));
+	ck_assert_ptr_nonnull(strstr(why, "signed on"));
+	free(why);
+	ck_assert_uint_eq(registry_change(registry, &authority.signer, 60, build_nothing, NULL),
+	                  CKR_DEVICE_ERROR);
+	ck_assert_uint_eq(registry_accept(registry), CKR_OK);
+	ck_assert_uint_eq(registry_head(registry, &head), CKR_OK);
+	ck_assert_uint_eq(registry_change(registry, &authority.signer, 60, build_nothing, NULL), CKR_OK);
+	registry_free(&registry);
+}
+END_TEST
+
+/* Two that sign heads at one time must not leave the older one behind. */
+struct race {
+	struct registry *registry;
+	bool done;
+};
+
+static CK_RV
+sign_after_another(void *context, const struct term *term, const void *message, size_t size,
+                   struct buffer *ret_signature)
+{
+	struct race *race = context;
+
+	if (!race->done) {
+		race->done = true;
+		sleep(2);
+		ck_assert_uint_eq(registry_change(race->registry, &authority.signer, 60, build_nothing,
+		                                  NULL), CKR_OK);
+	}
+	return fixture_sign(&authority, term, message, size, ret_signature);
+}
+
+START_TEST(a_head_that_was_signed_first_does_not_follow)
+{
+	char path[600], old[600];
+	struct registry *registry, *rival, *reader;
+	struct registry_head before, head;
+	struct race race;
+	struct signer signer = { sign_after_another, &race };
+
+	prepare(path, old, sizeof path);
+	registry = open_registry(path, REGISTRY_WRITE);
+	rival = open_registry(path, REGISTRY_WRITE);
+	reader = open_registry(path, REGISTRY_READ);
+	race = (struct race){ .registry = rival };
+	ck_assert_uint_eq(registry_head(rival, &before), CKR_OK);
+	ck_assert_uint_eq(registry_change(registry, &signer, 60, build_nothing, NULL), CKR_OK);
+	ck_assert_uint_eq(registry_head(rival, &head), CKR_OK);
+	ck_assert_int_ge(head.issued, before.issued + 2);
+	ck_assert_uint_eq(registry_head(reader, &head), CKR_OK);
+	registry_free(&reader);
+	registry_free(&rival);
+	registry_free(&registry);
+}
+END_TEST
+
+/* Signed by a clock that was ahead, and has been set right since. */
+START_TEST(a_head_follows_one_of_the_future)
+{
+	char path[600], old[600], hex[129];
+	struct buffer message = BUFFER_INIT, signature = BUFFER_INIT;
+	struct registry_head head, next;
+	struct registry *registry;
+
+	prepare(path, old, sizeof path);
+	registry = open_registry(path, REGISTRY_WRITE);
+	ck_assert_uint_eq(registry_head(registry, &head), CKR_OK);
+	head.issued += 100000;
+	head.expires += 100000;
+	ck_assert_uint_eq(head_message(&head, &message), CKR_OK);
+	ck_assert_uint_eq(fixture_sign(&authority, NULL, message.data, message.size, &signature), CKR_OK);
+	ck_assert_uint_eq(signature.size, 64);
+	for (size_t i = 0; i < signature.size; i++)
+		snprintf(hex + 2 * i, 3, "%02x", signature.data[i]);
+	fixture_sql(path, "UPDATE head SET issued = %lld, expires = %lld, signature = x'%s'",
+	            (long long)head.issued, (long long)head.expires, hex);
+	ck_assert_uint_eq(registry_head(registry, &next), CKR_OK);
+	ck_assert_int_eq(next.issued, head.issued);
+	ck_assert_uint_eq(registry_change(registry, &authority.signer, 60, build_nothing, NULL), CKR_OK);
+	ck_assert_uint_eq(registry_head(registry, &next), CKR_OK);
+	ck_assert_int_eq(next.issued, head.issued + 1);
+	ck_assert_int_lt(next.expires, head.expires);
+	(void)fixture_add_key(registry, &authority, "job-2", 2);
+	ck_assert_uint_eq(registry_head(registry, &next), CKR_OK);
+	ck_assert_int_lt(next.issued, head.issued);
+	registry_free(&registry);
+	buffer_clear(&message);
+	buffer_clear(&signature);
+}
+END_TEST
+
 START_TEST(a_process_notices_it_by_itself_too)
 {
 	char path[600], old[600];
@@ -357,12 +515,17 @@ unit_suite(void)
 
 	tcase_add_checked_fixture(cases, start, stop);
 	tcase_add_test(cases, the_highest_is_kept);
+	tcase_add_test(cases, of_one_sequence_the_head_signed_last_is_kept);
 	tcase_add_test(cases, an_accepted_one_may_be_lower);
 	tcase_add_test(cases, another_registry_or_authority_is_not_held_to_it);
+	tcase_add_test(cases, a_note_without_the_time_of_the_head_is_understood);
 	tcase_add_test(cases, what_is_not_understood_counts_for_nothing);
 	tcase_add_test(cases, what_others_may_have_written_is_not_trusted);
 	tcase_add_test(cases, a_place_that_cannot_be_is_no_failure_of_the_registry);
 	tcase_add_test(cases, a_registry_that_was_turned_back_is_refused);
+	tcase_add_test(cases, an_older_head_over_the_same_entries_is_refused);
+	tcase_add_test(cases, a_head_that_was_signed_first_does_not_follow);
+	tcase_add_test(cases, a_head_follows_one_of_the_future);
 	tcase_add_test(cases, a_process_notices_it_by_itself_too);
 	tcase_add_test(cases, a_registry_begun_anew_by_the_same_authority_is_refused);
 	tcase_add_test(cases, a_registry_that_was_emptied_is_refused);
