@@ -112,7 +112,8 @@ command_refresh(const struct arguments *arguments)
 	int code;
 	CK_RV rv;
 
-	code = workspace_change(arguments, &workspace);
+	code = dry_run ? workspace_preview(arguments, &workspace)
+	               : workspace_change(arguments, &workspace);
 	if (code != EXIT_DONE)
 		goto out;
 	catch_interrupts();

@@ -216,18 +216,30 @@ open_lifecycle(struct workspace *workspace)
 	return rv == CKR_OK ? EXIT_DONE : change_failed(workspace, "open the token", rv);
 }
 
-int
-workspace_change(const struct arguments *arguments, struct workspace *workspace)
+static int
+open_all(const struct arguments *arguments, struct workspace *workspace, enum registry_mode mode)
 {
 	int code = workspace_configure(arguments, workspace);
 
 	if (code == EXIT_DONE)
 		code = workspace_needs_kms(workspace);
 	if (code == EXIT_DONE)
-		code = open_registry(workspace, REGISTRY_WRITE);
+		code = open_registry(workspace, mode);
 	if (code == EXIT_DONE)
 		code = open_kms(arguments, workspace);
 	return code != EXIT_DONE ? code : open_lifecycle(workspace);
+}
+
+int
+workspace_change(const struct arguments *arguments, struct workspace *workspace)
+{
+	return open_all(arguments, workspace, REGISTRY_WRITE);
+}
+
+int
+workspace_preview(const struct arguments *arguments, struct workspace *workspace)
+{
+	return open_all(arguments, workspace, REGISTRY_LOOK);
 }
 
 int

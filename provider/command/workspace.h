@@ -26,6 +26,8 @@ MUST_USE int workspace_read(const struct arguments *arguments, struct workspace 
 MUST_USE int workspace_kms(const struct arguments *arguments, struct workspace *workspace);
 /* All of it, open for change. */
 MUST_USE int workspace_change(const struct arguments *arguments, struct workspace *workspace);
+/* The same, to see what a change would do: nothing is written. */
+MUST_USE int workspace_preview(const struct arguments *arguments, struct workspace *workspace);
 /* After workspace_kms: what workspace_change has and that has not. */
 MUST_USE int workspace_change_too(struct workspace *workspace);
 void workspace_close(struct workspace *workspace);

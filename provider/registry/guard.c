@@ -168,7 +168,8 @@ registry_saw(struct registry *registry, const struct registry_head *head,
 	if (anew || seen_mark_compare(&mark, &registry->mark) > 0)
 		registry->mark = mark;
 	(void)pthread_mutex_unlock(&registry->lock);
-	(void)seen_write(registry->seen, &mark, anew);
+	if (registry->mode != REGISTRY_LOOK)
+		(void)seen_write(registry->seen, &mark, anew);
 }
 
 CK_RV
@@ -214,7 +215,10 @@ registry_remembers(struct registry *registry)
 	(void)pthread_mutex_lock(&registry->lock);
 	mark = registry->mark;
 	(void)pthread_mutex_unlock(&registry->lock);
-	return mark.sequence > 0 && seen_write(registry->seen, &mark, false);
+	if (mark.sequence == 0)
+		return false;
+	return registry->mode == REGISTRY_LOOK ? seen_writable(registry->seen)
+	                                       : seen_write(registry->seen, &mark, false);
 }
 
 CK_RV

@@ -87,7 +87,7 @@ add_pages(struct registry *registry, struct change *change)
 	char *why = NULL;
 	CK_RV rv;
 
-	rv = store_open(registry->path, false, &vouching.store, &why);
+	rv = store_open(registry->path, registry_read_use(registry), &vouching.store, &why);
 	if (rv != CKR_OK) {
 		log_error("%s", why == NULL ? registry->path : why);
 		free(why);

@@ -111,6 +111,8 @@ MUST_USE CK_RV registry_guard(struct registry *registry, const struct highest *h
 /* Keeps a head that was just committed, and by whom it was signed. Takes the lock. */
 void registry_saw(struct registry *registry, const struct registry_head *head,
                   const struct authority *signer);
+/* What a second connection, to read, is opened for. */
+enum store_use registry_read_use(const struct registry *registry);
 /* Brings the generation up to date. Lock held. */
 MUST_USE CK_RV registry_generation_locked(struct registry *registry, uint64_t *ret_generation);
 /* Ends a write transaction: commits when rv is CKR_OK, else rolls back and returns rv. Lock held. */

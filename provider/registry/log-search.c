@@ -117,7 +117,8 @@ search_store(struct log_search *search)
 	CK_RV rv;
 
 	/* A connection of its own: nobody waits for the walk. */
-	rv = store_open(search->registry->path, false, &search->store, &why);
+	rv = store_open(search->registry->path, registry_read_use(search->registry),
+	                &search->store, &why);
 	if (rv != CKR_OK) {
 		log_error("%s", why == NULL ? search->registry->path : why);
 		free(why);

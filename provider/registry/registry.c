@@ -30,6 +30,26 @@ registry_new(const char *path, const struct authority *authority, enum registry_
 	return CKR_OK;
 }
 
+static enum store_use
+store_use(enum registry_mode mode)
+{
+	switch (mode) {
+	case REGISTRY_WRITE:
+		return STORE_WRITE;
+	case REGISTRY_LOOK:
+		return STORE_LOOK;
+	case REGISTRY_READ:
+		break;
+	}
+	return STORE_READ;
+}
+
+enum store_use
+registry_read_use(const struct registry *registry)
+{
+	return registry->mode == REGISTRY_LOOK ? STORE_LOOK : STORE_READ;
+}
+
 CK_RV
 registry_open(const char *path, const struct authority *authority, enum registry_mode mode,
               struct registry **ret_registry, char **ret_why)
@@ -43,7 +63,7 @@ registry_open(const char *path, const struct authority *authority, enum registry
 		*ret_why = text_format("%s: not enough memory", path);
 		return rv;
 	}
-	rv = store_open(path, mode == REGISTRY_WRITE, &registry->store, ret_why);
+	rv = store_open(path, store_use(mode), &registry->store, ret_why);
 	if (rv == CKR_OK)
 		rv = seen_new(registry->store->path, authority_fingerprint(authority), &registry->seen);
 	if (rv != CKR_OK) {
@@ -217,7 +237,7 @@ follow_locked(struct registry *registry)
 
 	if (!store_replaced(registry->store))
 		return;
-	if (store_open(registry->path, registry->mode == REGISTRY_WRITE, &fresh, &why) != CKR_OK) {
+	if (store_open(registry->path, store_use(registry->mode), &fresh, &why) != CKR_OK) {
 		log_warning("%s", why == NULL ? registry->path : why);
 		free(why);
 		return;

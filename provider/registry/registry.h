@@ -24,7 +24,8 @@
 
 struct registry; /* opaque */
 
-enum registry_mode { REGISTRY_READ, REGISTRY_WRITE };
+/* REGISTRY_LOOK: as REGISTRY_READ, and nothing is written: neither side files nor what was seen. */
+enum registry_mode { REGISTRY_READ, REGISTRY_WRITE, REGISTRY_LOOK };
 
 /* Makes the file, which must not be there, mode 0644. Write the token record with registry_change next. *ret_why: caller frees. CKR_DEVICE_ERROR also when a registry of this authority was seen there, and is gone. */
 MUST_USE CK_RV registry_create(const char *path, const struct authority *authority,
@@ -69,7 +70,7 @@ MUST_USE CK_RV registry_head(struct registry *registry, struct registry_head *re
  * is wrong, caller frees.
  */
 bool registry_turned_back(struct registry *registry, char **ret_why);
-/* Whether what was seen can be kept for other processes. Writes it. */
+/* Whether what was seen can be kept for other processes. Writes it; who only looks would have to. */
 bool registry_remembers(struct registry *registry);
 /* A backup was put back on purpose: what is there now is the highest seen, for this user, and for all when root says so. CKR_FUNCTION_FAILED: it can't be kept (logged). */
 MUST_USE CK_RV registry_accept(struct registry *registry);

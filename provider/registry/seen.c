@@ -9,6 +9,7 @@
 #include "base/text.h"
 
 #include <errno.h>
+#include <libgen.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -244,6 +245,33 @@ folder_trusted(const char *folder, char **ret_why)
 	*ret_why = text_format("%s: belongs to another user, or may be written to by others (mode "
 	                       "%04o)", folder, (unsigned)(status.st_mode & 07777));
 	return false;
+}
+
+/* The folder, or the one that it would be made in. */
+static bool
+folder_writable(const char *folder)
+{
+	char *copy = strdup(folder), *at = copy;
+	bool writable;
+
+	while (at != NULL && eaccess(at, F_OK) != 0 && strcmp(at, "/") != 0)
+		at = dirname(at);
+	writable = at != NULL && eaccess(at, W_OK | X_OK) == 0;
+	free(copy);
+	return writable;
+}
+
+bool
+seen_writable(const struct seen *seen)
+{
+	char *why = NULL;
+	bool trusted;
+
+	if (seen->folder == NULL || !folder_writable(seen->folder))
+		return false;
+	trusted = access(seen->folder, F_OK) != 0 || folder_trusted(seen->folder, &why);
+	free(why);
+	return trusted;
 }
 
 static char *

@@ -45,5 +45,7 @@ int seen_mark_compare(const struct seen_mark *first, const struct seen_mark *sec
 void seen_read(const struct seen *seen, struct seen_mark *ret_mark, const char **ret_file);
 /* Writes the mark. accept: also over a higher one, which it makes void. False: not kept (logged once). */
 bool seen_write(struct seen *seen, const struct seen_mark *mark, bool accept);
+/* Whether that could be done, as far as can be told without doing it. */
+bool seen_writable(const struct seen *seen);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -150,11 +151,11 @@ open_failure(struct store *store, int result, char **ret_why)
 	if ((result & 0xff) == SQLITE_NOTADB)
 		*ret_why = text_format("%s: is not a registry; correct the path in the configuration, or put "
 		                       "a backup of the registry back", store->path);
-	else if (store->writable && ((result & 0xff) == SQLITE_READONLY ||
+	else if (store->use == STORE_WRITE && ((result & 0xff) == SQLITE_READONLY ||
 	                             access(store->path, W_OK) != 0))
 		*ret_why = text_format("%s: may not be written by this user, or not beside it; run the command "
 		                       "as its owner", store->path);
-	else if (side_files_needed(result) && !store->writable && access(store->path, R_OK) == 0)
+	else if (side_files_needed(result) && store->use != STORE_WRITE && access(store->path, R_OK) == 0)
 		*ret_why = text_format("%s: its side files %s-wal and %s-shm are missing, and this user may "
 		                       "not make them; run p11-kms verify as the owner of the registry",
 		                       store->path, store->path, store->path);
@@ -237,7 +238,7 @@ format_check(struct store *store, char **ret_why)
 static int
 connection_open(struct store *store, const char *name, int more_flags)
 {
-	int flags = (store->writable ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) |
+	int flags = (store->use == STORE_WRITE ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) |
 	            SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_NOFOLLOW | more_flags;
 	int result;
 
@@ -258,25 +259,39 @@ side_file_exists(const char *path)
 	return exists;
 }
 
+/* Opens the path as a URI (RFC 3986), with a parameter of SQLite's. */
+static int
+connection_open_uri(struct store *store, const char *parameter)
+{
+	char *uri = malloc(strlen("file:") + 3 * strlen(store->path) + strlen(parameter) + 2);
+	char *next;
+	int result;
+
+	if (uri == NULL)
+		return SQLITE_NOMEM;
+	next = stpcpy(uri, "file:");
+	for (const char *at = store->path; *at != '\0'; at++) {
+		if (strchr("%?#", *at) != NULL)
+			next += sprintf(next, "%%%02X", (unsigned)*at);
+		else
+			*next++ = *at;
+	}
+	sprintf(next, "?%s", parameter);
+	result = connection_open(store, uri, SQLITE_OPEN_URI);
+	free(uri);
+	return result;
+}
+
 /* Only a file that has no log in front of it is whole by itself. */
 static int
 connection_open_still(struct store *store)
 {
-	char *uri;
-	int result;
-
-	/* Where these would have to be escaped. */
-	if (side_file_exists(store->path) || strpbrk(store->path, "%?#") != NULL)
+	if (side_file_exists(store->path))
 		return SQLITE_CANTOPEN;
-	uri = text_format("file:%s?immutable=1", store->path);
-	if (uri == NULL)
-		return SQLITE_NOMEM;
 	(void)sqlite3_close(store->db);
 	store->db = NULL;
 	store->still = true;
-	result = connection_open(store, uri, SQLITE_OPEN_URI);
-	free(uri);
-	return result;
+	return connection_open_uri(store, "immutable=1");
 }
 
 static int
@@ -285,16 +300,22 @@ connection_start(struct store *store)
 	int schema_version = 0;
 	int result;
 
-	result = connection_open(store, store->path, 0);
+	/* SQLite makes the log when it is missing, however it was opened. */
+	if (store->use == STORE_LOOK && !side_file_exists(store->path))
+		return connection_open_still(store);
+	if (store->use == STORE_LOOK)
+		result = connection_open_uri(store, "readonly_shm=1");
+	else
+		result = connection_open(store, store->path, 0);
 	if (result == SQLITE_OK)
 		result = pragma_read(store->db, "PRAGMA schema_version", &schema_version);
-	if (side_files_needed(result) && !store->writable && access(store->path, R_OK) == 0)
+	if (side_files_needed(result) && store->use != STORE_WRITE && access(store->path, R_OK) == 0)
 		result = connection_open_still(store);
 	return result;
 }
 
 CK_RV
-store_open(const char *path, bool write, struct store **ret_store, char **ret_why)
+store_open(const char *path, enum store_use use, struct store **ret_store, char **ret_why)
 {
 	struct store *store = NULL;
 	int result;
@@ -305,7 +326,7 @@ store_open(const char *path, bool write, struct store **ret_store, char **ret_wh
 		*ret_why = NULL;
 		return CKR_HOST_MEMORY;
 	}
-	store->writable = write;
+	store->use = use;
 	rv = store_path(path, &store->path, ret_why);
 	if (rv != CKR_OK)
 		goto out;
@@ -318,7 +339,7 @@ store_open(const char *path, bool write, struct store **ret_store, char **ret_wh
 		goto out;
 	}
 	/* SQLite opens to read what it may not write. */
-	if (write && sqlite3_db_readonly(store->db, "main") != 0) {
+	if (use == STORE_WRITE && sqlite3_db_readonly(store->db, "main") != 0) {
 		*ret_why = text_format("%s: may not be written by this user; run the command as its owner",
 		                       store->path);
 		rv = CKR_TOKEN_WRITE_PROTECTED;
@@ -327,8 +348,8 @@ store_open(const char *path, bool write, struct store **ret_store, char **ret_wh
 	rv = format_check(store, ret_why);
 	if (rv != CKR_OK)
 		goto out;
-	result = sqlite3_exec(store->db, write ? "PRAGMA journal_mode = WAL" : "PRAGMA query_only = ON",
-	                      NULL, NULL, NULL);
+	result = sqlite3_exec(store->db, use == STORE_WRITE ? "PRAGMA journal_mode = WAL" :
+	                                                      "PRAGMA query_only = ON", NULL, NULL, NULL);
 	if (result != SQLITE_OK) {
 		rv = open_failure(store, result, ret_why);
 		goto out;
@@ -458,7 +479,7 @@ void
 store_close(struct store **store)
 {
 	/* So that the file alone is whole, for those who copy it. */
-	if (*store != NULL && (*store)->writable)
+	if (*store != NULL && (*store)->use == STORE_WRITE)
 		(void)sqlite3_wal_checkpoint_v2((*store)->db, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 	store_abandon(store);
 }

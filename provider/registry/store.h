@@ -82,11 +82,14 @@ extern const char *const statement_texts[STATEMENT_COUNT];
 /* What makes a new registry. */
 extern const char store_schema[];
 
+/* What a store is opened for: to look is to read, and to leave the side files as they are. */
+enum store_use { STORE_READ, STORE_WRITE, STORE_LOOK };
+
 struct store {
 	char *path;     /* owned; the folder resolved */
 	sqlite3 *db;
 	sqlite3_stmt *statements[STATEMENT_COUNT]; /* prepared at their first use */
-	bool writable;
+	enum store_use use;
 	bool still;         /* read without side files: see store_open */
 	struct stat status; /* of the file, just before it was opened */
 };
@@ -97,9 +100,10 @@ MUST_USE CK_RV store_path(const char *path, char **ret_path, char **ret_why);
 MUST_USE CK_RV store_create(const char *path, char **ret_why);
 /*
  * A file without its side files (a copy, or read-only media), where this user may not make
- * them, is read as it stands, until it changes or they appear: see store_replaced.
+ * them, or only looks, is read as it stands, until it changes or they appear: see store_replaced.
  */
-MUST_USE CK_RV store_open(const char *path, bool write, struct store **ret_store, char **ret_why);
+MUST_USE CK_RV store_open(const char *path, enum store_use use, struct store **ret_store,
+                          char **ret_why);
 /* Writes nothing but, when writable, a checkpoint. */
 void store_close(struct store **store);
 /* In a forked child, when no call was under way: closes without touching the files. */

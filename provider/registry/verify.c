@@ -531,7 +531,7 @@ registry_verify(struct registry *registry, registry_finding finding, void *conte
 	char *why = NULL;
 	CK_RV rv;
 
-	rv = store_open(registry->path, false, &walk.store, &why);
+	rv = store_open(registry->path, registry_read_use(registry), &walk.store, &why);
 	if (rv != CKR_OK) {
 		log_error("%s", why == NULL ? registry->path : why);
 		free(why);

@@ -457,6 +457,43 @@ START_TEST(a_process_notices_it_by_itself_too)
 }
 END_TEST
 
+START_TEST(who_only_looks_leaves_no_note)
+{
+	char path[600], old[600], pattern[600];
+	struct registry_head head;
+	struct registry *registry;
+	glob_t found;
+
+	prepare(path, old, sizeof path);
+	ck_assert_int_eq(unlink(kept_file()), 0);
+	registry = open_registry(path, REGISTRY_LOOK);
+	ck_assert(!registry_remembers(registry));
+	ck_assert_uint_eq(registry_head(registry, &head), CKR_OK);
+	ck_assert(registry_remembers(registry));
+	ck_assert_uint_eq(registry_change(registry, &authority.signer, 60, build_nothing, NULL),
+	                  CKR_TOKEN_WRITE_PROTECTED);
+	snprintf(pattern, sizeof pattern, "%s/p11-kms/*", folder);
+	ck_assert_int_eq(glob(pattern, 0, NULL, &found), GLOB_NOMATCH);
+	/* It is held to what others have seen. */
+	registry_free(&registry);
+	registry = open_registry(path, REGISTRY_WRITE);
+	(void)fixture_add_key(registry, &authority, "job-2", 2);
+	registry_free(&registry);
+	copy(old, path);
+	registry = open_registry(path, REGISTRY_LOOK);
+	ck_assert_uint_eq(registry_head(registry, &head), CKR_DEVICE_ERROR);
+	registry_free(&registry);
+	/* And says so where it could not be kept. */
+	snprintf(pattern, sizeof pattern, "%s/p11-kms", folder);
+	ck_assert_int_eq(chmod(pattern, 0777), 0);
+	ck_assert_int_eq(unlink(kept_file()), 0);
+	registry = open_registry(path, REGISTRY_LOOK);
+	ck_assert_uint_eq(registry_head(registry, &head), CKR_OK);
+	ck_assert(!registry_remembers(registry));
+	registry_free(&registry);
+}
+END_TEST
+
 static CK_RV
 build_token(struct registry *registry, struct change *change, void *context)
 {
@@ -527,6 +564,7 @@ unit_suite(void)
 	tcase_add_test(cases, a_head_that_was_signed_first_does_not_follow);
 	tcase_add_test(cases, a_head_follows_one_of_the_future);
 	tcase_add_test(cases, a_process_notices_it_by_itself_too);
+	tcase_add_test(cases, who_only_looks_leaves_no_note);
 	tcase_add_test(cases, a_registry_begun_anew_by_the_same_authority_is_refused);
 	tcase_add_test(cases, a_registry_that_was_emptied_is_refused);
 	suite_add_tcase(suite, cases);
