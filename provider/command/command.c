@@ -168,7 +168,8 @@ static const struct command commands[] = {
 		.name = "verify", .operands = "",
 		.summary = "check everything, and say what is wrong",
 		.details = "Configuration, files, registry (each signature and the chain), KMS, authority, "
-		           "keys. A line for each: ok, warn, FAIL. Exits with 7 when something FAILs.",
+		           "keys. A line for each: ok, warn, FAIL, or skip where it can't be checked. "
+		           "Exits with 7 when something FAILs.",
 		.options = { OPTION_ACCEPT_RESTORED, OPTION_PIN_SOURCE, END },
 		.run = command_verify,
 	}, {

@@ -10,7 +10,9 @@
 #define TEXT_COLUMN 22
 #define LINES_MAX 20 /* of one check; JSON has all */
 
-static const char *const names[] = { "ok", "warn", "FAIL" };
+/* In JSON, and for people. */
+static const char *const names[] = { "ok", "warn", "FAIL", "skipped" };
+static const char *const words[] = { "ok", "warn", "FAIL", "skip" };
 
 static void
 put(struct findings *findings, enum result result, const char *text)
@@ -27,7 +29,7 @@ put(struct findings *findings, enum result result, const char *text)
 	} else if (findings->told < LINES_MAX) {
 		char left[TEXT_COLUMN + 1];
 
-		snprintf(left, sizeof left, "%-4s  %-14s  ", names[result], findings->check);
+		snprintf(left, sizeof left, "%-4s  %-14s  ", words[result], findings->check);
 		say_folded(left, TEXT_COLUMN, text);
 		findings->told++;
 	} else {
@@ -70,6 +72,15 @@ findings_ok(struct findings *findings, const char *format, ...)
 	va_end(arguments);
 	put(findings, RESULT_OK, text != NULL ? text : "");
 	free(text);
+}
+
+void
+findings_skip(struct findings *findings, const char *const *checks, size_t count, const char *why)
+{
+	for (size_t i = 0; i < count; i++) {
+		findings_begin(findings, checks[i]);
+		finding(findings, RESULT_SKIPPED, "not checked: %s", why);
+	}
 }
 
 void

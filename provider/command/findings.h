@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum result { RESULT_OK, RESULT_WARN, RESULT_FAIL };
+enum result { RESULT_OK, RESULT_WARN, RESULT_FAIL, RESULT_SKIPPED };
 
 struct findings {
 	json_t *json;      /* owned array; NULL: for people */
@@ -26,6 +26,9 @@ void finding(struct findings *findings, enum result result, const char *format, 
         PRINTF_LIKE(3, 4);
 /* A line "ok" when the check has said nothing yet. */
 void findings_ok(struct findings *findings, const char *format, ...) PRINTF_LIKE(2, 3);
+/* Each of these checks was not made, and why. */
+void findings_skip(struct findings *findings, const char *const *checks, size_t count,
+                   const char *why);
 void findings_end(struct findings *findings);
 
 #endif

@@ -10,6 +10,14 @@
 #include <string.h>
 #include <unistd.h>
 
+static const char *const checks[] = {
+	"kms", "login", "kms-servers", "authority", "private-halves", "strays"
+};
+#define CHECK_COUNT (sizeof checks / sizeof *checks)
+#define AFTER_KMS 1     /* those that take a KMS, */
+#define AFTER_LOGIN 2   /* that is logged in, */
+#define WITH_REGISTRY 3 /* and a registry */
+
 /* What the private keys in the KMS are compared with. */
 struct private_check {
 	struct verification *verification; /* borrowed */
@@ -31,7 +39,7 @@ reach(struct verification *verification)
 	struct kms_description description;
 	CK_RV rv;
 
-	findings_begin(verification->findings, "kms");
+	findings_begin(verification->findings, checks[0]);
 	if (workspace->token->kms == NULL) {
 		findings_ok(verification->findings, "none: this host encrypts and verifies only");
 		return false;
@@ -92,6 +100,7 @@ check_servers(struct verification *verification)
 	                verification);
 	if (rv != CKR_OK)
 		finding(verification->findings, RESULT_FAIL, "none can be asked: %s", ckr_name(rv));
+	findings_ok(verification->findings, "none: its own module reaches the KMS");
 }
 
 static bool
@@ -129,6 +138,19 @@ compare(const void *a, const void *b)
 	if (left->size != right->size)
 		return left->size < right->size ? -1 : 1;
 	return memcmp(left->data, right->data, left->size);
+}
+
+/* From the numbered check on: they can't be made. */
+static void
+skip_from(struct verification *verification, size_t first, const char *why)
+{
+	findings_skip(verification->findings, checks + first, CHECK_COUNT - first, why);
+}
+
+void
+verify_kms_skip(struct verification *verification, const char *why)
+{
+	skip_from(verification, 0, why);
 }
 
 /* A private key with this CKA_ID; a public one alone does nothing. */
@@ -185,17 +207,37 @@ check_authority(const struct private_check *check)
 	token_record_free(&token);
 }
 
+/* Or not to be destroyed at all. After the grace a refresh may have removed the pair, and the rest is its work. */
+static bool
+restorable(const struct private_check *check, const struct version *version)
+{
+	struct verification *verification = check->verification;
+	struct key_record *key = NULL;
+	bool over;
+
+	if (version->state != STATE_DESTROY_PENDING)
+		return true;
+	if (registry_key(verification->workspace->registry, version->name, &key) != CKR_OK)
+		return true;
+	over = lifecycle_purge_time(key, version) <= verification->now;
+	key_record_free(&key);
+	return !over;
+}
+
 static CK_RV
 check_version(void *context, const struct version *version)
 {
 	struct private_check *check = context;
 
+	if (version->state == STATE_DESTROYED || !restorable(check, version))
+		return CKR_OK;
 	check->versions++;
 	if (holds_private(check, &version->id))
 		return CKR_OK;
-	finding(check->verification->findings, RESULT_FAIL,
-	        "%s@%lld: the KMS has no such private key: what was encrypted to it can't be decrypted",
-	        version->name, (long long)version->number);
+	finding(check->verification->findings, RESULT_FAIL, "%s@%lld: the KMS has no such private key: %s",
+	        version->name, (long long)version->number,
+	        version->state == STATE_DESTROY_PENDING ?
+	        "it can't be restored" : "what was encrypted to it can't be decrypted");
 	return CKR_OK;
 }
 
@@ -207,7 +249,7 @@ check_private_halves(struct private_check *check)
 
 	findings_begin(verification->findings, "private-halves");
 	if (rv == CKR_OK)
-		rv = version_walk(verification->workspace->registry, NULL, false, check_version, check);
+		rv = version_walk(verification->workspace->registry, NULL, true, check_version, check);
 	if (rv == CKR_DEVICE_ERROR && check->versions != 0)
 		finding(verification->findings, RESULT_FAIL, "those of versions whose entries are not used "
 		        "were not looked for");
@@ -269,11 +311,20 @@ verify_kms(struct verification *verification)
 	struct workspace *workspace = verification->workspace;
 	struct private_check check = { .verification = verification };
 
-	if (!reach(verification) || !log_in(verification))
+	if (!reach(verification)) {
+		skip_from(verification, AFTER_KMS, workspace->token->kms == NULL ?
+		          "this host has no KMS" : "the KMS can't be reached");
 		return;
+	}
+	if (!log_in(verification)) {
+		skip_from(verification, AFTER_LOGIN, "nobody is logged in to the KMS");
+		return;
+	}
 	check_servers(verification);
-	if (workspace->registry == NULL)
-		return; /* told already */
+	if (workspace->registry == NULL) {
+		skip_from(verification, WITH_REGISTRY, "the registry can't be opened");
+		return;
+	}
 	check.listed = kms_listing_read(workspace->kms, workspace->token->name,
 	                                deadline_patient(verification->workspace->token), &check.listing);
 	if (check.listing.count != 0)

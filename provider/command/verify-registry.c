@@ -12,6 +12,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
+static const char *const checks[] = { "registry", "seen", "head", "keys", "interrupted" };
+#define CHECK_COUNT (sizeof checks / sizeof *checks)
+
 static bool
 open_registry(struct verification *verification)
 {
@@ -21,7 +24,7 @@ open_registry(struct verification *verification)
 	char *why;
 	CK_RV rv;
 
-	findings_begin(verification->findings, "registry");
+	findings_begin(verification->findings, checks[0]);
 	why = registry_missing_why(workspace);
 	if (why != NULL) {
 		finding(verification->findings, RESULT_FAIL, "%s", why);
@@ -33,9 +36,6 @@ open_registry(struct verification *verification)
 		        strerror(errno));
 		return false;
 	}
-	if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-		finding(verification->findings, RESULT_WARN,
-		        "%s may be written to by others: chmod go-w %s", path, path);
 	why = NULL;
 	rv = registry_open(path, workspace->authority, REGISTRY_READ, &workspace->registry, &why);
 	if (rv != CKR_OK)
@@ -98,7 +98,8 @@ check_head(struct verification *verification)
 	findings_begin(verification->findings, "head");
 	rv = registry_head(verification->workspace->registry, &head);
 	if (rv != CKR_OK && registry_turned_back(verification->workspace->registry, NULL)) {
-		findings_ok(verification->findings, "of a registry that was turned back");
+		finding(verification->findings, RESULT_SKIPPED,
+		        "not checked: the registry was turned back");
 		return;
 	}
 	if (rv != CKR_OK) {
@@ -140,7 +141,7 @@ check_seen(struct verification *verification, bool good)
 		return;
 	}
 	if (!registry_turned_back(registry, &why)) {
-		findings_ok(verification->findings, "not compared: the head is broken");
+		finding(verification->findings, RESULT_SKIPPED, "not checked: the head is broken");
 	} else if (verification->arguments->options[OPTION_ACCEPT_RESTORED] == NULL) {
 		finding(verification->findings, RESULT_FAIL, "%s", why == NULL ? "turned back" : why);
 	} else if (!good) {
@@ -236,12 +237,21 @@ check_intents(struct verification *verification)
 }
 
 void
+verify_registry_skip(struct verification *verification, const char *why)
+{
+	findings_skip(verification->findings, checks, CHECK_COUNT, why);
+}
+
+void
 verify_registry(struct verification *verification)
 {
 	size_t failed = verification->findings->failed;
 
-	if (!open_registry(verification))
+	if (!open_registry(verification)) {
+		findings_skip(verification->findings, checks + 1, CHECK_COUNT - 1,
+		              "the registry can't be opened");
 		return;
+	}
 	check_log(verification);
 	check_seen(verification, verification->findings->failed == failed);
 	check_head(verification);

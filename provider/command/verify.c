@@ -11,13 +11,16 @@
 static void
 check_pin(struct verification *verification)
 {
+	static const char *const check = "pin-source";
 	const char *path = verification->workspace->token->pin_source;
 	struct secret *pin = NULL;
 	char *why = NULL;
 
-	if (path == NULL)
+	if (path == NULL) {
+		findings_skip(verification->findings, &check, 1, "the configuration names no file of the PIN");
 		return;
-	findings_begin(verification->findings, "pin-source");
+	}
+	findings_begin(verification->findings, check);
 	if (!pin_file_read(path, &pin, &why))
 		finding(verification->findings, RESULT_FAIL, "%s", why != NULL ? why : path);
 	findings_ok(verification->findings, "%s, not readable by others", path);
@@ -62,6 +65,36 @@ finish(struct findings *findings)
 	return findings->failed != 0 ? EXIT_FINDINGS : EXIT_DONE;
 }
 
+static void
+check_all(struct verification *verification)
+{
+	const struct workspace *workspace = verification->workspace;
+	bool pinned;
+
+	findings_ok(verification->findings, "%s, token %s", workspace->config->path,
+	            workspace->token->name);
+	check_pin(verification);
+	pinned = check_pinned(verification);
+	verify_modes(verification);
+	if (pinned)
+		verify_registry(verification);
+	else
+		verify_registry_skip(verification, "there is no pinned authority to check it with");
+	verify_kms(verification);
+}
+
+static void
+check_nothing(struct verification *verification, const char *why)
+{
+	static const char *const checks[] = { "pin-source", "pinned", "modes" };
+	static const char because[] = "the configuration is not used";
+
+	finding(verification->findings, RESULT_FAIL, "%s", why != NULL ? why : "out of memory");
+	findings_skip(verification->findings, checks, sizeof checks / sizeof *checks, because);
+	verify_registry_skip(verification, because);
+	verify_kms_skip(verification, because);
+}
+
 int
 command_verify(const struct arguments *arguments)
 {
@@ -71,11 +104,9 @@ command_verify(const struct arguments *arguments)
 		.arguments = arguments, .workspace = &workspace, .findings = &findings,
 		.now = clock_now(),
 	};
-	int code;
+	char *why = NULL;
+	int code, found;
 
-	code = workspace_configure(arguments, &workspace);
-	if (code != EXIT_DONE)
-		goto out;
 	if (arguments->options[OPTION_JSON] != NULL) {
 		findings.json = json_array();
 		if (findings.json == NULL) {
@@ -83,15 +114,22 @@ command_verify(const struct arguments *arguments)
 			goto out;
 		}
 	}
+	code = workspace_configure_why(arguments, &workspace, &why);
+	if (code == EXIT_USAGE) {
+		complain("%s", why != NULL ? why : "out of memory");
+		goto out;
+	}
 	findings_begin(&findings, "configuration");
-	findings_ok(&findings, "%s, token %s", workspace.config->path, workspace.token->name);
-	check_pin(&verification);
-	if (check_pinned(&verification))
-		verify_registry(&verification);
-	verify_kms(&verification);
+	if (code == EXIT_DONE)
+		check_all(&verification);
+	else
+		check_nothing(&verification, why);
 	findings_end(&findings);
-	code = finish(&findings);
+	found = finish(&findings);
+	if (code == EXIT_DONE)
+		code = found;
 out:
+	free(why);
 	json_decref(findings.json);
 	workspace_close(&workspace);
 	return code;

@@ -21,7 +21,7 @@ refuse(int code, char *why)
 }
 
 static int
-choose_token(const struct arguments *arguments, struct workspace *workspace)
+choose_token(const struct arguments *arguments, struct workspace *workspace, char **ret_why)
 {
 	const char *name = arguments->options[OPTION_TOKEN];
 
@@ -29,25 +29,25 @@ choose_token(const struct arguments *arguments, struct workspace *workspace)
 	if (workspace->token != NULL)
 		return EXIT_DONE;
 	if (workspace->config->token_count == 0)
-		complain("%s: there is no [token NAME] section", workspace->config->path);
+		*ret_why = text_format("%s: there is no [token NAME] section", workspace->config->path);
 	else if (name == NULL)
-		complain("%s has several tokens: say which with --token NAME",
-		         workspace->config->path);
+		*ret_why = text_format("%s has several tokens: say which with --token NAME",
+		                       workspace->config->path);
 	else
-		complain("%s: there is no such token in %s", name, workspace->config->path);
+		*ret_why = text_format("%s: there is no such token in %s", name, workspace->config->path);
 	return name == NULL && workspace->config->token_count > 1 ? EXIT_USAGE : EXIT_CONFIGURATION;
 }
 
-static int
+static char *
 no_configuration(void)
 {
 	char *paths = config_paths();
+	char *why = text_format("there is no configuration: %s, and P11_KMS_CONFIG names none. Write one "
+	                        "(p11-kms.conf(5)), or name one with --config FILE",
+	                        paths != NULL ? paths : "out of memory");
 
-	complain("there is no configuration: %s, and P11_KMS_CONFIG names none. Write one "
-	         "(p11-kms.conf(5)), or name one with --config FILE",
-	         paths != NULL ? paths : "out of memory");
 	free(paths);
-	return EXIT_CONFIGURATION;
+	return why;
 }
 
 /* The configuration's is used, by all that logs in; a second one would be forgotten in silence. */
@@ -63,26 +63,37 @@ weigh_pin_source(const struct arguments *arguments, const struct workspace *work
 }
 
 int
-workspace_configure(const struct arguments *arguments, struct workspace *workspace)
+workspace_configure_why(const struct arguments *arguments, struct workspace *workspace,
+                        char **ret_why)
 {
 	const char *given = arguments->options[OPTION_CONFIG];
 	char *path = given != NULL ? strdup(given) : config_path();
-	char *why = NULL;
 	bool done;
 	int code;
 
+	*ret_why = NULL;
 	if (path == NULL) {
-		return no_configuration();
+		*ret_why = no_configuration();
+		return EXIT_CONFIGURATION;
 	}
-	done = config_read(path, &workspace->config, &why);
+	done = config_read(path, &workspace->config, ret_why);
 	free(path);
 	if (!done)
-		return refuse(EXIT_CONFIGURATION, why);
+		return EXIT_CONFIGURATION;
 	log_configure(workspace->config->log, workspace->config->log_to_syslog);
-	code = choose_token(arguments, workspace);
+	code = choose_token(arguments, workspace, ret_why);
 	if (code == EXIT_DONE)
 		weigh_pin_source(arguments, workspace);
 	return code;
+}
+
+int
+workspace_configure(const struct arguments *arguments, struct workspace *workspace)
+{
+	char *why = NULL;
+	int code = workspace_configure_why(arguments, workspace, &why);
+
+	return code == EXIT_DONE ? EXIT_DONE : refuse(code, why);
 }
 
 /* Heads that are broken otherwise are told by whoever needs them. */

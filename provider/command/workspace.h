@@ -20,7 +20,10 @@ struct workspace {
 
 /* The configuration and its token; sets the log up. Exit codes, EXIT_DONE for success; failures are told. workspace_close also after a failure. */
 MUST_USE int workspace_configure(const struct arguments *arguments, struct workspace *workspace);
-/* The same, and the authority and the registry: needs neither a KMS nor permission to write. */
+/* The same, but failures are handed over: *ret_why, caller frees, NULL: none, or out of memory. */
+MUST_USE int workspace_configure_why(const struct arguments *arguments, struct workspace *workspace,
+                                     char **ret_why);
+/* The same as workspace_configure, and the authority and the registry: needs neither a KMS nor permission to write. */
 MUST_USE int workspace_read(const struct arguments *arguments, struct workspace *workspace);
 /* The same as workspace_configure, and the KMS, logged in. */
 MUST_USE int workspace_kms(const struct arguments *arguments, struct workspace *workspace);
