@@ -42,6 +42,16 @@ take_key(struct intake *intake, const struct inventory_pair *pairs, size_t count
 	return code;
 }
 
+/* A version that was compromised may encrypt again: that must not go unnoticed. */
+static void
+warn_of_loss(const struct intake *intake)
+{
+	complain("states and policies of versions are not in the KMS: one that was compromised, "
+	         "deactivated or to be destroyed %s like any other, under the policy of the "
+	         "configuration; see `p11-kms list --all`, then compromise, destroy and set policies again",
+	         intake->dry_run ? "would be taken in" : "was taken in");
+}
+
 static int
 take_all(struct workspace *workspace, const struct arguments *arguments, int64_t rotate_every)
 {
@@ -69,7 +79,10 @@ take_all(struct workspace *workspace, const struct arguments *arguments, int64_t
 		code = take_key(&intake, first, n, rotate_every);
 	}
 	inventory_clear(&inventory);
-	return intake_end(&intake, code);
+	code = intake_end(&intake, code);
+	if (intake.taken != 0)
+		warn_of_loss(&intake);
+	return code;
 }
 
 static int

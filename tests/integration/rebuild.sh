@@ -66,8 +66,14 @@ mv kept.conf "$P11_KMS_CONFIG"
 step "rebuild does, and with --dry-run only says so"
 expect_match "would begin $registry anew" "$p11_kms" rebuild --dry-run
 grep -q 'would be: 7 taken in, 0 known already' match.out || fail "dry run: $(cat match.out)"
+grep -q 'states and policies of versions are not in the KMS' match.out || fail "no warning of what is lost"
 [ ! -e "$registry" ] || fail "a dry run made a registry"
+quietly "$p11_kms" rebuild --json
+sed -n '/^p11-kms: states and policies .*compromised/p' quiet.out >warned
+[ -s warned ] || fail "no warning of what is lost: $(cat quiet.out)"
+lose "$registry"
 expect_match '7 taken in, 0 known already, 0 failed' "$p11_kms" rebuild
+grep -q 'states and policies .*compromised.*--all' match.out || fail "no warning of what is lost"
 quietly "$p11_kms" verify
 decrypts ./*.enc
 for key in job-1:3 'a b@c:2'; do
@@ -84,6 +90,7 @@ encrypt job-1 4
 
 step "a second time there is nothing to do"
 expect_match '0 taken in, 8 known already' "$p11_kms" rebuild
+if grep -q 'states and policies' match.out; then fail "a warning of what was not done"; fi
 
 step "with a backup put back, only what came after it"
 lose "$registry"
