@@ -11,6 +11,7 @@
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 
 #define SALT_SIZE 32
 #define FINGERPRINT_SIZE 32 /* of SHA-256 */
@@ -22,6 +23,7 @@ struct role {
 	bool wraps, crypts;
 	unsigned protection;                         /* that any of them had: attribute-rule.h */
 	bool returns;                                /* the value may come back when none has it */
+	TAILQ_ENTRY(role) place;                     /* in departed, when none has it */
 };
 
 struct role_memory {
@@ -29,6 +31,8 @@ struct role_memory {
 
 	pthread_mutex_t lock; /* guards what follows, and all roles */
 	void *tree;           /* of struct role, owned: tsearch(3) */
+	TAILQ_HEAD(departed, role) departed; /* in the order in which their last objects went */
+	size_t departed_count;
 };
 
 CK_RV
@@ -40,6 +44,7 @@ role_memory_new(struct role_memory **ret_memory)
 	if (memory == NULL)
 		return CKR_HOST_MEMORY;
 	pthread_mutex_init(&memory->lock, NULL);
+	TAILQ_INIT(&memory->departed);
 	rv = secret_new(SALT_SIZE, &memory->salt);
 	if (rv == CKR_OK &&
 	    RAND_priv_bytes_ex(openssl_context(), secret_data(memory->salt), SALT_SIZE, 0) != 1)
@@ -100,17 +105,45 @@ role_get_locked(struct role_memory *memory, struct role **made, struct role **re
 	return CKR_OK;
 }
 
-/* Forgets what need not be remembered. */
+static void
+role_forget_locked(struct role *role)
+{
+	tdelete(role, &role->memory->tree, compare);
+	free(role);
+}
+
+/* Its value has an object again. */
+static void
+role_return_locked(struct role *role)
+{
+	if (role->place.tqe_prev == NULL)
+		return;
+	TAILQ_REMOVE(&role->memory->departed, role, place);
+	role->place.tqe_prev = NULL;
+	role->memory->departed_count--;
+}
+
+/* Forgets what need not be remembered, and the one that was left the longest ago when there are too many. */
 static void
 role_settle_locked(struct role *role)
 {
+	struct role_memory *memory = role->memory;
+	struct role *oldest;
+
 	if (role->objects != 0)
 		return;
 	role->crypts = false;
-	if (role->wraps || (role->protection != 0 && role->returns))
+	role_return_locked(role);
+	if (!role->wraps && (role->protection == 0 || !role->returns)) {
+		role_forget_locked(role);
 		return;
-	tdelete(role, &role->memory->tree, compare);
-	free(role);
+	}
+	TAILQ_INSERT_TAIL(&memory->departed, role, place);
+	if (++memory->departed_count <= ROLE_MEMORY_MAX)
+		return;
+	oldest = TAILQ_FIRST(&memory->departed);
+	role_return_locked(oldest);
+	role_forget_locked(oldest);
 }
 
 /* A random value that was never to be wrapped is nowhere else. */
@@ -134,6 +167,7 @@ role_enter_locked(struct role *role, const struct attributes *attributes)
 	role->crypts = crypts;
 	role->protection |= protection_of(attributes);
 	role->returns = role->returns || may_return(attributes);
+	role_return_locked(role);
 	role->objects++;
 	return CKR_OK;
 }

@@ -5,10 +5,10 @@
  * And what has protected them: an object of the same value that comes later, in whatever way,
  * is protected as well, or what is sensitive could be unwrapped once more and read.
  *
- * A value that has wrapped keys is remembered until C_Finalize, for what it wrapped could be
- * decrypted later, and so is one that was protected and may come back, wrapped or derived; any
- * other one for as long as an object has it, be it one that only an operation still works
- * with. It is known by a salted digest. All tokens of the process share the memory: what one
+ * A value that has wrapped keys is remembered when no object has it any more, for what it
+ * wrapped could be decrypted later, and so is one that was protected and may come back, wrapped
+ * or derived: the last ROLE_MEMORY_MAX of them, until C_Finalize. Any other one is for as long as an
+ * object has it, be it one that only an operation still works with. It is known by a salted digest. All tokens of the process share the memory: what one
  * of them wraps another could decrypt.
  */
 #ifndef P11_KMS_TOKEN_ROLE_MEMORY_H
@@ -18,6 +18,9 @@
 #include "base/compiler.h"
 #include "base/pkcs11.h"
 #include "base/secret.h"
+
+/* A program may make as many keys as it likes, for years: some 8 MB at the most. */
+#define ROLE_MEMORY_MAX ((size_t)1 << 16)
 
 struct role_memory; /* opaque; several threads may use it */
 struct role;        /* opaque: what is remembered of one value */

@@ -154,6 +154,42 @@ START_TEST(refused)
 }
 END_TEST
 
+/* A program that makes keys for years does not grow for ever; the values used last are known. */
+START_TEST(bounded)
+{
+	struct role *role = take(value, CKA_SENSITIVE, true, 0, CKR_OK), *kept;
+	struct attributes list = ATTRIBUTES_INIT;
+	struct secret *passing = NULL;
+
+	kept = take(other, CKA_SENSITIVE, true, 0, CKR_OK);
+	role_drop(&role);
+	for (size_t i = 0; i < ROLE_MEMORY_MAX; i++) {
+		/* As one that is there again, it is among the last. */
+		if (i == ROLE_MEMORY_MAX / 2)
+			ck_assert(is_sensitive());
+		ck_assert_uint_eq(secret_dup(&i, sizeof i, &passing), CKR_OK);
+		role = take(passing, CKA_SENSITIVE, true, 0, CKR_OK);
+		role_drop(&role);
+		secret_free(&passing);
+	}
+	ck_assert(is_sensitive());
+	for (size_t i = 0; i < ROLE_MEMORY_MAX; i++) {
+		size_t number = ROLE_MEMORY_MAX + i;
+
+		ck_assert_uint_eq(secret_dup(&number, sizeof number, &passing), CKR_OK);
+		role = take(passing, CKA_SENSITIVE, true, 0, CKR_OK);
+		role_drop(&role);
+		secret_free(&passing);
+	}
+	ck_assert(!is_sensitive());
+	/* What an object has is not among those that are counted. */
+	set(&list, CKA_SENSITIVE, false);
+	take(other, CKA_SENSITIVE, false, protection_waived(&list), CKR_TEMPLATE_INCONSISTENT);
+	attributes_clear(&list);
+	role_drop(&kept);
+}
+END_TEST
+
 /* A value that was made here and never left is not remembered for nothing. */
 START_TEST(forgotten)
 {
@@ -180,9 +216,11 @@ unit_suite(void)
 	Suite *suite = suite_create("role-memory");
 	TCase *tcase = tcase_create("role-memory");
 
+	tcase_set_timeout(tcase, 60);
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, roles);
 	tcase_add_test(tcase, taken_over);
+	tcase_add_test(tcase, bounded);
 	tcase_add_loop_test(tcase, protection, 0, 3);
 	tcase_add_test(tcase, refused);
 	tcase_add_loop_test(tcase, forgotten, 0, 4);
