@@ -24,7 +24,10 @@
 #include "token/provider.h"
 #include "token/session.h"
 
-/* For functions without a session; given: all pointers are there. CKR_CRYPTOKI_NOT_INITIALIZED, CKR_ARGUMENTS_BAD. */
+/*
+ * For functions without a session; given: all pointers are there. CKR_CRYPTOKI_NOT_INITIALIZED,
+ * CKR_ARGUMENTS_BAD.
+ */
 MUST_USE CK_RV entry_module(bool given);
 /* The same for those with a slot, whose token it gives. Also CKR_SLOT_ID_INVALID. */
 MUST_USE CK_RV entry_slot(CK_SLOT_ID slot, bool given, struct token **ret_token);

@@ -42,7 +42,7 @@ struct cipher_store; /* opaque */
 MUST_USE CK_RV cipher_store_new(struct cipher_store **ret_store); /* CKR_HOST_MEMORY */
 void cipher_store_free(struct cipher_store **store);              /* wipes; NULL is allowed */
 
-/* In the child of a fork, while there are no stores and no other thread: IVs are to differ from the parent's. */
+/* In the child of a fork, before it makes stores of its own, and while it has one thread. */
 void cipher_forked(void);
 
 /* Is this one of the mechanisms above? */

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define SALT_SIZE 32
 #define FINGERPRINT_SIZE 32 /* of SHA-256 */
@@ -19,7 +20,7 @@
 struct iv_count {
 	unsigned char fingerprint[FINGERPRINT_SIZE];
 	unsigned char start[IV_COUNT_START_SIZE];
-	unsigned long generation; /* of start */
+	pid_t process; /* that start was made in: its child has another */
 	struct iv_count *next_value;
 
 	_Atomic uint64_t numbers; /* that have been given */
@@ -31,7 +32,6 @@ struct iv_count {
 /* Guards what follows, and the writing of bases. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct secret *salt;
-static unsigned long generation;
 /* By the first bytes of the fingerprint. One store puts a value in: a fork finds all lists whole. */
 static struct iv_count *lists[LISTS];
 
@@ -93,7 +93,6 @@ find_locked(const unsigned char *fingerprint, struct iv_count **ret_count)
 		if (count == NULL)
 			return CKR_HOST_MEMORY;
 		memcpy(count->fingerprint, fingerprint, FINGERPRINT_SIZE);
-		count->generation = generation - 1;
 		count->next_value = *list;
 		*list = count;
 	}
@@ -112,10 +111,10 @@ iv_count_of(const struct secret *key, struct iv_count **ret_count)
 	rv = fingerprint_locked(key, fingerprint);
 	if (rv == CKR_OK)
 		rv = find_locked(fingerprint, &count);
-	if (rv == CKR_OK && count->generation != generation) {
+	if (rv == CKR_OK && count->process != getpid()) {
 		rv = random_bytes(count->start, sizeof count->start);
 		if (rv == CKR_OK)
-			count->generation = generation;
+			count->process = getpid();
 	}
 	pthread_mutex_unlock(&lock);
 	if (rv == CKR_OK)
@@ -211,7 +210,5 @@ iv_count_next(struct iv_count *count, uint32_t end, bool result, uint32_t most,
 void
 iv_count_forked(void)
 {
-	/* Another thread of the parent's may have had it. */
 	pthread_mutex_init(&lock, NULL);
-	generation++;
 }

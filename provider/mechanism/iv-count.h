@@ -26,7 +26,10 @@ struct iv_count; /* opaque; any number of threads, which don't wait for each oth
 /* That of this key: never freed. CKR_HOST_MEMORY, CKR_FUNCTION_FAILED (no random bytes). */
 MUST_USE CK_RV iv_count_of(const struct secret *key, struct iv_count **ret_count);
 
-/* Random bytes, of this value and process: IV_COUNT_START_SIZE of them, borrowed. */
+/*
+ * Random bytes, of this value and of the process that asked iv_count_of for it:
+ * IV_COUNT_START_SIZE of them, borrowed.
+ */
 const unsigned char *iv_count_start(const struct iv_count *count);
 
 /*
@@ -39,7 +42,7 @@ const unsigned char *iv_count_start(const struct iv_count *count);
 MUST_USE CK_RV iv_count_next(struct iv_count *count, uint32_t end, bool result, uint32_t most,
                              uint32_t *ret_end, uint32_t *ret_number);
 
-/* In the child of a fork: its starts are to differ from its parent's. No other thread is there. */
+/* In the child of a fork, while it has one thread: another of its parent's may have been in here. */
 void iv_count_forked(void);
 
 #endif
