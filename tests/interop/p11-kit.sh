@@ -4,6 +4,8 @@
 # shellcheck source=tests/lib.sh
 . "${srcdir:-.}/tests/lib.sh"
 
+suite=$build_folder/tests/integration/blackbox/blackbox
+need_build "$suite"
 need p11-kit pkcs11-tool openssl
 need_file "p11-kit's proxy" /usr/lib/*/p11-kit-proxy.so /usr/lib64/p11-kit-proxy.so \
 	/usr/lib/p11-kit-proxy.so
@@ -25,6 +27,8 @@ user() {
 if [ "$(id -u)" -eq 0 ]; then
 	give_to_nobody
 	module=$nobodys_module
+	cp "$suite" "$work/nobodys"
+	suite=$work/nobodys/blackbox
 	user() {
 		as_nobody "$@"
 	}
@@ -50,8 +54,34 @@ signs_through() {
 	quietly openssl pkeyutl -verify -pubin -inkey public -in digest -sigfile signature
 }
 
+# works_through MODULE CASE...: chapters of the black-box suite (all their cases, or those of this
+# name) through another module: operations in parts, sizes that are asked first, wrapping and
+# unwrapping, searches, what attributes are.
+export BLACKBOX_TOKEN="$token" BLACKBOX_PIN="$pin"
+works_through() {
+	through=$1
+	shift
+	for chapter in "$@"; do
+		quietly user env BLACKBOX_MODULE="$through" CK_RUN_SUITE="${chapter%%:*}" \
+			CK_RUN_CASE="${chapter#*:}" "$suite"
+		# None of them is there, so none has failed.
+		if grep -q '0%: Checks: 0' "$work/quiet.out"; then fail "no test in $chapter"; fi
+	done
+}
+
+# offers MODULE: what those chapters need, which they would pass over if it were not offered.
+offers() {
+	user pkcs11-tool --module "$1" --token-label "$token" --list-mechanisms >mechanisms
+	grep -q 'AES-ECB,.* encrypt, decrypt' mechanisms || fail "no AES-ECB"
+	grep -q 'AES-KEY-GEN,.* generate' mechanisms || fail "no AES-KEY-GEN"
+	grep -q 'RSA-PKCS-OAEP,.* wrap, unwrap' mechanisms || fail "no wrapping with OAEP"
+}
+
 step "through the proxy"
 signs_through "$proxy"
+offers "$proxy"
+works_through "$proxy" crypt-parts:started wrap:started find:started encrypt-decrypt:'each mechanism' \
+	object:started message:started
 
 step "through the proxy, with SoftHSM2 itself beside it"
 printf 'module: %s\n' "$hsm_module" >"$HOME/.config/pkcs11/modules/softhsm2.module"
@@ -71,4 +101,9 @@ user p11-kit server --provider "$module" "pkcs11:token=$token" >server.env
 # shellcheck disable=SC1091 # made by the line above
 . ./server.env
 at_end="kill $P11_KIT_SERVER_PID 2>/dev/null"
+wait_for 10 user pkcs11-tool --module "$client" --token-label "$token" --list-mechanisms
 signs_through "$client"
+offers "$client"
+# What has a parameter other than those of RSA, and pointers that are not given, p11-kit keeps back.
+works_through "$client" crypt-parts:started wrap:started find:started encrypt-decrypt:'each mechanism' \
+	object:started

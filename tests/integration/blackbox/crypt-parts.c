@@ -256,19 +256,22 @@ in_parts(CK_SESSION_HANDLE session, CK_RV (*update)(CK_SESSION_HANDLE, CK_BYTE_P
          CK_RV (*final)(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG_PTR), unsigned char *in,
          CK_ULONG in_size, unsigned char *out)
 {
-	CK_ULONG total = 0, part, needed;
+	CK_ULONG total = 0, part, needed, room;
 
 	for (CK_ULONG at = 0; at < in_size; at += part, total += size) {
 		part = in_size - at < 5 ? in_size - at : 5;
 		expect(CKR_OK, update(session, in + at, part, NULL, &needed));
 		expect(CKR_OK, update(session, in + at, part, NULL, &size));
+		room = size > 0 ? size : 1; /* p11-kit's remoting takes no room for a question */
 		ck_assert_uint_eq(size, needed);
+		size = room;
 		expect(CKR_OK, update(session, in + at, part, out + total, &size));
 		ck_assert_uint_le(size, needed);
 	}
 	expect(CKR_OK, final(session, NULL, &needed));
 	expect(CKR_OK, final(session, NULL, &size));
 	ck_assert_uint_eq(size, needed);
+	size = size > 0 ? size : 1;
 	expect(CKR_OK, final(session, out + total, &size));
 	ck_assert_uint_le(size, needed);
 	return total + size;
@@ -290,7 +293,7 @@ START_TEST(sizes_asked_first)
 	CK_ULONG whole_size;
 	CK_OBJECT_HANDLE key;
 
-	if (!has_ciphers())
+	if (!mechanism_offers(CKM_AES_ECB, CKF_ENCRYPT))
 		return;
 	key = new_key(session);
 	for (size_t i = 0; i < COUNT(ways); i++) {

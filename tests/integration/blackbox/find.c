@@ -268,8 +268,6 @@ find_suite(void)
 	TCase *tcase = started_case(suite, "started");
 
 	tcase_add_test(tcase, order_of_calls);
-	tcase_add_test(tcase, bad_arguments);
-	tcase_add_test(tcase, order_of_errors);
 	tcase_add_loop_test(tcase, by_attribute, 0, PAIR_KINDS);
 	tcase_add_test(tcase, nothing_matches);
 	tcase_add_test(tcase, label_is_whole);
@@ -279,5 +277,9 @@ find_suite(void)
 	tcase_add_test(tcase, closing_ends_search);
 	tcase_add_test(tcase, mechanism_objects);
 	tcase_add_test(tcase, profile_objects);
+
+	tcase = started_case(suite, "pointers");
+	tcase_add_test(tcase, bad_arguments);
+	tcase_add_test(tcase, order_of_errors);
 	return suite;
 }

@@ -31,7 +31,7 @@ new_key(CK_SESSION_HANDLE session, CK_BBOOL extractable, CK_BBOOL wraps)
 	CK_ATTRIBUTE template[] = {
 		IS(CKA_TOKEN, no),   IS(CKA_PRIVATE, no),       IS(CKA_VALUE_LEN, length),
 		IS(CKA_WRAP, wraps), IS(CKA_UNWRAP, wraps),     IS(CKA_ENCRYPT, crypts),
-		IS(CKA_SIGN, no),    IS(CKA_EXTRACTABLE, extractable),
+		IS(CKA_SIGN, no),    IS(CKA_EXTRACTABLE, extractable), IS(CKA_SENSITIVE, no),
 	};
 	CK_OBJECT_HANDLE key;
 
@@ -218,6 +218,56 @@ START_TEST(unwrap_tells_nothing)
 }
 END_TEST
 
+/* What wraps and unwraps, and lives as long as its session. */
+static void
+wrapping_pair(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE *ret_public, CK_OBJECT_HANDLE *ret_private)
+{
+	CK_MECHANISM generate = { CKM_RSA_PKCS_KEY_PAIR_GEN, NULL, 0 };
+	CK_ULONG bits = 2048;
+	CK_ATTRIBUTE of_public[] = { IS(CKA_TOKEN, no), IS(CKA_MODULUS_BITS, bits), IS(CKA_WRAP, yes),
+		                     IS(CKA_ENCRYPT, no) };
+	CK_ATTRIBUTE of_private[] = { IS(CKA_TOKEN, no), IS(CKA_UNWRAP, yes), IS(CKA_DECRYPT, no) };
+
+	expect(CKR_OK, p11->C_GenerateKeyPair(session, &generate, of_public, COUNT(of_public),
+	                                      of_private, COUNT(of_private), ret_public,
+	                                      ret_private));
+}
+
+/* A data key under a public key, and back: the size first, then too little room, then the key. */
+START_TEST(under_a_pair)
+{
+	static CK_RSA_PKCS_OAEP_PARAMS sha1 = { CKM_SHA_1, CKG_MGF1_SHA1, CKZ_DATA_SPECIFIED, NULL, 0 };
+	CK_MECHANISM oaep = { CKM_RSA_PKCS_OAEP, &sha1, sizeof(sha1) };
+	CK_ATTRIBUTE template[] = { IS(CKA_CLASS, secret_key), IS(CKA_KEY_TYPE, aes),
+		                    IS(CKA_TOKEN, no), IS(CKA_SENSITIVE, no), IS(CKA_EXTRACTABLE, yes),
+		                    IS(CKA_ENCRYPT, yes), IS(CKA_DECRYPT, yes) };
+	CK_SESSION_HANDLE session = session_user(0);
+	CK_OBJECT_HANDLE public_key, private_key, key, back;
+	unsigned char value[32];
+
+	if (!mechanism_offers(CKM_RSA_PKCS_OAEP, CKF_UNWRAP) ||
+	    !mechanism_offers(CKM_AES_KEY_GEN, CKF_GENERATE))
+		return;
+	wrapping_pair(session, &public_key, &private_key);
+	key = new_key(session, CK_TRUE, CK_FALSE);
+	expect(CKR_OK, p11->C_WrapKey(session, &oaep, public_key, key, NULL, &size));
+	ck_assert_uint_eq(size, 256);
+	size = 255;
+	expect(CKR_BUFFER_TOO_SMALL, p11->C_WrapKey(session, &oaep, public_key, key, wrapped, &size));
+	ck_assert_uint_eq(size, 256);
+	expect(CKR_OK, p11->C_WrapKey(session, &oaep, public_key, key, wrapped, &size));
+	ck_assert_uint_eq(size, 256);
+	expect(CKR_OK, p11->C_UnwrapKey(session, &oaep, private_key, wrapped, size, template,
+	                                COUNT(template), &back));
+	memcpy(value, attribute(session, key, CKA_VALUE, &size), sizeof(value));
+	ck_assert_uint_eq(size, sizeof(value));
+	ck_assert_mem_eq(attribute(session, back, CKA_VALUE, &size), value, sizeof(value));
+	wrapped[100] ^= 1;
+	expect(CKR_WRAPPED_KEY_INVALID, p11->C_UnwrapKey(session, &oaep, private_key, wrapped, 256,
+	                                                 template, COUNT(template), &back));
+}
+END_TEST
+
 START_TEST(derive_refused)
 {
 	CK_SESSION_HANDLE session = session_user(0);
@@ -247,6 +297,7 @@ wrap_suite(void)
 
 	tcase_add_test(tcase, wrap);
 	tcase_add_test(tcase, unwrap);
+	tcase_add_test(tcase, under_a_pair);
 	tcase_add_test(tcase, wrap_under_one_iv);
 	tcase_add_test(tcase, unwrap_tells_nothing);
 	tcase_add_test(tcase, derive_refused);
