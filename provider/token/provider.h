@@ -13,6 +13,8 @@
  * A session's lock is held for the whole of a call in that session, also while the KMS
  * works: it makes the calls of one session wait for each other (and C_Logout,
  * C_CloseSession of that session), nobody else. No other lock is held across a call to a KMS.
+ * Logins and logouts of one token take turns, without a lock (token.c): whoever has the turn
+ * waits for no session.
  */
 #ifndef P11_KMS_TOKEN_PROVIDER_H
 #define P11_KMS_TOKEN_PROVIDER_H

@@ -129,23 +129,6 @@ place_close_locked(struct place *place)
 	place->open = false;
 }
 
-/* After a session has gone: the last one takes the login with it. */
-static void
-token_left(struct token *token, bool read_write)
-{
-	bool last;
-
-	pthread_mutex_lock(&token->lock);
-	last = --token->session_count == 0;
-	if (read_write)
-		token->rw_session_count--;
-	/* Under the lock: a session that is opened from here on logs in for itself. */
-	last = last && atomic_exchange(&token->logged_in, false);
-	pthread_mutex_unlock(&token->lock);
-	if (last)
-		token_logged_out(token);
-}
-
 CK_RV
 session_close(CK_SESSION_HANDLE handle)
 {

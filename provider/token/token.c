@@ -30,6 +30,7 @@ token_new(const struct config_token *config, CK_SLOT_ID slot, struct role_memory
 	}
 	token->slot = slot;
 	pthread_mutex_init(&token->lock, NULL);
+	pthread_cond_init(&token->turned, NULL);
 	*ret_token = token;
 	return CKR_OK;
 }
@@ -48,6 +49,7 @@ token_free(struct token **token)
 	authority_free(&(*token)->authority);
 	kms_free(&(*token)->kms);
 	pthread_mutex_destroy(&(*token)->lock);
+	pthread_cond_destroy(&(*token)->turned);
 	free(*token);
 	*token = NULL;
 }
@@ -168,30 +170,61 @@ token_hides_private(const struct token *token)
 	return token_needs_login(token) && !token->logged_in;
 }
 
+/*
+ * Logins and logouts take turns: what the KMS is told last must be what is true here, or the user
+ * is logged in here and not there. No lock is held meanwhile; whoever waits does so for as long
+ * as the KMS is given for its answer.
+ */
+static void
+turn_begin_locked(struct token *token)
+{
+	while (token->turning)
+		pthread_cond_wait(&token->turned, &token->lock);
+	token->turning = true;
+}
+
+static void
+turn_begin(struct token *token)
+{
+	pthread_mutex_lock(&token->lock);
+	turn_begin_locked(token);
+	pthread_mutex_unlock(&token->lock);
+}
+
+static void
+turn_end(struct token *token)
+{
+	pthread_mutex_lock(&token->lock);
+	token->turning = false;
+	pthread_cond_signal(&token->turned);
+	pthread_mutex_unlock(&token->lock);
+}
+
 CK_RV
 token_login(struct token *token, const void *pin, size_t pin_size)
 {
-	CK_RV rv;
+	/* From now on: those who wait for a KMS that is away fail when the first one does. */
+	struct deadline deadline = token_deadline(token);
+	CK_RV rv = CKR_USER_ALREADY_LOGGED_IN;
 
 	if (token->kms == NULL)
 		return CKR_USER_PIN_NOT_INITIALIZED;
-	if (token->logged_in)
-		return CKR_USER_ALREADY_LOGGED_IN;
-	rv = kms_login(token->kms, pin, pin_size, token_deadline(token));
+	turn_begin(token);
+	if (!token->logged_in)
+		rv = kms_login(token->kms, pin, pin_size, deadline);
 	if (rv == CKR_OK)
 		token->logged_in = true;
+	turn_end(token);
 	return rv;
 }
 
-void
-token_logged_out(struct token *token)
+/* In one's turn, after logged_in was cleared: what else goes with the login. */
+static void
+logged_out(struct token *token)
 {
 	CK_RV rv;
 
 	object_table_logout(token->objects);
-	/* Someone else has logged in again meanwhile: the KMS's login is his now. */
-	if (token->logged_in)
-		return;
 	/* We are logged out whether or not the KMS can still be told so. */
 	rv = kms_logout(token->kms, token_deadline(token));
 	if (rv != CKR_OK)
@@ -201,12 +234,37 @@ token_logged_out(struct token *token)
 CK_RV
 token_logout(struct token *token)
 {
-	bool logged_in = true;
+	bool was_in;
 
-	if (!atomic_compare_exchange_strong(&token->logged_in, &logged_in, false))
-		return CKR_USER_NOT_LOGGED_IN;
-	token_logged_out(token);
-	return CKR_OK;
+	turn_begin(token);
+	was_in = atomic_exchange(&token->logged_in, false);
+	if (was_in)
+		logged_out(token);
+	turn_end(token);
+	return was_in ? CKR_OK : CKR_USER_NOT_LOGGED_IN;
+}
+
+void
+token_left(struct token *token, bool read_write)
+{
+	bool last, was_in = false;
+
+	pthread_mutex_lock(&token->lock);
+	token->session_count--;
+	if (read_write)
+		token->rw_session_count--;
+	last = token->session_count == 0 && token->logged_in;
+	if (last) {
+		turn_begin_locked(token);
+		/* A session that is opened from here on logs in for itself. */
+		if (token->session_count == 0)
+			was_in = atomic_exchange(&token->logged_in, false);
+	}
+	pthread_mutex_unlock(&token->lock);
+	if (was_in)
+		logged_out(token);
+	if (last)
+		turn_end(token);
 }
 
 CK_RV

@@ -32,6 +32,8 @@ struct token {
 	struct registry *writer;     /* owned, the registry that lifecycle changes */
 	CK_ULONG session_count, rw_session_count;
 	CK_RV told;                  /* why it could not be opened, when that was logged last */
+	bool turning;                /* someone logs in or out: the next one waits for turned */
+	pthread_cond_t turned;
 
 	/* Written once, under the lock, by token_open; sessions exist only after that. */
 	struct authority *authority; /* owned */
@@ -62,11 +64,12 @@ bool token_unlocked(const struct token *token);
 bool token_needs_login(const struct token *token);
 /* Nobody is logged in, where somebody must be: private objects are neither made nor seen. */
 bool token_hides_private(const struct token *token);
+/* CKR_USER_ALREADY_LOGGED_IN, CKR_USER_PIN_NOT_INITIALIZED: no KMS; those of kms_login. */
 MUST_USE CK_RV token_login(struct token *token, const void *pin, size_t pin_size);
-/* CKR_USER_NOT_LOGGED_IN. */
+/* Private objects are gone, and the KMS logged out of as well. CKR_USER_NOT_LOGGED_IN. */
 MUST_USE CK_RV token_logout(struct token *token);
-/* After logged_in was cleared: what else goes with the login, here and at the KMS. */
-void token_logged_out(struct token *token);
+/* A session has gone: the last one takes the login with it. */
+void token_left(struct token *token, bool read_write);
 /* As kms_set_pin; CKR_TOKEN_WRITE_PROTECTED: no KMS. */
 MUST_USE CK_RV token_set_pin(struct token *token, const void *old_pin, size_t old_size,
                              const void *new_pin, size_t new_size);

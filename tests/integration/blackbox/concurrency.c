@@ -22,6 +22,7 @@ struct worker {
 	const char *failed; /* the call */
 	CK_RV rv;
 	unsigned long rounds;
+	bool disturbed;     /* what it works with may be taken away */
 };
 
 static atomic_bool enough;
@@ -51,9 +52,22 @@ find(struct worker *worker, CK_SESSION_HANDLE session, enum pair_kind kind, CK_O
 	TRY(p11->C_FindObjectsFinal(session));
 	if (count != 1) {
 		worker->failed = "search found nothing";
+		worker->rv = CKR_OBJECT_HANDLE_INVALID;
 		return false;
 	}
 	return true;
+}
+
+static bool
+log_in(struct worker *worker, CK_SESSION_HANDLE session)
+{
+	CK_RV rv = p11->C_Login(session, CKU_USER, (CK_UTF8CHAR_PTR)token_pin, strlen(token_pin));
+
+	if (rv == CKR_OK || rv == CKR_USER_ALREADY_LOGGED_IN)
+		return true;
+	worker->failed = "C_Login";
+	worker->rv = rv;
+	return false;
 }
 
 static bool
@@ -174,6 +188,78 @@ session_keys(struct worker *worker, CK_SESSION_HANDLE session)
 	return true; /* what is left goes with the session */
 }
 
+/* Sealed and opened under a key of the worker's own, one message after the other. */
+static bool
+sealed_messages(struct worker *worker, CK_SESSION_HANDLE session)
+{
+	CK_MECHANISM generate = { CKM_AES_KEY_GEN, NULL, 0 }, gcm = { CKM_AES_GCM, NULL, 0 };
+	unsigned char iv[12], tag[16], text[100], sealed[100], opened[100];
+	struct gcm_message_params parameter = { iv, sizeof(iv), 0, CKG_NO_GENERATE, tag,
+		                                sizeof(tag) * 8 };
+	CK_ULONG length = 16, size;
+	CK_BBOOL no = CK_FALSE;
+	CK_ATTRIBUTE of_key[] = { ATTRIBUTE(CKA_TOKEN, &no, sizeof(no)),
+		                  ATTRIBUTE(CKA_PRIVATE, &no, sizeof(no)),
+		                  ATTRIBUTE(CKA_VALUE_LEN, &length, sizeof(length)) };
+	CK_OBJECT_HANDLE key;
+
+	memset(text, worker->number, sizeof(text));
+	TRY(p11->C_GenerateKey(session, &generate, of_key, COUNT(of_key), &key));
+	TRY(p11_3->C_MessageEncryptInit(session, &gcm, key));
+	TRY(p11_3->C_MessageDecryptInit(session, &gcm, key));
+	for (int i = 0; i < 10; i++) {
+		memset(iv, i, sizeof(iv));
+		size = sizeof(sealed);
+		TRY(p11_3->C_EncryptMessage(session, &parameter, sizeof(parameter), NULL, 0, text,
+		                            sizeof(text), sealed, &size));
+		size = sizeof(opened);
+		TRY(p11_3->C_DecryptMessage(session, &parameter, sizeof(parameter), NULL, 0, sealed,
+		                            sizeof(sealed), opened, &size));
+		if (size != sizeof(text) || memcmp(opened, text, sizeof(text)) != 0) {
+			worker->failed = "another thread's message";
+			return false;
+		}
+	}
+	TRY(p11_3->C_MessageEncryptFinal(session));
+	TRY(p11_3->C_MessageDecryptFinal(session));
+	return true;
+}
+
+static bool
+signed_messages(struct worker *worker, CK_SESSION_HANDLE session)
+{
+	CK_MECHANISM mechanism = { CKM_ECDSA_SHA256, NULL, 0 };
+	unsigned char text[50], signature[SIGNATURE_MAX];
+	CK_OBJECT_HANDLE public_key, private_key;
+	CK_ULONG size;
+
+	memset(text, worker->number, sizeof(text));
+	if (!find(worker, session, PAIR_P256, CKO_PUBLIC_KEY, &public_key) ||
+	    !find(worker, session, PAIR_P256, CKO_PRIVATE_KEY, &private_key))
+		return false;
+	TRY(p11_3->C_MessageSignInit(session, &mechanism, private_key));
+	TRY(p11_3->C_MessageVerifyInit(session, &mechanism, public_key));
+	for (int i = 0; i < 3; i++) {
+		size = sizeof(signature);
+		text[0] = (unsigned char)i;
+		TRY(p11_3->C_SignMessage(session, NULL, 0, text, sizeof(text), signature, &size));
+		TRY(p11_3->C_VerifyMessage(session, NULL, 0, text, sizeof(text), signature, size));
+	}
+	TRY(p11_3->C_MessageSignFinal(session));
+	TRY(p11_3->C_MessageVerifyFinal(session));
+	return true;
+}
+
+static bool
+messages(struct worker *worker, CK_SESSION_HANDLE session)
+{
+	if (!p11_3)
+		return true;
+	if (mechanism_offers(CKM_AES_GCM, CKF_MESSAGE_ENCRYPT) && !sealed_messages(worker, session))
+		return false;
+	return !mechanism_offers(CKM_ECDSA_SHA256, CKF_MESSAGE_SIGN) || signed_messages(worker, session);
+}
+
 static bool
 round_of(struct worker *worker)
 {
@@ -182,8 +268,11 @@ round_of(struct worker *worker)
 
 	TRY(p11->C_OpenSession(token_slot, CKF_SERIAL_SESSION, NULL, NULL, &session));
 	TRY(p11->C_GetSessionInfo(session, &info));
+	if (worker->disturbed && login_required() && !log_in(worker, session))
+		return false;
 	if (!sign_and_verify(worker, session, PAIR_P256) ||
-	    !sign_and_verify(worker, session, PAIR_RSA) || !digest(worker, session))
+	    !sign_and_verify(worker, session, PAIR_RSA) || !digest(worker, session) ||
+	    !messages(worker, session))
 		return false;
 	if (wrapping_key != CK_INVALID_HANDLE && !session_keys(worker, session))
 		return false;
@@ -191,14 +280,55 @@ round_of(struct worker *worker)
 	return true;
 }
 
+/* What comes of a session, a login or an object that another thread has ended. */
+static bool
+gone(CK_RV rv)
+{
+	switch (rv) {
+	case CKR_SESSION_HANDLE_INVALID:
+	case CKR_USER_NOT_LOGGED_IN:
+	case CKR_OBJECT_HANDLE_INVALID:
+	case CKR_KEY_HANDLE_INVALID:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static void *
 work(void *argument)
 {
 	struct worker *worker = argument;
 
-	while (!atomic_load(&enough) && !worker->failed && round_of(worker))
-		worker->rounds++;
+	while (!atomic_load(&enough) && !worker->failed) {
+		if (round_of(worker))
+			worker->rounds++;
+		else if (worker->disturbed && gone(worker->rv))
+			worker->failed = NULL;
+	}
 	return NULL;
+}
+
+static void
+start_workers(struct worker *workers, int count, bool disturbed)
+{
+	atomic_store(&enough, false);
+	for (int i = 0; i < count; i++) {
+		workers[i].number = i;
+		workers[i].disturbed = disturbed;
+		ck_assert_int_eq(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
+	}
+}
+
+static void
+end_workers(struct worker *workers, int count)
+{
+	atomic_store(&enough, true);
+	for (int i = 0; i < count; i++)
+		ck_assert_int_eq(pthread_join(workers[i].thread, NULL), 0);
+	for (int i = 0; i < count; i++)
+		ck_assert_msg(!workers[i].failed, "thread %d, round %lu: %s: 0x%lx", i,
+		              workers[i].rounds, workers[i].failed, workers[i].rv);
 }
 
 static void
@@ -237,10 +367,7 @@ START_TEST(all_at_once)
 	if (!pair_offered(PAIR_RSA) || !pair_offered(PAIR_P256))
 		return;
 	make_shared_pair(session);
-	for (int i = 0; i < THREADS; i++) {
-		workers[i].number = i;
-		ck_assert_int_eq(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
-	}
+	start_workers(workers, THREADS, false);
 	/* Meanwhile someone makes pairs and destroys them, and closes other sessions. */
 	while (clock_monotonic_ms() < end) {
 		CK_SESSION_HANDLE other = session_public(CKF_RW_SESSION);
@@ -254,15 +381,143 @@ START_TEST(all_at_once)
 		           CKR_OBJECT_HANDLE_INVALID);
 		expect(CKR_OK, p11->C_CloseSession(other));
 	}
-	atomic_store(&enough, true);
+	end_workers(workers, THREADS);
 	for (int i = 0; i < THREADS; i++)
-		ck_assert_int_eq(pthread_join(workers[i].thread, NULL), 0);
-	for (int i = 0; i < THREADS; i++) {
-		ck_assert_msg(!workers[i].failed, "thread %d, round %lu: %s: 0x%lx", i,
-		              workers[i].rounds, workers[i].failed, workers[i].rv);
 		ck_assert_msg(workers[i].rounds > 0, "thread %d never had its turn", i);
-	}
 	expect(CKR_OK, p11->C_CloseSession(session));
+}
+END_TEST
+
+/* After all that: a login is one, and private keys work. */
+static void
+token_works(void)
+{
+	struct worker worker = { .number = 1 };
+	CK_SESSION_HANDLE session = session_user(0);
+
+	ck_assert_msg(sign_and_verify(&worker, session, PAIR_P256) && messages(&worker, session),
+	              "%s: 0x%lx", worker.failed, worker.rv);
+	expect(CKR_OK, p11->C_CloseSession(session));
+}
+
+/* Sessions are closed under those who work in them: what they get is right, or they are told. */
+START_TEST(closed_meanwhile)
+{
+	struct worker workers[THREADS / 2] = { 0 };
+	int64_t end = clock_monotonic_ms() + seconds() * 1000 / 2;
+	struct timespec pause = { 0, 30 * 1000 * 1000 };
+	unsigned long rounds = 0;
+
+	if (!pair_offered(PAIR_RSA) || !pair_offered(PAIR_P256))
+		return;
+	start_workers(workers, THREADS / 2, true);
+	while (clock_monotonic_ms() < end) {
+		nanosleep(&pause, NULL);
+		expect(CKR_OK, p11->C_CloseAllSessions(token_slot));
+	}
+	end_workers(workers, THREADS / 2);
+	for (int i = 0; i < THREADS / 2; i++)
+		rounds += workers[i].rounds;
+	ck_assert_uint_gt(rounds, 0);
+	token_works();
+}
+END_TEST
+
+/* Opens a session and logs in, again and again until it is the one who did it. */
+static void *
+come_in(void *argument)
+{
+	CK_SESSION_HANDLE *ret_session = argument, session;
+	CK_RV rv;
+
+	for (;;) {
+		rv = p11->C_OpenSession(token_slot, CKF_SERIAL_SESSION, NULL, NULL, &session);
+		if (rv != CKR_OK)
+			return "C_OpenSession";
+		rv = p11->C_Login(session, CKU_USER, (CK_UTF8CHAR_PTR)token_pin, strlen(token_pin));
+		if (rv == CKR_OK) {
+			*ret_session = session;
+			return NULL;
+		}
+		if (rv != CKR_USER_ALREADY_LOGGED_IN)
+			return "C_Login";
+		rv = p11->C_CloseSession(session);
+		if (rv != CKR_OK)
+			return "C_CloseSession";
+	}
+}
+
+/*
+ * One logs out, or closes the last session, and another one logs in at the same moment: whoever
+ * comes last, the token and its KMS agree on whether someone is logged in.
+ */
+START_TEST(login_beside_logout)
+{
+	int64_t end = clock_monotonic_ms() + seconds() * 1000 / 2;
+	CK_SESSION_HANDLE session, other = CK_INVALID_HANDLE;
+	pthread_t thread;
+	void *failed;
+
+	if (!pair_offered(PAIR_P256))
+		return;
+	while (clock_monotonic_ms() < end) {
+		session = session_public(0);
+		login(session);
+		ck_assert_int_eq(pthread_create(&thread, NULL, come_in, &other), 0);
+		if (_i == 0)
+			expect(CKR_OK, p11->C_Logout(session));
+		expect(CKR_OK, p11->C_CloseSession(session));
+		ck_assert_int_eq(pthread_join(thread, &failed), 0);
+		ck_assert_msg(!failed, "%s", (const char *)failed);
+		token_works();
+		expect(CKR_OK, p11->C_Logout(other));
+		expect(CKR_OK, p11->C_CloseSession(other));
+	}
+}
+END_TEST
+
+/* In and out again, each in a session of its own; notes what it is told that it should not be. */
+static void *
+come_and_go(void *argument)
+{
+	struct worker *worker = argument;
+	CK_SESSION_HANDLE session;
+	CK_RV rv;
+
+	for (int i = 0; i < 20; i++) {
+		rv = p11->C_OpenSession(token_slot, CKF_SERIAL_SESSION, NULL, NULL, &session);
+		if (rv == CKR_OK && !log_in(worker, session))
+			return NULL;
+		if (rv == CKR_OK && worker->number % 2 == 0)
+			rv = p11->C_Logout(session);
+		if (rv == CKR_OK || rv == CKR_USER_NOT_LOGGED_IN)
+			rv = p11->C_CloseSession(session);
+		if (rv != CKR_OK) {
+			worker->failed = "open, log out or close";
+			worker->rv = rv;
+			return NULL;
+		}
+	}
+	return NULL;
+}
+
+START_TEST(logins_at_once)
+{
+	struct worker workers[8];
+	int64_t end = clock_monotonic_ms() + seconds() * 1000 / 2;
+
+	if (!pair_offered(PAIR_P256))
+		return;
+	while (clock_monotonic_ms() < end) {
+		memset(workers, 0, sizeof(workers));
+		for (int i = 0; i < (int)COUNT(workers); i++) {
+			workers[i].number = i;
+			ck_assert_int_eq(pthread_create(&workers[i].thread, NULL, come_and_go,
+			                                &workers[i]), 0);
+		}
+		end_workers(workers, COUNT(workers));
+		token_works();
+	}
 }
 END_TEST
 
@@ -310,6 +565,11 @@ concurrency_suite(void)
 
 	tcase_set_timeout(tcase, (double)seconds() + 60);
 	tcase_add_test(tcase, all_at_once);
+	tcase_add_test(tcase, closed_meanwhile);
+	tcase = started_case(suite, "logins");
+	tcase_set_timeout(tcase, (double)seconds() + 60);
+	tcase_add_loop_test(tcase, login_beside_logout, 0, 2);
+	tcase_add_test(tcase, logins_at_once);
 	tcase = tcase_create("not started");
 	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, initialize_at_once);
