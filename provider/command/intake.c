@@ -55,6 +55,9 @@ fault(CK_RV rv)
 		return "the KMS has no public half of it";
 	case CKR_PUBLIC_KEY_INVALID:
 		return "its public key is not one to be trusted";
+	case CKR_KEY_FUNCTION_NOT_PERMITTED:
+		return "its private half wants a login before each use (CKA_ALWAYS_AUTHENTICATE), which "
+		       "p11-kms does not make";
 	case CKR_FUNCTION_FAILED:
 		return "its private half did not prove itself";
 	default:

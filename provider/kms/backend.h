@@ -136,6 +136,7 @@ struct kms_backend {
 	kms_operation generate_session; /* kms_generate_session_request; NULL: no such pairs */
 	void (*release)(void *state, struct kms_session_key *key);
 	kms_operation public_key;   /* kms_id_request */
+	kms_operation check_private; /* kms_id_request; NULL: no key is unlike others */
 	kms_operation find_pair;    /* kms_id_request */
 	kms_operation destroy;      /* kms_id_request */
 	kms_operation list;         /* kms_list_request */

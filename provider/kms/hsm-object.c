@@ -308,3 +308,9 @@ hsm_object_check_sealed(const struct hsm_session *session, CK_OBJECT_HANDLE obje
 		rv = check_flag(session, object, CKA_NEVER_EXTRACTABLE, CK_TRUE, false);
 	return rv;
 }
+
+CK_RV
+hsm_object_check_unattended(const struct hsm_session *session, CK_OBJECT_HANDLE object)
+{
+	return check_flag(session, object, CKA_ALWAYS_AUTHENTICATE, CK_FALSE, false);
+}

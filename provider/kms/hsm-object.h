@@ -32,5 +32,8 @@ MUST_USE CK_RV hsm_object_spki(const struct hsm_session *session, CK_OBJECT_HAND
 /* Is a private key sensitive and never extractable, as far as the HSM tells? CKR_OK or CKR_TEMPLATE_INCONSISTENT. */
 MUST_USE CK_RV hsm_object_check_sealed(const struct hsm_session *session,
                                        CK_OBJECT_HANDLE object);
+/* Does a private key work without a login for each use? CKR_OK or CKR_TEMPLATE_INCONSISTENT. */
+MUST_USE CK_RV hsm_object_check_unattended(const struct hsm_session *session,
+                                           CK_OBJECT_HANDLE object);
 
 #endif

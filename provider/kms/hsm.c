@@ -228,6 +228,24 @@ public_key(void *state, void *argument, struct kms_attempt *attempt)
 }
 
 static CK_RV
+check_private(void *state, void *argument, struct kms_attempt *attempt)
+{
+	struct kms_id_request *request = argument;
+	struct hsm_session session;
+	CK_OBJECT_HANDLE object = 0;
+	CK_RV rv;
+
+	rv = hsm_session_borrow(state, HSM_USER, attempt, &session);
+	if (rv != CKR_OK)
+		return rv;
+	rv = hsm_object_find(&session, CKO_PRIVATE_KEY, true, request->id, request->id_size, &object);
+	if (rv == CKR_OK)
+		rv = hsm_object_check_unattended(&session, object);
+	rv = hsm_session_return(&session, rv);
+	return rv == CKR_TEMPLATE_INCONSISTENT ? CKR_KEY_FUNCTION_NOT_PERMITTED : rv;
+}
+
+static CK_RV
 find_pair(void *state, void *argument, struct kms_attempt *attempt)
 {
 	struct hsm_session session;
@@ -429,6 +447,7 @@ const struct kms_backend hsm_backend = {
 	.generate_session = generate_session,
 	.release = release,
 	.public_key = public_key,
+	.check_private = check_private,
 	.find_pair = find_pair,
 	.destroy = destroy,
 	.list = list,

@@ -308,6 +308,16 @@ kms_public_key(struct kms *kms, const void *id, size_t id_size, struct deadline 
 }
 
 CK_RV
+kms_check_private(struct kms *kms, const void *id, size_t id_size, struct deadline deadline)
+{
+	struct kms_id_request request = { id, id_size, NULL, NULL };
+
+	if (kms->backend->check_private == NULL)
+		return CKR_OK;
+	return call(kms, kms->backend->check_private, &request, deadline);
+}
+
+CK_RV
 kms_find_pair(struct kms *kms, const void *id, size_t id_size, const char *label,
               struct deadline deadline)
 {

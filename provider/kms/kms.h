@@ -134,6 +134,12 @@ void kms_session_key_free(struct kms_session_key **key);
 MUST_USE CK_RV kms_public_key(struct kms *kms, const void *id, size_t id_size,
                               struct deadline deadline, struct buffer *ret_spki);
 /*
+ * Does the private key work for who is logged in, without a login for each use (CKA_ALWAYS_AUTHENTICATE)?
+ * CKR_KEY_FUNCTION_NOT_PERMITTED: it doesn't. CKR_KEY_HANDLE_INVALID: none there.
+ */
+MUST_USE CK_RV kms_check_private(struct kms *kms, const void *id, size_t id_size,
+                                 struct deadline deadline);
+/*
  * Is there one pair, or one half of it, with this CKA_ID and label (NULL: any)?
  * CKR_KEY_HANDLE_INVALID: nothing has that CKA_ID. CKR_ACTION_PROHIBITED: several keys have
  * it, or one with another label.

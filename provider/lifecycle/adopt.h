@@ -24,7 +24,8 @@ struct adoption {
  * name and number are in use, or can't be had, or the algorithm has no such usage.
  * CKR_KEY_HANDLE_INVALID: the KMS has no public half of this id. CKR_PUBLIC_KEY_INVALID: a bad
  * one, or of an algorithm that is not known (logged). CKR_FUNCTION_FAILED: the private half
- * does nothing with it (logged).
+ * does nothing with it (logged). CKR_KEY_FUNCTION_NOT_PERMITTED: the private half wants a login
+ * before each use (CKA_ALWAYS_AUTHENTICATE), which nobody makes here.
  */
 MUST_USE CK_RV lifecycle_adopt(struct lifecycle *lifecycle, const struct adoption *adoption,
                                struct deadline deadline, struct version **ret_version);

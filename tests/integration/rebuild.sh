@@ -121,10 +121,12 @@ mv kept.db "$registry"
 cp lost.pem "$authority"
 quietly "$p11_kms" verify --accept-restored
 
-# hsm_pair ID TYPE LABEL: a pair that another program makes in the HSM.
+# hsm_pair ID TYPE LABEL [OPTION...]: a pair that another program makes in the HSM.
 hsm_pair() {
+	id=$1 type=$2 label=$3
+	shift 3
 	quietly pkcs11-tool --module "$hsm_module" --token-label "$hsm_token" --login --pin "$pin" \
-		--keypairgen --id "$1" --key-type "$2" --label "$3" --usage-sign --usage-decrypt
+		--keypairgen --id "$id" --key-type "$type" --label "$label" --usage-sign --usage-decrypt "$@"
 }
 
 step "adopt: by label, and by id with a name"
@@ -163,10 +165,17 @@ expect_refusal 'no public half' "$p11_kms" adopt --id a7
 hsm_tool --write-object other.der --type pubkey --id a6 --label half
 expect_refusal 'did not prove itself' "$p11_kms" adopt --id a6
 
+step "a key that wants a login before each use"
+hsm_pair a8 rsa:2048 guarded --always-auth
+expect_refusal 'login before each use.*CKA_ALWAYS_AUTHENTICATE' "$p11_kms" adopt --id a8
+hsm_pair a9 EC:prime256v1 guarded-too --always-auth
+expect_refusal 'CKA_ALWAYS_AUTHENTICATE' "$p11_kms" adopt --id a9
+expect_refusal 'CKA_ALWAYS_AUTHENTICATE' "$p11_kms" adopt --id a9 --usage sign
+
 step "all the others: what is good, and a count of what is not"
 expect_fail "$p11_kms" adopt --all
 grep -q 'took in two@1' refused.out || fail "no key two"
-grep -q '1 taken in, [0-9]* known already, 4 failed' refused.out || fail "the count: $(cat refused.out)"
+grep -q '1 taken in, [0-9]* known already, 6 failed' refused.out || fail "the count: $(cat refused.out)"
 quietly "$p11_kms" verify
 
 step "rebuild where the newest version is no good: the one before it is the current one"

@@ -118,6 +118,8 @@ START_TEST(makes_pairs_and_reads_their_public_half)
 	EVP_PKEY_free(key);
 	ck_assert_uint_eq(kms_public_key(kms, kms_id, KMS_ID_SIZE, soon(), &read), CKR_OK);
 	ck_assert(buffer_equal(&read, made.data, made.size));
+	ck_assert_uint_eq(kms_check_private(kms, kms_id, KMS_ID_SIZE, soon()), CKR_OK);
+	ck_assert_uint_eq(kms_check_private(kms, "none", 4, soon()), CKR_KEY_HANDLE_INVALID);
 	buffer_clear(&made);
 	buffer_clear(&read);
 }
