@@ -345,70 +345,85 @@ templates_read(const struct mechanism *mechanism, struct template public_templat
 	return rv;
 }
 
+/* A pair of the session. Where the templates name no verb: what the type of key is made for. */
+static CK_RV
+generate_in_session(struct session *session, const struct create_request *request, unsigned bits,
+                    struct template public_template, struct template private_template,
+                    CK_OBJECT_HANDLE *ret_public, CK_OBJECT_HANDLE *ret_private)
+{
+	/* Where the templates name no verb: what the type of key is made for. */
+	const unsigned made_for = request->algorithm->key_type == CKK_RSA ? USAGE_DECRYPT | USAGE_SIGN
+	                          : request->algorithm->key_type == CKK_EC_MONTGOMERY ? USAGE_DERIVE
+	                                                                              : USAGE_SIGN;
+	const unsigned usage = request->usage != 0 ? request->usage : made_for;
+	const struct kms_pair pair = {
+		.algorithm = request->algorithm,
+		.bits = bits,
+		.decrypt = (usage & (USAGE_DECRYPT | USAGE_UNWRAP)) != 0,
+		.sign = (usage & USAGE_SIGN) != 0,
+		.unwrap = (usage & USAGE_UNWRAP) != 0,
+		.derive = (usage & USAGE_DERIVE) != 0,
+	};
+
+	return session_pair_generate(session, &pair, public_template, private_template, ret_public,
+	                             ret_private);
+}
+
+/* The next version of a key. */
+static CK_RV
+generate_on_token(struct session *session, struct create_request *request,
+                  CK_OBJECT_HANDLE *ret_public, CK_OBJECT_HANDLE *ret_private)
+{
+	struct token *token = session->token;
+	struct lifecycle *lifecycle;
+	struct version *version = NULL;
+	CK_RV rv;
+
+	if (!session->read_write)
+		return CKR_SESSION_READ_ONLY;
+	if (!token_unlocked(token))
+		return CKR_USER_NOT_LOGGED_IN;
+	request->new_key_only = token->config->refuse_same_label;
+	rv = token_lifecycle(token, &lifecycle);
+	if (rv == CKR_OK)
+		rv = lifecycle_create(lifecycle, request, deadline_patient(token->config), &version);
+	if (rv != CKR_OK)
+		return rv;
+	/* The pair is there, whatever becomes of this: the next call looks at the registry again. */
+	rv = token_poll(token, true);
+	if (rv != CKR_OK)
+		log_warning("token %s: the registry can't be read after a pair was made: %s",
+		            token->config->name, ckr_name(rv));
+	*ret_public = handle_join(version->object, CKO_PUBLIC_KEY);
+	*ret_private = handle_join(version->object, CKO_PRIVATE_KEY);
+	version_free(&version);
+	return CKR_OK;
+}
+
 CK_RV
 generate_pair(struct session *session, const CK_MECHANISM *mechanism,
               struct template public_template, struct template private_template,
               CK_OBJECT_HANDLE *ret_public, CK_OBJECT_HANDLE *ret_private)
 {
-	struct token *token = session->token;
 	const struct mechanism *row;
 	struct create_request request = { .rotate_every = -1 };
-	struct lifecycle *lifecycle;
-	struct version *version = NULL;
 	char *name = NULL;
 	bool on_token = true;
 	unsigned bits = 0;
 	CK_RV rv;
 
-	rv = token_mechanism(token, mechanism->mechanism, CKF_GENERATE_KEY_PAIR, &row);
+	rv = token_mechanism(session->token, mechanism->mechanism, CKF_GENERATE_KEY_PAIR, &row);
 	if (rv != CKR_OK)
 		return rv;
 	if (mechanism->pParameter != NULL || mechanism->ulParameterLen != 0)
 		return CKR_MECHANISM_PARAM_INVALID;
 	rv = templates_read(row, public_template, private_template, &request, &name, &on_token,
 	                    &bits);
-	if (rv != CKR_OK)
-		goto out;
-	if (!on_token) {
-		const struct kms_pair pair = {
-			.algorithm = request.algorithm,
-			.bits = bits,
-			/* Where the templates name no verb: what the type of key is made for. */
-			.decrypt = (request.usage & (USAGE_DECRYPT | USAGE_UNWRAP)) != 0 ||
-			           (request.usage == 0 && row->key_type == CKK_RSA),
-			.sign = (request.usage & USAGE_SIGN) != 0 ||
-			        (request.usage == 0 && row->key_type != CKK_EC_MONTGOMERY),
-			.unwrap = (request.usage & USAGE_UNWRAP) != 0,
-			.derive = (request.usage & USAGE_DERIVE) != 0 ||
-			          (request.usage == 0 && row->key_type == CKK_EC_MONTGOMERY),
-		};
-
-		rv = session_pair_generate(session, &pair, public_template, private_template,
-		                           ret_public, ret_private);
-		goto out;
-	}
-	rv = CKR_SESSION_READ_ONLY;
-	if (!session->read_write)
-		goto out;
-	rv = CKR_USER_NOT_LOGGED_IN;
-	if (!token_unlocked(token))
-		goto out;
-	request.new_key_only = token->config->refuse_same_label;
-	rv = token_lifecycle(token, &lifecycle);
-	if (rv == CKR_OK)
-		rv = lifecycle_create(lifecycle, &request, deadline_patient(token->config), &version);
-	if (rv != CKR_OK)
-		goto out;
-	/* The pair is there, whatever becomes of this: the next call looks at the registry again. */
-	rv = token_poll(token, true);
-	if (rv != CKR_OK)
-		log_warning("token %s: the registry can't be read after a pair was made: %s",
-		            token->config->name, ckr_name(rv));
-	rv = CKR_OK;
-	*ret_public = handle_join(version->object, CKO_PUBLIC_KEY);
-	*ret_private = handle_join(version->object, CKO_PRIVATE_KEY);
-out:
-	version_free(&version);
+	if (rv == CKR_OK && on_token)
+		rv = generate_on_token(session, &request, ret_public, ret_private);
+	else if (rv == CKR_OK)
+		rv = generate_in_session(session, &request, bits, public_template, private_template,
+		                         ret_public, ret_private);
 	free(name);
 	return rv;
 }
