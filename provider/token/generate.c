@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "lifecycle/create.h"
+#include "lifecycle/policy.h"
 #include "mechanism/mechanism.h"
 #include "token/attribute-rule.h"
 #include "token/handle.h"
@@ -11,8 +12,11 @@
 #include "token/text.h"
 
 #include <limits.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define MECHANISMS_MAX 64 /* in a policy: policy-parse.c */
 
 /* How an attribute of a template is taken. */
 enum rule {
@@ -20,7 +24,8 @@ enum rule {
 	RULE_TRUE,     /* only true can be had */
 	RULE_FALSE,    /* only false can be had */
 	RULE_EITHER,   /* true or false, told truthfully afterwards */
-	RULE_SESSION,  /* kept with a pair of the session; of a key on the token its policy says it */
+	RULE_FORMED,   /* the same, in the form that it has for other keys */
+	RULE_SESSION,  /* kept with a pair of the session, in that form; keys on the token have none */
 	RULE_OURS,     /* set by the token: section 4.1.2, CKR_ATTRIBUTE_READ_ONLY */
 };
 
@@ -43,7 +48,7 @@ static const struct attribute_rule public_rules[] = {
 	{ CKA_TRUSTED, RULE_FALSE },       { CKA_LOCAL, RULE_OURS },
 	{ CKA_KEY_GEN_MECHANISM, RULE_OURS }, { CKA_MODULUS, RULE_OURS },
 	{ CKA_EC_POINT, RULE_OURS },       { CKA_UNIQUE_ID, RULE_OURS },
-	{ CKA_PUBLIC_KEY_INFO, RULE_OURS }, { CKA_ALLOWED_MECHANISMS, RULE_SESSION },
+	{ CKA_PUBLIC_KEY_INFO, RULE_OURS }, { CKA_ALLOWED_MECHANISMS, RULE_FORMED },
 	{ CKA_WRAP_TEMPLATE, RULE_SESSION },
 };
 
@@ -63,7 +68,7 @@ static const struct attribute_rule private_rules[] = {
 	{ CKA_KEY_GEN_MECHANISM, RULE_OURS }, { CKA_MODULUS, RULE_OURS },
 	{ CKA_PUBLIC_EXPONENT, RULE_OURS }, { CKA_PRIVATE_EXPONENT, RULE_OURS },
 	{ CKA_VALUE, RULE_OURS },          { CKA_UNIQUE_ID, RULE_OURS },
-	{ CKA_PUBLIC_KEY_INFO, RULE_OURS }, { CKA_ALLOWED_MECHANISMS, RULE_SESSION },
+	{ CKA_PUBLIC_KEY_INFO, RULE_OURS }, { CKA_ALLOWED_MECHANISMS, RULE_FORMED },
 	{ CKA_UNWRAP_TEMPLATE, RULE_SESSION }, { CKA_DERIVE_TEMPLATE, RULE_SESSION },
 };
 
@@ -78,16 +83,13 @@ rule_find(const struct attribute_rule *rules, size_t count, CK_ATTRIBUTE_TYPE ty
 	return NULL;
 }
 
-/* Its form is as with other keys that applications make. */
 static CK_RV
-session_rule(struct template template, const CK_ATTRIBUTE *attribute)
+session_rule(struct template template)
 {
 	bool on_token = false;
 	CK_RV rv = template_bool(template.attributes, template.count, CKA_TOKEN, &on_token);
 
-	if (rv == CKR_OK && on_token)
-		rv = CKR_ATTRIBUTE_TYPE_INVALID;
-	return rv == CKR_OK ? rules_check(WAY_GENERATE, CKO_SECRET_KEY, attribute, 1) : rv;
+	return rv == CKR_OK && on_token ? CKR_ATTRIBUTE_TYPE_INVALID : rv;
 }
 
 static CK_RV
@@ -104,8 +106,10 @@ rules_obey(struct template template, const struct attribute_rule *rules, size_t 
 		if (rule->rule == RULE_OURS)
 			return CKR_ATTRIBUTE_READ_ONLY;
 		if (rule->rule == RULE_SESSION)
-			rv = session_rule(template, &template.attributes[i]);
-		if (rule->rule == RULE_READ || rule->rule == RULE_SESSION)
+			rv = session_rule(template);
+		if (rv == CKR_OK && (rule->rule == RULE_SESSION || rule->rule == RULE_FORMED))
+			rv = rules_check(WAY_GENERATE, CKO_SECRET_KEY, &template.attributes[i], 1);
+		if (rule->rule == RULE_READ || rule->rule == RULE_SESSION || rule->rule == RULE_FORMED)
 			continue;
 		rv = template_bool(template.attributes, template.count, rule->type, &value);
 		if (rv == CKR_OK && ((rule->rule == RULE_TRUE && !value) ||
@@ -275,6 +279,43 @@ templates_date(struct template public_template, struct template private_template
 	return date_to_time(&date, ret_seconds) ? CKR_OK : CKR_ATTRIBUTE_VALUE_INVALID;
 }
 
+static bool
+is_empty(struct template template, CK_ATTRIBUTE_TYPE type)
+{
+	const CK_ATTRIBUTE *attribute = template_find(template.attributes, template.count, type);
+
+	return attribute != NULL && attribute->ulValueLen == 0;
+}
+
+/*
+ * CKA_ALLOWED_MECHANISMS of a key on the token are its policy's, one list for both halves. A key
+ * that is allowed nothing has no such list.
+ */
+static CK_RV
+templates_mechanisms(struct template public_template, struct template private_template,
+                     struct policy_change *policy)
+{
+	CK_MECHANISM_TYPE types[MECHANISMS_MAX];
+	const CK_ATTRIBUTE *list;
+	size_t count;
+	CK_RV rv = templates_shared(public_template, private_template, CKA_ALLOWED_MECHANISMS, &list);
+
+	if (rv == CKR_OK && (is_empty(public_template, CKA_ALLOWED_MECHANISMS) ||
+	                     is_empty(private_template, CKA_ALLOWED_MECHANISMS)))
+		rv = CKR_ATTRIBUTE_VALUE_INVALID;
+	if (rv != CKR_OK || list == NULL)
+		return rv;
+	if (list->ulValueLen > sizeof types)
+		return CKR_ATTRIBUTE_VALUE_INVALID;
+	count = list->ulValueLen / sizeof *types;
+	memcpy(types, list->pValue, list->ulValueLen); /* may be unaligned */
+	for (size_t i = 0; i < count; i++)
+		if (types[i] > UINT32_MAX) /* which no record holds */
+			return CKR_ATTRIBUTE_VALUE_INVALID;
+	policy->given |= POLICY_MECHANISMS;
+	return mechanism_list_set(&policy->mechanisms, types, count);
+}
+
 /* What names and dates the version: CKA_LABEL (a copy, the caller frees), CKA_ID, CKA_SUBJECT, dates. */
 static CK_RV
 templates_request(struct template public_template, struct template private_template,
@@ -317,8 +358,9 @@ templates_request(struct template public_template, struct template private_templ
 
 static CK_RV
 templates_read(const struct mechanism *mechanism, struct template public_template,
-               struct template private_template, struct create_request *request, char **ret_name,
-               bool *ret_on_token, unsigned *ret_bits)
+               struct template private_template, struct create_request *request,
+               struct policy_change *policy, char **ret_name, bool *ret_on_token,
+               unsigned *ret_bits)
 {
 	bool public_token = false, private_token = false;
 	CK_RV rv = rules_obey(public_template, public_rules, COUNT(public_rules));
@@ -342,6 +384,10 @@ templates_read(const struct mechanism *mechanism, struct template public_templat
 		                     &request->usage);
 	if (rv == CKR_OK && public_token)
 		rv = templates_request(public_template, private_template, request, ret_name);
+	if (rv == CKR_OK && public_token)
+		rv = templates_mechanisms(public_template, private_template, policy);
+	if (rv == CKR_OK && policy->given != 0)
+		request->policy = policy;
 	return rv;
 }
 
@@ -369,6 +415,27 @@ generate_in_session(struct session *session, const struct create_request *reques
 	                             ret_private);
 }
 
+/* All versions of a key have its policy: a template that asks for another one can't be obeyed. */
+static CK_RV
+check_policy(struct token *token, const struct create_request *request)
+{
+	struct key_record *key = NULL;
+	CK_RV rv;
+
+	if (request->policy == NULL || request->name == NULL)
+		return CKR_OK;
+	rv = registry_key(token->registry, request->name, &key);
+	if (rv == CKR_OBJECT_HANDLE_INVALID)
+		return CKR_OK;
+	if (rv == CKR_OK && !mechanism_list_equal(&key->mechanisms, &request->policy->mechanisms)) {
+		log_info("token %s: the policy of %s allows other mechanisms than the template; see "
+		         "p11-kms policy", token->config->name, request->name);
+		rv = CKR_TEMPLATE_INCONSISTENT;
+	}
+	key_record_free(&key);
+	return rv;
+}
+
 /* The next version of a key. */
 static CK_RV
 generate_on_token(struct session *session, struct create_request *request,
@@ -384,7 +451,9 @@ generate_on_token(struct session *session, struct create_request *request,
 	if (!token_unlocked(token))
 		return CKR_USER_NOT_LOGGED_IN;
 	request->new_key_only = token->config->refuse_same_label;
-	rv = token_lifecycle(token, &lifecycle);
+	rv = check_policy(token, request);
+	if (rv == CKR_OK)
+		rv = token_lifecycle(token, &lifecycle);
 	if (rv == CKR_OK)
 		rv = lifecycle_create(lifecycle, request, deadline_patient(token->config), &version);
 	if (rv != CKR_OK)
@@ -407,6 +476,7 @@ generate_pair(struct session *session, const CK_MECHANISM *mechanism,
 {
 	const struct mechanism *row;
 	struct create_request request = { .rotate_every = -1 };
+	struct policy_change policy = { .given = 0 };
 	char *name = NULL;
 	bool on_token = true;
 	unsigned bits = 0;
@@ -417,13 +487,14 @@ generate_pair(struct session *session, const CK_MECHANISM *mechanism,
 		return rv;
 	if (mechanism->pParameter != NULL || mechanism->ulParameterLen != 0)
 		return CKR_MECHANISM_PARAM_INVALID;
-	rv = templates_read(row, public_template, private_template, &request, &name, &on_token,
-	                    &bits);
+	rv = templates_read(row, public_template, private_template, &request, &policy, &name,
+	                    &on_token, &bits);
 	if (rv == CKR_OK && on_token)
 		rv = generate_on_token(session, &request, ret_public, ret_private);
 	else if (rv == CKR_OK)
 		rv = generate_in_session(session, &request, bits, public_template, private_template,
 		                         ret_public, ret_private);
+	policy_change_clear(&policy);
 	free(name);
 	return rv;
 }

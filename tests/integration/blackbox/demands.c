@@ -289,6 +289,57 @@ START_TEST(allowed_mechanisms)
 }
 END_TEST
 
+/* A pair on the token whose halves have an attribute of their own. */
+static CK_RV
+token_pair(CK_SESSION_HANDLE session, CK_ATTRIBUTE of_public, CK_ATTRIBUTE of_private,
+           CK_OBJECT_HANDLE *ret_public, CK_OBJECT_HANDLE *ret_private)
+{
+	CK_MECHANISM mechanism = { CKM_EC_KEY_PAIR_GEN, NULL, 0 };
+	CK_ATTRIBUTE public_template[] = {
+		ATTRIBUTE(CKA_EC_PARAMS, "\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07", 10),
+		IS(CKA_TOKEN, yes), IS(CKA_VERIFY, yes), of_public,
+	};
+	CK_ATTRIBUTE private_template[] = { IS(CKA_TOKEN, yes), IS(CKA_SIGN, yes), of_private };
+
+	return p11->C_GenerateKeyPair(session, &mechanism, public_template, COUNT(public_template),
+	                              private_template, COUNT(private_template), ret_public,
+	                              ret_private);
+}
+
+START_TEST(allowed_mechanisms_on_token)
+{
+	CK_SESSION_HANDLE session = session_user(CKF_RW_SESSION);
+	CK_MECHANISM ecdsa = { CKM_ECDSA, NULL, 0 }, sha256 = { CKM_ECDSA_SHA256, NULL, 0 };
+	CK_MECHANISM_TYPE only[] = { CKM_ECDSA_SHA256, CKM_ECDSA_SHA384 }, other[] = { CKM_ECDSA };
+	CK_ATTRIBUTE allowed = ATTRIBUTE(CKA_ALLOWED_MECHANISMS, only, sizeof(only));
+	CK_ATTRIBUTE others = ATTRIBUTE(CKA_ALLOWED_MECHANISMS, other, sizeof(other));
+	CK_ATTRIBUTE part = ATTRIBUTE(CKA_ALLOWED_MECHANISMS, only, sizeof(only) - 1);
+	CK_ATTRIBUTE nothing = IS(CKA_MODIFIABLE, yes), none = ATTRIBUTE(CKA_ALLOWED_MECHANISMS, "", 0);
+	CK_ATTRIBUTE inner = IS(CKA_SENSITIVE, yes), template = IS(CKA_UNWRAP_TEMPLATE, inner);
+	CK_OBJECT_HANDLE public, private;
+	CK_ULONG list_size;
+
+	if (!pair_offered(PAIR_P256) || !mechanism_offers(CKM_ECDSA_SHA256, CKF_SIGN))
+		return;
+	expect(CKR_TEMPLATE_INCONSISTENT, token_pair(session, others, allowed, &public, &private));
+	expect(CKR_ATTRIBUTE_VALUE_INVALID, token_pair(session, nothing, part, &public, &private));
+	/* One that may be used with nothing at all is of no use on a token. */
+	expect(CKR_ATTRIBUTE_VALUE_INVALID, token_pair(session, nothing, none, &public, &private));
+	expect(CKR_ATTRIBUTE_TYPE_INVALID, token_pair(session, nothing, template, &public, &private));
+	expect(CKR_OK, token_pair(session, nothing, allowed, &public, &private));
+	expect(CKR_MECHANISM_INVALID, p11->C_SignInit(session, &ecdsa, private));
+	expect(CKR_MECHANISM_INVALID, p11->C_VerifyInit(session, &ecdsa, public));
+	expect(CKR_OK, p11->C_SignInit(session, &sha256, private));
+	expect(CKR_OK, p11->C_VerifyInit(session, &sha256, public));
+	ck_assert_mem_eq(attribute(session, private, CKA_ALLOWED_MECHANISMS, &list_size), only,
+	                 sizeof(only));
+	ck_assert_uint_eq(list_size, sizeof(only));
+	expect(CKR_OK, p11->C_DestroyObject(session, private));
+	expect(CKR_OK, token_pair(session, allowed, allowed, &public, &private));
+	expect(CKR_OK, p11->C_DestroyObject(session, private));
+}
+END_TEST
+
 /* A public key keeps no secret: both of its verbs are anybody's. */
 START_TEST(public_keys_may_do_both)
 {
@@ -326,6 +377,7 @@ demands_suite(void)
 	tcase_add_test(tcase, derive_template);
 	tcase_add_test(tcase, derived_length);
 	tcase_add_test(tcase, allowed_mechanisms);
+	tcase_add_test(tcase, allowed_mechanisms_on_token);
 	tcase_add_test(tcase, public_keys_may_do_both);
 	return suite;
 }
