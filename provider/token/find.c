@@ -156,7 +156,7 @@ find_new(struct token *token, const CK_ATTRIBUTE *template, CK_ULONG count,
 	rv = template_dup(template, count, &find->template);
 	if (rv != CKR_OK)
 		goto out;
-	find->count = count;
+	find->count = count; /* of the copy, once there is one */
 	choose_sources(find);
 	attribute = template_find(find->template, count, CKA_LABEL);
 	if (attribute != NULL)
@@ -177,7 +177,7 @@ find_free(struct find **find)
 {
 	if (*find == NULL)
 		return;
-	free((*find)->template);
+	template_free(&(*find)->template, (*find)->count);
 	free((*find)->name);
 	free(*find);
 	*find = NULL;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "token/template.h"
 
+#include <openssl/crypto.h>
+
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,4 +101,18 @@ template_dup(const CK_ATTRIBUTE *template, CK_ULONG count, CK_ATTRIBUTE **ret_co
 	}
 	*ret_copy = copy;
 	return CKR_OK;
+}
+
+void
+template_free(CK_ATTRIBUTE **copy, CK_ULONG count)
+{
+	size_t size = count * sizeof **copy;
+
+	if (*copy == NULL)
+		return;
+	for (CK_ULONG i = 0; i < count; i++)
+		size += (*copy)[i].ulValueLen;
+	OPENSSL_cleanse(*copy, size);
+	free(*copy);
+	*copy = NULL;
 }

@@ -31,7 +31,9 @@ MUST_USE CK_RV template_bool(const CK_ATTRIBUTE *template, CK_ULONG count, CK_AT
 MUST_USE CK_RV template_ulong(const CK_ATTRIBUTE *template, CK_ULONG count, CK_ATTRIBUTE_TYPE type,
                               CK_ULONG *ret_value);
 
-/* One allocation: caller frees with free(). An empty template gives NULL. CKR_HOST_MEMORY. */
+/* Caller frees with template_free. An empty template gives NULL. CKR_HOST_MEMORY. */
 MUST_USE CK_RV template_dup(const CK_ATTRIBUTE *template, CK_ULONG count, CK_ATTRIBUTE **ret_copy);
+/* Wipes what template_dup gave for as many attributes (CKA_VALUE may be among them); sets NULL. NULL is allowed. */
+void template_free(CK_ATTRIBUTE **copy, CK_ULONG count);
 
 #endif

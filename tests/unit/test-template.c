@@ -3,7 +3,6 @@
 
 #include "token/template.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 static CK_BBOOL yes = CK_TRUE;
@@ -92,7 +91,9 @@ START_TEST(dup_is_deep)
 	ck_assert_uint_eq(copy[1].ulValueLen, 0);
 	ck_assert_uint_eq(copy[2].type, CKA_TOKEN);
 	ck_assert_uint_eq(*(CK_BBOOL *)copy[2].pValue, CK_TRUE);
-	free(copy);
+	template_free(&copy, COUNT(template));
+	ck_assert_ptr_null(copy);
+	template_free(&copy, 0);
 }
 END_TEST
 

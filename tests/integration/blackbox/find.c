@@ -3,6 +3,10 @@
 #include "blackbox.h"
 #include "pair.h"
 
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
 START_TEST(order_of_calls)
 {
 	CK_SESSION_HANDLE session = session_public(0);
@@ -261,6 +265,52 @@ START_TEST(profile_objects)
 }
 END_TEST
 
+/* Is it in the heap of this process, in use or freed? */
+static bool
+in_heap(const void *bytes, size_t size)
+{
+	FILE *maps = fopen("/proc/self/maps", "r");
+	int memory = open("/proc/self/mem", O_RDONLY);
+	unsigned long start, end;
+	unsigned char *copy;
+	char line[512];
+	bool found = false;
+	ssize_t got;
+
+	ck_assert(maps && memory >= 0);
+	while (!found && fgets(line, sizeof(line), maps)) {
+		if (!strstr(line, "[heap]") || sscanf(line, "%lx-%lx", &start, &end) != 2)
+			continue;
+		/* Large enough to be mapped elsewhere. */
+		copy = malloc(end - start + (1 << 20));
+		ck_assert_ptr_nonnull(copy);
+		got = pread(memory, copy, end - start, (off_t)start);
+		found = got > 0 && memmem(copy, (size_t)got, bytes, size);
+		free(copy);
+	}
+	fclose(maps);
+	close(memory);
+	return found;
+}
+
+/* Who searches for a key by its value leaves it nowhere. */
+START_TEST(values_are_wiped)
+{
+	CK_SESSION_HANDLE session = session_public(0);
+	unsigned char value[40]; /* not in the heap, and not as a constant */
+	CK_ATTRIBUTE sought[] = { ATTRIBUTE(CKA_LABEL, "sought", 6),
+		                  ATTRIBUTE(CKA_VALUE, value, sizeof(value)) };
+	CK_OBJECT_HANDLE found;
+
+	for (size_t i = 0; i < sizeof(value); i++)
+		value[i] = (unsigned char)(i * 37 + 11);
+	expect(CKR_OK, p11->C_FindObjectsInit(session, sought, COUNT(sought)));
+	expect(CKR_OK, p11->C_FindObjectsFinal(session));
+	ck_assert_uint_eq(find_all(session, sought, COUNT(sought), &found, 1), 0);
+	ck_assert(!in_heap(value, sizeof(value)));
+}
+END_TEST
+
 Suite *
 find_suite(void)
 {
@@ -272,6 +322,7 @@ find_suite(void)
 	tcase_add_test(tcase, nothing_matches);
 	tcase_add_test(tcase, label_is_whole);
 	tcase_add_test(tcase, secret_value_finds_nothing);
+	tcase_add_test(tcase, values_are_wiped);
 	tcase_add_test(tcase, pages);
 	tcase_add_test(tcase, handles_are_shared);
 	tcase_add_test(tcase, closing_ends_search);
