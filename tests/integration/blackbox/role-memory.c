@@ -128,6 +128,21 @@ static void (*const departures[])(CK_SESSION_HANDLE owner, CK_OBJECT_HANDLE key)
 	destroy, log_out, close_owner,
 };
 
+/* A session of another token of the module, where there is one that gives it without a login. */
+static bool
+other_session(CK_SESSION_HANDLE *ret_session)
+{
+	CK_SLOT_ID slots[16];
+	CK_ULONG count = COUNT(slots);
+
+	expect(CKR_OK, p11->C_GetSlotList(CK_TRUE, slots, &count));
+	for (CK_ULONG i = 0; i < count; i++)
+		if (slots[i] != token_slot &&
+		    p11->C_OpenSession(slots[i], CKF_SERIAL_SESSION, NULL, NULL, ret_session) == CKR_OK)
+			return true;
+	return false;
+}
+
 /*
  * A key that decrypts is gone, but not what works with it: meanwhile its value wraps nothing,
  * for what it wrapped could be decrypted. Afterwards it may.
@@ -179,21 +194,6 @@ START_TEST(unwrapped_meanwhile)
 	expect(CKR_OK, unwrap(session, wraps, label, &key));
 }
 END_TEST
-
-/* A session of another token of the module, where there is one that gives it without a login. */
-static bool
-other_session(CK_SESSION_HANDLE *ret_session)
-{
-	CK_SLOT_ID slots[16];
-	CK_ULONG count = COUNT(slots);
-
-	expect(CKR_OK, p11->C_GetSlotList(CK_TRUE, slots, &count));
-	for (CK_ULONG i = 0; i < count; i++)
-		if (slots[i] != token_slot &&
-		    p11->C_OpenSession(slots[i], CKF_SERIAL_SESSION, NULL, NULL, ret_session) == CKR_OK)
-			return true;
-	return false;
-}
 
 /* Two tokens of a module don't decrypt with the one what was wrapped with the other. */
 START_TEST(of_all_tokens)
