@@ -119,13 +119,20 @@ struct kms_report_request {
 /* request points to the struct that the comment beside it names. */
 typedef CK_RV (*kms_operation)(void *state, void *request, struct kms_attempt *attempt);
 
+/* Is there a PIN? */
+enum kms_pin_need {
+	KMS_PIN_NEEDED,
+	KMS_PIN_NONE,
+	KMS_PIN_UNKNOWN, /* what decides it can't be read: nobody can log in, and calls say why */
+};
+
 struct kms_backend {
 	/* config and pin are borrowed for as long as the state lives. CKR_ARGUMENTS_BAD (logged), CKR_HOST_MEMORY. */
 	CK_RV (*open)(const struct config_token *config, struct pin *pin, void **ret_state);
 	void (*close)(void **state);
 	void (*forked)(void *state);
 	void (*logout)(void *state, struct deadline deadline);
-	bool (*needs_pin)(const void *state); /* NULL: yes */
+	enum kms_pin_need (*pin_need)(void *state); /* NULL: KMS_PIN_NEEDED */
 
 	kms_operation login;        /* kms_login_request */
 	kms_operation set_pin;      /* kms_set_pin_request; NULL: not supported */

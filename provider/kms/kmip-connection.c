@@ -51,7 +51,6 @@ kmip_new(const struct config_token *config, struct pin *pin, struct kmip **ret_k
 	rv = kmip_names_new(&kmip->names);
 	if (rv != CKR_OK)
 		goto out;
-	kmip->key_encrypted = kmip_tls_key_is_encrypted(config);
 	*ret_kmip = kmip;
 	kmip = NULL;
 out:

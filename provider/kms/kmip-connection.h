@@ -47,7 +47,6 @@ struct kmip_server {
 struct kmip {
 	const struct config_token *config; /* borrowed */
 	struct pin *pin;                   /* borrowed */
-	bool key_encrypted;                /* the client's: the PIN is its passphrase */
 	struct endpoint *endpoints;        /* owned */
 	struct kmip_server *servers;       /* owned */
 	size_t server_count;
@@ -55,6 +54,8 @@ struct kmip {
 
 	struct monitor monitor;            /* guards what follows */
 	unsigned lent;                     /* connections in use */
+	enum kmip_tls_key key;             /* the client's, as it was when … */
+	struct kmip_file_edition key_edition; /* … its file could be read last */
 	SSL_CTX *tls;                      /* owned; NULL: not logged in */
 	struct kmip_tls_edition edition;   /* what tls was made from */
 	struct secret *password;           /* owned: sent with each request, NULL: none */

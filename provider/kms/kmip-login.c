@@ -15,10 +15,44 @@ kmip_password_is_pin(const struct kmip *kmip)
 	return kmip->config->kmip_username != NULL && kmip->config->kmip_password_source == NULL;
 }
 
-bool
-kmip_needs_pin(const struct kmip *kmip)
+/* A file that is being replaced, or has gone, leaves what was known of it. */
+static enum kmip_tls_key
+look_at_key(struct kmip *kmip)
 {
-	return kmip->key_encrypted || kmip_password_is_pin(kmip);
+	struct kmip_file_edition edition = kmip_tls_key_edition(kmip->config);
+	enum kmip_tls_key known, key;
+	bool same;
+
+	monitor_lock(&kmip->monitor);
+	known = kmip->key;
+	same = kmip_file_edition_equal(&kmip->key_edition, &edition);
+	monitor_unlock(&kmip->monitor);
+	if (known != KMIP_KEY_UNKNOWN && same)
+		return known;
+	key = kmip_tls_key(kmip->config);
+	if (key == KMIP_KEY_UNKNOWN)
+		return known;
+	monitor_lock(&kmip->monitor);
+	kmip->key = key;
+	kmip->key_edition = edition;
+	monitor_unlock(&kmip->monitor);
+	return key;
+}
+
+enum kms_pin_need
+kmip_pin_need(struct kmip *kmip)
+{
+	if (kmip_password_is_pin(kmip))
+		return KMS_PIN_NEEDED;
+	switch (look_at_key(kmip)) {
+	case KMIP_KEY_OPEN:
+		return KMS_PIN_NONE;
+	case KMIP_KEY_ENCRYPTED:
+		return KMS_PIN_NEEDED;
+	case KMIP_KEY_UNKNOWN:
+		break;
+	}
+	return KMS_PIN_UNKNOWN;
 }
 
 /* Said once for as long as it lasts. */
@@ -50,7 +84,7 @@ find_password(struct kmip *kmip, const struct secret *pin, struct secret **ret_p
 	return CKR_DEVICE_ERROR;
 }
 
-/* pin: NULL where none is needed. */
+/* pin: NULL where none is needed; opens the key if that is encrypted. */
 static CK_RV
 make(struct kmip *kmip, const struct secret *pin, const struct kmip_tls_edition *edition,
      struct kmip_login *ret_login)
@@ -62,7 +96,7 @@ make(struct kmip *kmip, const struct secret *pin, const struct kmip_tls_edition 
 	rv = find_password(kmip, pin, &login.password);
 	if (rv != CKR_OK)
 		return rv;
-	rv = kmip_tls_new(kmip->config, kmip->key_encrypted ? pin : NULL, &login.tls, &why);
+	rv = kmip_tls_new(kmip->config, pin, &login.tls, &why);
 	if (rv != CKR_OK) {
 		secret_free(&login.password);
 		if (rv != CKR_HOST_MEMORY && rv != CKR_PIN_INCORRECT)
@@ -126,7 +160,7 @@ find_pin(struct kmip *kmip, struct secret **ret_pin)
 {
 	CK_RV rv;
 
-	if (!kmip_needs_pin(kmip))
+	if (kmip_pin_need(kmip) != KMS_PIN_NEEDED)
 		return CKR_OK;
 	rv = pin_get(kmip->pin, ret_pin);
 	if (rv != CKR_USER_NOT_LOGGED_IN || !kmip_password_is_pin(kmip) ||
@@ -233,7 +267,7 @@ kmip_logout(struct kmip *kmip)
 {
 	struct kmip_login old;
 
-	if (!kmip_needs_pin(kmip))
+	if (kmip_pin_need(kmip) == KMS_PIN_NONE)
 		return;
 	monitor_lock(&kmip->monitor);
 	old = (struct kmip_login){ .tls = kmip->tls, .password = kmip->password };

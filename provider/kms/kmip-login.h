@@ -9,7 +9,8 @@
 
 #include "kms/kmip-connection.h"
 
-bool kmip_needs_pin(const struct kmip *kmip);
+/* Looks at the client's key again when its file has changed. */
+enum kms_pin_need kmip_pin_need(struct kmip *kmip);
 /* The PIN is what the server takes for the user's password. */
 bool kmip_password_is_pin(const struct kmip *kmip);
 

@@ -23,30 +23,55 @@ struct building {
 	char *why;                         /* owned */
 };
 
-struct kmip_tls_edition
-kmip_tls_edition(const struct config_token *config)
+static struct kmip_file_edition
+edition_of(const char *path)
 {
-	const char *const paths[] = { config->tls_ca, config->tls_certificate, config->tls_key,
-		                      config->tls_crl, config->kmip_password_source };
-	struct kmip_tls_edition edition;
+	struct kmip_file_edition edition;
 	struct stat status;
 
 	memset(&edition, 0, sizeof edition);
-	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
-		if (paths[i] == NULL || stat(paths[i], &status) != 0)
-			continue;
-		edition.files[i].device = status.st_dev;
-		edition.files[i].inode = status.st_ino;
-		edition.files[i].size = status.st_size;
-		edition.files[i].modified = status.st_mtim;
-	}
+	if (path == NULL || stat(path, &status) != 0)
+		return edition;
+	edition.device = status.st_dev;
+	edition.inode = status.st_ino;
+	edition.size = status.st_size;
+	edition.modified = status.st_mtim;
+	return edition;
+}
+
+struct kmip_file_edition
+kmip_tls_key_edition(const struct config_token *config)
+{
+	return edition_of(config->tls_key);
+}
+
+bool
+kmip_file_edition_equal(const struct kmip_file_edition *a, const struct kmip_file_edition *b)
+{
+	return a->device == b->device && a->inode == b->inode && a->size == b->size &&
+	       a->modified.tv_sec == b->modified.tv_sec &&
+	       a->modified.tv_nsec == b->modified.tv_nsec;
+}
+
+struct kmip_tls_edition
+kmip_tls_edition(const struct config_token *config)
+{
+	const struct kmip_tls_edition edition = { {
+		edition_of(config->tls_ca), edition_of(config->tls_certificate),
+		edition_of(config->tls_key), edition_of(config->tls_crl),
+		edition_of(config->kmip_password_source),
+	} };
+
 	return edition;
 }
 
 bool
 kmip_tls_edition_equal(const struct kmip_tls_edition *a, const struct kmip_tls_edition *b)
 {
-	return memcmp(a, b, sizeof *a) == 0;
+	for (size_t i = 0; i < sizeof a->files / sizeof *a->files; i++)
+		if (!kmip_file_edition_equal(&a->files[i], &b->files[i]))
+			return false;
+	return true;
 }
 
 static CK_RV
@@ -275,22 +300,27 @@ kmip_tls_new(const struct config_token *config, const struct secret *passphrase,
 	return CKR_OK;
 }
 
-bool
-kmip_tls_key_is_encrypted(const struct config_token *config)
+enum kmip_tls_key
+kmip_tls_key(const struct config_token *config)
 {
 	struct building building = { .config = config };
+	enum kmip_tls_key kind;
 	EVP_PKEY *key;
 	BIO *bio = NULL;
 
 	if (read_file(&building, config->tls_key, FILE_SECRET, &bio) != CKR_OK) {
 		free(building.why);
-		return false;
+		return KMIP_KEY_UNKNOWN;
 	}
 	key = PEM_read_bio_PrivateKey_ex(bio, NULL, give_passphrase, &building, openssl_context(),
 	                                 NULL);
+	if (building.asked)
+		kind = KMIP_KEY_ENCRYPTED;
+	else
+		kind = key != NULL ? KMIP_KEY_OPEN : KMIP_KEY_UNKNOWN;
 	if (key == NULL)
 		(void)openssl_failure(CKR_DEVICE_ERROR);
 	EVP_PKEY_free(key);
 	BIO_free(bio);
-	return building.asked;
+	return kind;
 }

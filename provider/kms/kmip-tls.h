@@ -12,14 +12,17 @@
 #include <stdbool.h>
 #include <sys/stat.h>
 
+/* One content of a file. */
+struct kmip_file_edition {
+	dev_t device;
+	ino_t inode;
+	off_t size;
+	struct timespec modified;
+};
+
 /* Which contents of the files a login was made from, without reading them: an SSL_CTX's, and the password's. */
 struct kmip_tls_edition {
-	struct {
-		dev_t device;
-		ino_t inode;
-		off_t size;
-		struct timespec modified;
-	} files[5];
+	struct kmip_file_edition files[5];
 };
 
 struct kmip_tls_edition kmip_tls_edition(const struct config_token *config);
@@ -34,7 +37,17 @@ bool kmip_tls_edition_equal(const struct kmip_tls_edition *a, const struct kmip_
 MUST_USE CK_RV kmip_tls_new(const struct config_token *config, const struct secret *passphrase,
                             SSL_CTX **ret_context, char **ret_why);
 
-/* Does the client's private key need a passphrase? False also when it can't be read. */
-bool kmip_tls_key_is_encrypted(const struct config_token *config);
+/* The client's private key: does it need a passphrase? */
+enum kmip_tls_key {
+	KMIP_KEY_UNKNOWN, /* the file is not there, or can't be used */
+	KMIP_KEY_OPEN,
+	KMIP_KEY_ENCRYPTED,
+};
+
+enum kmip_tls_key kmip_tls_key(const struct config_token *config);
+/* Of its file. */
+struct kmip_file_edition kmip_tls_key_edition(const struct config_token *config);
+bool kmip_file_edition_equal(const struct kmip_file_edition *a,
+                             const struct kmip_file_edition *b);
 
 #endif

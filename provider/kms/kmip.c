@@ -52,10 +52,10 @@ logout(void *state, struct deadline deadline)
 	kmip_logout(state);
 }
 
-static bool
-needs_pin(const void *state)
+static enum kms_pin_need
+pin_need(void *state)
 {
-	return kmip_needs_pin(state);
+	return kmip_pin_need(state);
 }
 
 /* Asks what the server is; it must know us for an answer. description may be NULL. */
@@ -364,7 +364,7 @@ const struct kms_backend kmip_backend = {
 	.close = close_kmip,
 	.forked = forked,
 	.logout = logout,
-	.needs_pin = needs_pin,
+	.pin_need = pin_need,
 	.login = login,
 	.describe = describe,
 	.ping = ping,

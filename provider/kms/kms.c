@@ -147,10 +147,10 @@ call(struct kms *kms, kms_operation operation, void *request, struct deadline de
 	return CKR_DEVICE_ERROR;
 }
 
-static bool
-needs_pin(const struct kms *kms)
+static enum kms_pin_need
+pin_need(const struct kms *kms)
 {
-	return kms->backend->needs_pin == NULL || kms->backend->needs_pin(kms->state);
+	return kms->backend->pin_need == NULL ? KMS_PIN_NEEDED : kms->backend->pin_need(kms->state);
 }
 
 CK_RV
@@ -161,7 +161,7 @@ kms_login(struct kms *kms, const void *pin, size_t pin_size, struct deadline dea
 
 	if (pin_has_source(kms->pin))
 		return pin_compare(kms->pin, pin, pin_size);
-	if (!needs_pin(kms))
+	if (pin_need(kms) == KMS_PIN_NONE)
 		return CKR_OK;
 	rv = call(kms, kms->backend->login, &request, deadline);
 	if (rv != CKR_OK)
@@ -195,9 +195,10 @@ kms_set_pin(struct kms *kms, const void *old_pin, size_t old_size, const void *n
 CK_RV
 kms_logout(struct kms *kms, struct deadline deadline)
 {
+	/* Also one that was needed when it was given, and is not any more. */
+	pin_forget(kms->pin);
 	if (kms_logs_in_itself(kms))
 		return CKR_OK;
-	pin_forget(kms->pin);
 	kms->backend->logout(kms->state, deadline);
 	return CKR_OK;
 }
@@ -205,7 +206,7 @@ kms_logout(struct kms *kms, struct deadline deadline)
 bool
 kms_logs_in_itself(const struct kms *kms)
 {
-	return pin_has_source(kms->pin) || !needs_pin(kms);
+	return pin_has_source(kms->pin) || pin_need(kms) != KMS_PIN_NEEDED;
 }
 
 CK_RV

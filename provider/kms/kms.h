@@ -70,7 +70,10 @@ MUST_USE CK_RV kms_logout(struct kms *kms, struct deadline deadline);
  */
 MUST_USE CK_RV kms_set_pin(struct kms *kms, const void *old_pin, size_t old_size,
                            const void *new_pin, size_t new_size, struct deadline deadline);
-/* The KMS logs in by itself (pin-source), or knows no PIN: kms_login then takes any. */
+/*
+ * The KMS logs in by itself (pin-source), or knows no PIN: kms_login then takes any. Also while it
+ * can't be told, because the client's key can't be read: kms_login then fails, like all else.
+ */
 bool kms_logs_in_itself(const struct kms *kms);
 
 struct kms_description {

@@ -180,6 +180,45 @@ START_TEST(a_pin_is_kept_if_it_is_to_be)
 }
 END_TEST
 
+START_TEST(a_missing_key_is_no_open_one)
+{
+	ck_assert_int_eq(unlink(kmip_fixture.config.tls_key), 0);
+	reopen();
+	/* The log names the file. Nobody is asked for a PIN that may not be needed. */
+	ck_assert(kms_logs_in_itself(kms));
+	ck_assert_uint_eq(kms_login(kms, "whatever", 8, soon()), CKR_DEVICE_ERROR);
+	ck_assert_uint_eq(ping(), CKR_DEVICE_ERROR);
+	encrypt_key("sesame");
+	ck_assert_uint_eq(ping(), CKR_USER_NOT_LOGGED_IN);
+	ck_assert_uint_eq(kms_login(kms, "whatever", 8, soon()), CKR_PIN_INCORRECT);
+	ck_assert_uint_eq(kms_login(kms, "sesame", 6, soon()), CKR_OK);
+	ck_assert_uint_eq(ping(), CKR_OK);
+}
+END_TEST
+
+START_TEST(the_key_decides_who_must_log_in)
+{
+	ck_assert(kms_logs_in_itself(kms));
+	ck_assert_uint_eq(ping(), CKR_OK);
+	encrypt_key("sesame");
+	ck_assert(!kms_logs_in_itself(kms));
+	ck_assert_uint_eq(kms_login(kms, "whatever", 8, soon()), CKR_PIN_INCORRECT);
+	ck_assert_uint_eq(ping(), CKR_USER_NOT_LOGGED_IN);
+	ck_assert_uint_eq(kms_login(kms, "sesame", 6, soon()), CKR_OK);
+	ck_assert_uint_eq(ping(), CKR_OK);
+	/* While it is being replaced it is what it was. */
+	ck_assert_int_eq(truncate(kmip_fixture.config.tls_key, 10), 0);
+	ck_assert(!kms_logs_in_itself(kms));
+	encrypt_key(NULL);
+	ck_assert(kms_logs_in_itself(kms));
+	ck_assert_uint_eq(kms_logout(kms, soon()), CKR_OK);
+	ck_assert_uint_eq(ping(), CKR_OK);
+	ck_assert_int_eq(unlink(kmip_fixture.config.tls_key), 0);
+	ck_assert(kms_logs_in_itself(kms));
+	ck_assert_uint_eq(ping(), CKR_DEVICE_ERROR);
+}
+END_TEST
+
 Suite *
 unit_suite(void)
 {
@@ -193,6 +232,8 @@ unit_suite(void)
 	tcase_add_test(tests, a_renewed_key_with_a_new_passphrase);
 	tcase_add_test(tests, an_old_passphrase_is_forgotten);
 	tcase_add_test(tests, a_pin_is_kept_if_it_is_to_be);
+	tcase_add_test(tests, a_missing_key_is_no_open_one);
+	tcase_add_test(tests, the_key_decides_who_must_log_in);
 	suite_add_tcase(suite, tests);
 	return suite;
 }
