@@ -203,7 +203,8 @@ share_current(struct kmip *kmip, const struct kmip_tls_edition *edition,
 	monitor_lock(&kmip->monitor);
 	if (kmip->latched && kmip_tls_edition_equal(&kmip->rejected, edition))
 		*ret_rv = CKR_USER_NOT_LOGGED_IN;
-	else if (kmip->tls != NULL && kmip_tls_edition_equal(&kmip->edition, edition))
+	else if (kmip->tls != NULL && kmip_tls_edition_equal(&kmip->edition, edition) &&
+	         !kmip_tls_has_expired(kmip->tls))
 		*ret_rv = share_locked(kmip, ret_login);
 	else
 		known = false;

@@ -186,6 +186,20 @@ use_revocations(struct building *building)
 	return rv;
 }
 
+static bool
+is_over(const X509 *certificate)
+{
+	return X509_cmp_current_time(X509_get0_notAfter(certificate)) < 0;
+}
+
+bool
+kmip_tls_has_expired(const SSL_CTX *context)
+{
+	const X509 *certificate = SSL_CTX_get0_certificate(context);
+
+	return certificate != NULL && is_over(certificate);
+}
+
 /* The first is the client's, the others lead to its CA. */
 static CK_RV
 use_certificate(struct building *building)
@@ -201,7 +215,7 @@ use_certificate(struct building *building)
 
 		if (certificate == NULL)
 			continue;
-		if (first && X509_cmp_current_time(X509_get0_notAfter(certificate)) < 0)
+		if (first && is_over(certificate))
 			rv = refuse(building, path, "has expired; renew the client's certificate");
 		else if (!(first ? SSL_CTX_use_certificate(building->context, certificate) == 1
 		                 : SSL_CTX_add1_chain_cert(building->context, certificate) == 1))

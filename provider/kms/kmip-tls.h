@@ -37,6 +37,9 @@ bool kmip_tls_edition_equal(const struct kmip_tls_edition *a, const struct kmip_
 MUST_USE CK_RV kmip_tls_new(const struct config_token *config, const struct secret *passphrase,
                             SSL_CTX **ret_context, char **ret_why);
 
+/* Is the client's certificate over by now? */
+bool kmip_tls_has_expired(const SSL_CTX *context);
+
 /* The client's private key: does it need a passphrase? */
 enum kmip_tls_key {
 	KMIP_KEY_UNKNOWN, /* the file is not there, or can't be used */

@@ -124,7 +124,8 @@ rsa_key(void)
 	return key;
 }
 
-static EVP_PKEY *client_key;
+static EVP_PKEY *ca_key, *client_key;
+static X509 *ca;
 
 static int
 verify_client(int good, X509_STORE_CTX *context)
@@ -139,22 +140,33 @@ verify_client(int good, X509_STORE_CTX *context)
 	return 0;
 }
 
+void
+kmip_fixture_certify_client(long seconds)
+{
+	X509 *client = make_certificate("client", client_key, ca, ca_key);
+
+	X509_gmtime_adj(X509_getm_notAfter(client), seconds);
+	ck_assert_int_gt(X509_sign(client, ca_key, EVP_sha256()), 0);
+	write_certificate(kmip_fixture.config.tls_certificate, client);
+	X509_free(client);
+}
+
 static void
 make_certificates(void)
 {
-	EVP_PKEY *ca_key = EVP_EC_gen("P-256"), *server_key = EVP_EC_gen("P-256");
-	X509 *ca, *server_certificate, *client;
+	EVP_PKEY *server_key = EVP_EC_gen("P-256");
+	X509 *server_certificate;
 
+	ca_key = EVP_EC_gen("P-256");
 	client_key = EVP_EC_gen("P-256");
 	ca = make_certificate("CA", ca_key, NULL, ca_key);
 	/* Its name must not count: the subject alternative name has the address only. */
 	server_certificate = make_certificate("localhost", server_key, ca, ca_key);
-	client = make_certificate("client", client_key, ca, ca_key);
 	kmip_fixture.config.tls_ca = path_dup("ca.pem");
 	kmip_fixture.config.tls_certificate = path_dup("client.pem");
 	kmip_fixture.config.tls_key = path_dup("client.key");
 	write_certificate(kmip_fixture.config.tls_ca, ca);
-	write_certificate(kmip_fixture.config.tls_certificate, client);
+	kmip_fixture_certify_client(3600);
 	write_key(kmip_fixture.config.tls_key, client_key, NULL);
 
 	server.tls = SSL_CTX_new(TLS_server_method());
@@ -164,10 +176,7 @@ make_certificates(void)
 	SSL_CTX_set_verify(server.tls, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
 	                   verify_client);
 	SSL_CTX_set_session_id_context(server.tls, server.session_context, 4);
-	X509_free(ca);
 	X509_free(server_certificate);
-	X509_free(client);
-	EVP_PKEY_free(ca_key);
 	EVP_PKEY_free(server_key);
 }
 
@@ -469,6 +478,8 @@ kmip_fixture_stop(void)
 	if (server.listening)
 		close(server.listener);
 	SSL_CTX_free(server.tls);
+	X509_free(ca);
+	EVP_PKEY_free(ca_key);
 	EVP_PKEY_free(client_key);
 	EVP_PKEY_free(kmip_fixture.rsa);
 	EVP_PKEY_free(kmip_fixture.ec);

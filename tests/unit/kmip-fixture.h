@@ -65,6 +65,8 @@ void kmip_fixture_destroy(const char *identifier);
 void kmip_fixture_rename(void);
 /* Objects that are there, of any type and state but destroyed. */
 unsigned kmip_fixture_objects(void);
+/* The client's certificate is renewed, and good for so long. */
+void kmip_fixture_certify_client(long seconds);
 /* The client's private key from now on encrypted under this passphrase. */
 void kmip_fixture_encrypt_key(const char *passphrase);
 

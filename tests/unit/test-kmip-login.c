@@ -219,6 +219,23 @@ START_TEST(the_key_decides_who_must_log_in)
 }
 END_TEST
 
+/* Not at the server, which may tell by an alert, or by silence; and a connection that is kept ends, too. */
+START_TEST(a_certificate_that_expires_meanwhile)
+{
+	unsigned queries;
+
+	usleep(20000);
+	kmip_fixture_certify_client(2);
+	ck_assert_uint_eq(ping(), CKR_OK);
+	sleep(3);
+	queries = kmip_fixture.requests[KMIP_QUERY];
+	ck_assert_uint_eq(ping(), CKR_DEVICE_ERROR);
+	ck_assert_uint_eq(kmip_fixture.requests[KMIP_QUERY], queries);
+	kmip_fixture_certify_client(3600);
+	ck_assert_uint_eq(ping(), CKR_OK);
+}
+END_TEST
+
 Suite *
 unit_suite(void)
 {
@@ -234,6 +251,7 @@ unit_suite(void)
 	tcase_add_test(tests, a_pin_is_kept_if_it_is_to_be);
 	tcase_add_test(tests, a_missing_key_is_no_open_one);
 	tcase_add_test(tests, the_key_decides_who_must_log_in);
+	tcase_add_test(tests, a_certificate_that_expires_meanwhile);
 	suite_add_tcase(suite, tests);
 	return suite;
 }
