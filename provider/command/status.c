@@ -16,6 +16,7 @@ struct status {
 	int64_t currentless;   /* keys without a current version */
 	int64_t refused;       /* keys whose entries are not used */
 	const char *kms;       /* "reachable" … */
+	bool unknown;          /* whether it is: there is none, or nobody has logged in */
 	bool reachable;
 	char model[64];
 };
@@ -52,9 +53,11 @@ ask_kms(struct status *status)
 	const struct config_token *token = status->workspace->token;
 	struct kms_description description;
 	struct kms *kms = NULL;
+	bool nobody = false;
 	CK_RV rv;
 
 	if (token->kms == NULL) {
+		status->unknown = true;
 		status->kms = "none on this host";
 		return;
 	}
@@ -67,10 +70,15 @@ ask_kms(struct status *status)
 		kms_description_clear(&description);
 		if (kms_logs_in_itself(kms))
 			rv = kms_ping(kms, deadline_in(token->deadline_ms));
+	} else if (rv == CKR_USER_NOT_LOGGED_IN) {
+		nobody = !kms_logs_in_itself(kms);
 	}
+	status->unknown = nobody;
 	status->reachable = rv == CKR_OK;
 	if (rv == CKR_OK)
 		status->kms = "reachable";
+	else if (nobody)
+		status->kms = "needs a PIN before it answers";
 	else if (rv == CKR_USER_NOT_LOGGED_IN)
 		status->kms = "refuses the login";
 	else
@@ -125,8 +133,7 @@ tell(const struct status *status)
 static json_t *
 make_json(const struct status *status)
 {
-	json_t *reachable = status->workspace->token->kms == NULL ? json_null()
-	                                                          : json_boolean(status->reachable);
+	json_t *reachable = status->unknown ? json_null() : json_boolean(status->reachable);
 
 	return json_pack("{s:o, s:s, s:o, s:I, s:o, s:o, s:b, s:I, s:I, s:I, s:I, s:I, s:o}", "token",
 	                 json_text(status->workspace->token->name), "kms", status->kms,
@@ -146,7 +153,7 @@ weigh(const struct status *status)
 {
 	if (registry_expired(status->head.expires, status->now) || status->refused != 0)
 		return EXIT_REGISTRY;
-	return status->workspace->token->kms != NULL && !status->reachable ? EXIT_KMS : EXIT_DONE;
+	return !status->unknown && !status->reachable ? EXIT_KMS : EXIT_DONE;
 }
 
 int

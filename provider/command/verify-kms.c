@@ -18,6 +18,9 @@ static const char *const checks[] = {
 #define AFTER_LOGIN 2   /* that is logged in, */
 #define WITH_REGISTRY 3 /* and a registry */
 
+/* Some KMSs tell nothing about themselves before a login, which comes first then. */
+enum login { LOGIN_NONE, LOGIN_DONE, LOGIN_FAILED };
+
 /* What the private keys in the KMS are compared with. */
 struct private_check {
 	struct verification *verification; /* borrowed */
@@ -30,39 +33,6 @@ static struct deadline
 soon(const struct verification *verification)
 {
 	return deadline_in(verification->workspace->token->deadline_ms);
-}
-
-static bool
-reach(struct verification *verification)
-{
-	struct workspace *workspace = verification->workspace;
-	struct kms_description description;
-	CK_RV rv;
-
-	findings_begin(verification->findings, checks[0]);
-	if (workspace->token->kms == NULL) {
-		findings_ok(verification->findings, "none: this host encrypts and verifies only");
-		return false;
-	}
-	rv = kms_new(workspace->token, &workspace->kms);
-	/* Is it there? To tell what it can do may take it longer. */
-	if (rv == CKR_OK && kms_logs_in_itself(workspace->kms) &&
-	    kms_ping(workspace->kms, soon(verification)) == CKR_DEVICE_ERROR)
-		rv = CKR_DEVICE_ERROR;
-	if (rv == CKR_OK)
-		rv = kms_describe(workspace->kms, deadline_patient(workspace->token), &description);
-	if (rv != CKR_OK) {
-		finding(verification->findings, RESULT_FAIL, "it can't be reached: %s; is the \"kms\" of "
-		        "the configuration right, and running?", ckr_name(rv));
-		return false;
-	}
-	finding(verification->findings, RESULT_OK, "%s %s%s%s", description.manufacturer,
-	        description.model, description.serial[0] == '\0' ? "" : ", serial ",
-	        description.serial);
-	for (size_t i = 0; i < description.lack_count; i++)
-		finding(verification->findings, RESULT_WARN, "it %s", description.lacks[i]);
-	kms_description_clear(&description);
-	return true;
 }
 
 static void
@@ -78,6 +48,87 @@ finding_login(struct verification *verification, CK_RV rv)
 		        "too many tries lock the KMS's token",
 		        token->pin_source != NULL ? " in " : "",
 		        token->pin_source != NULL ? token->pin_source : "");
+}
+
+static bool
+log_in(struct verification *verification)
+{
+	const struct arguments *arguments = verification->arguments;
+	struct workspace *workspace = verification->workspace;
+	CK_RV rv;
+
+	findings_begin(verification->findings, "login");
+	if (!kms_logs_in_itself(workspace->kms)) {
+		if (arguments->options[OPTION_PIN_SOURCE] == NULL && !isatty(STDIN_FILENO)) {
+			finding(verification->findings, RESULT_WARN,
+			        "not tried: give --pin-source to check the private keys too");
+			return false;
+		}
+		if (workspace_login(arguments, workspace) != EXIT_DONE) {
+			finding(verification->findings, RESULT_FAIL, "it failed: see the lines above");
+			return false;
+		}
+	}
+	rv = kms_ping(workspace->kms, soon(verification));
+	if (rv != CKR_OK)
+		finding_login(verification, rv);
+	findings_ok(verification->findings, "accepted");
+	return rv == CKR_OK;
+}
+
+/* Of one that can be asked before a login, or after it: ret_login. */
+static CK_RV
+describe(struct verification *verification, enum login *ret_login,
+         struct kms_description *ret_description)
+{
+	struct workspace *workspace = verification->workspace;
+	CK_RV rv;
+
+	/* Is it there? To tell what it can do may take it longer. */
+	if (kms_logs_in_itself(workspace->kms) &&
+	    kms_ping(workspace->kms, soon(verification)) == CKR_DEVICE_ERROR)
+		return CKR_DEVICE_ERROR;
+	rv = kms_describe(workspace->kms, deadline_patient(workspace->token), ret_description);
+	if (rv != CKR_USER_NOT_LOGGED_IN || kms_logs_in_itself(workspace->kms))
+		return rv;
+	*ret_login = log_in(verification) ? LOGIN_DONE : LOGIN_FAILED;
+	if (*ret_login == LOGIN_FAILED)
+		return CKR_USER_NOT_LOGGED_IN;
+	findings_begin(verification->findings, "kms");
+	return kms_describe(workspace->kms, deadline_patient(workspace->token), ret_description);
+}
+
+static bool
+reach(struct verification *verification, enum login *ret_login)
+{
+	struct workspace *workspace = verification->workspace;
+	struct kms_description description;
+	CK_RV rv;
+
+	findings_begin(verification->findings, "kms");
+	if (workspace->token->kms == NULL) {
+		findings_ok(verification->findings, "none: this host encrypts and verifies only");
+		return false;
+	}
+	rv = kms_new(workspace->token, &workspace->kms);
+	if (rv == CKR_OK)
+		rv = describe(verification, ret_login, &description);
+	if (*ret_login == LOGIN_FAILED) {
+		findings_skip(verification->findings, checks, 1, "nobody is logged in to the KMS");
+		return true;
+	}
+	if (rv != CKR_OK) {
+		finding(verification->findings, RESULT_FAIL, "it can't be reached: %s; is the \"kms\" of "
+		        "the configuration right, and running?", ckr_name(rv));
+		return false;
+	}
+	finding(verification->findings, RESULT_OK, "%s %s%s%s", description.manufacturer,
+	        description.model, description.serial[0] == '\0' ? "" : ", serial ",
+	        description.serial);
+	for (size_t i = 0; i < description.lack_count; i++)
+		finding(verification->findings, RESULT_WARN, "it %s", description.lacks[i]);
+	kms_description_clear(&description);
+	return true;
 }
 
 static void
@@ -101,32 +152,6 @@ check_servers(struct verification *verification)
 	if (rv != CKR_OK)
 		finding(verification->findings, RESULT_FAIL, "none can be asked: %s", ckr_name(rv));
 	findings_ok(verification->findings, "none: its own module reaches the KMS");
-}
-
-static bool
-log_in(struct verification *verification)
-{
-	const struct arguments *arguments = verification->arguments;
-	struct workspace *workspace = verification->workspace;
-	CK_RV rv;
-
-	findings_begin(verification->findings, "login");
-	if (!kms_logs_in_itself(workspace->kms)) {
-		if (arguments->options[OPTION_PIN_SOURCE] == NULL && !isatty(STDIN_FILENO)) {
-			finding(verification->findings, RESULT_WARN,
-			        "not tried: give --pin-source to check the private keys too");
-			return false;
-		}
-		if (workspace_login(arguments, workspace) != EXIT_DONE) {
-			finding(verification->findings, RESULT_FAIL, "it was refused");
-			return false;
-		}
-	}
-	rv = kms_ping(workspace->kms, soon(verification));
-	if (rv != CKR_OK)
-		finding_login(verification, rv);
-	findings_ok(verification->findings, "accepted");
-	return rv == CKR_OK;
 }
 
 static int
@@ -310,13 +335,16 @@ verify_kms(struct verification *verification)
 {
 	struct workspace *workspace = verification->workspace;
 	struct private_check check = { .verification = verification };
+	enum login login = LOGIN_NONE;
 
-	if (!reach(verification)) {
+	if (!reach(verification, &login)) {
 		skip_from(verification, AFTER_KMS, workspace->token->kms == NULL ?
 		          "this host has no KMS" : "the KMS can't be reached");
 		return;
 	}
-	if (!log_in(verification)) {
+	if (login == LOGIN_NONE && log_in(verification))
+		login = LOGIN_DONE;
+	if (login != LOGIN_DONE) {
 		skip_from(verification, AFTER_LOGIN, "nobody is logged in to the KMS");
 		return;
 	}

@@ -100,8 +100,24 @@ sign() {
 }
 quietly sign 'open sesame'
 expect_refusal CKR_PIN_INCORRECT sign 'open barley'
+
+step "verify logs in before it asks a server; status tells of a PIN that nobody gave"
+quietly "$p11_kms" verify --pin-source "$work/pin"
+grep -q "^ok  *kms-servers  *localhost:$kmip_port speaks KMIP" "$work/quiet.out" ||
+	fail "the server is not told of"
+printf 'open barley' >"$work/wrong-pin"
+chmod 600 "$work/wrong-pin"
+expect_refusal '^FAIL +login +' "$p11_kms" verify --pin-source "$work/wrong-pin"
+! grep 'reached' "$work/refused.out" || fail "the server is blamed"
+quietly "$p11_kms" verify </dev/null
+grep -q '^warn  *login  *not tried: give --pin-source' "$work/quiet.out" || fail "no word of the PIN"
+! grep '^FAIL' "$work/quiet.out" || fail "something is blamed"
+quietly "$p11_kms" status
+grep -q '^kms  *needs a PIN' "$work/quiet.out" || fail "status does not tell of the PIN"
+expect_match '"kms_reachable": null' "$p11_kms" status --json
 kmip_stop keyed
 expect_refusal CKR_DEVICE_ERROR sign 'open sesame'
+expect_refusal '^FAIL +login +it failed' "$p11_kms" verify --pin-source "$work/pin"
 
 step "a wrong pin-source is not tried again, and never logged"
 scripted_start keyed-2
