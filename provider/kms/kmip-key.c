@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/openssl.h"
 #include "kms/hsm-spki.h"
+#include "kms/kmip-object.h"
 
 #include <openssl/core_names.h>
 #include <openssl/decoder.h>
@@ -163,12 +164,34 @@ kmip_key_parse(const struct ttlv *payload, struct buffer *ret_spki)
 	return parse_ec(&material, ret_spki);
 }
 
+/* Whatever a server named it as: no private key is ever asked for. */
+static CK_RV
+check_public(struct kmip_session *session, const char *identifier)
+{
+	struct kmip_object object;
+	CK_RV rv;
+
+	rv = kmip_object_read(session, identifier, &object);
+	if (rv != CKR_OK)
+		return rv;
+	if (object.type != KMIP_OBJECT_PUBLIC_KEY) {
+		log_error("token %s: KMIP server %s: what it names as a public key is none",
+		          session->kmip->config->name, session->server->name);
+		rv = CKR_PUBLIC_KEY_INVALID;
+	}
+	kmip_object_clear(&object);
+	return rv;
+}
+
 CK_RV
 kmip_key_get(struct kmip_session *session, const char *identifier, struct buffer *ret_spki)
 {
 	struct kmip_answer answer;
 	CK_RV rv;
 
+	rv = check_public(session, identifier);
+	if (rv != CKR_OK)
+		return rv;
 	/* No format is asked for: servers that can't convert would refuse. */
 	(void)kmip_session_request_on(session, KMIP_GET, identifier);
 	rv = kmip_session_call(session, KMIP_GET, &answer);

@@ -18,7 +18,7 @@
  */
 MUST_USE CK_RV kmip_key_parse(const struct ttlv *payload, struct buffer *ret_spki);
 
-/* Gets a public key; identifier must be known to be one's. */
+/* Gets a public key. CKR_PUBLIC_KEY_INVALID: it is none (it is not fetched), or not understood. */
 MUST_USE CK_RV kmip_key_get(struct kmip_session *session, const char *identifier,
                             struct buffer *ret_spki);
 

@@ -86,6 +86,8 @@ request(struct kmip_session *session, const struct kmip_pair *pair, unsigned sea
 	      kmip_identifier_copy(&item, ret_public)))
 		rv = kmip_session_malformed(session, KMIP_CREATE_KEY_PAIR);
 	kmip_answer_clear(&answer);
+	if (rv == CKR_OK && strcmp(ret_private, ret_public) == 0)
+		rv = kmip_session_malformed(session, KMIP_CREATE_KEY_PAIR);
 	return rv;
 }
 

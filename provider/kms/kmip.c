@@ -186,11 +186,15 @@ make_pair(struct kmip_session *session, const struct kms_pair *pair, const char 
 		          session->server->name, pair->label, kmip_session_refusal(session));
 	if (rv != CKR_OK)
 		return rv;
+	/* Remembered only when they are what they are named as. */
+	rv = kmip_key_get(session, public_identifier, ret_spki);
+	if (rv != CKR_OK)
+		return rv;
 	kmip_names_put(names, session->server, KMIP_OBJECT_PRIVATE_KEY, pair->id, pair->id_size,
 	               private_identifier);
 	kmip_names_put(names, session->server, KMIP_OBJECT_PUBLIC_KEY, pair->id, pair->id_size,
 	               public_identifier);
-	return kmip_key_get(session, public_identifier, ret_spki);
+	return CKR_OK;
 }
 
 static CK_RV

@@ -102,6 +102,8 @@ for fault in private-object bad-key other-key no-payload; do
 	survives "$error" $fault Get create "new-$fault"
 done
 survives "$error" no-payload CreateKeyPair create other
+survives 'what it names as a public key is none' swapped CreateKeyPair create swapped
+survives 'the answer to Create Key Pair is not valid KMIP' private-twice CreateKeyPair create twice
 for operation in DiscoverVersions Locate GetAttributes CreateKeyPair Get Sign; do
 	survives 'not KMIP, or too long' garbage $operation create "garbage-$operation"
 done
@@ -111,6 +113,9 @@ done
 for fault in garbage failing; do
 	survives 'FAIL +kms' $fault Query verify
 done
+quietly "$p11_kms" create short-lived --algorithm rsa-2048
+quietly "$p11_kms" destroy short-lived@1 --yes
+survives 'says that it destroys .*, and does not' idle Destroy purge short-lived@1 --yes
 
 step "nothing was written, and the server is well again"
 [ ! -s "$work/never" ] || fail "something was decrypted"

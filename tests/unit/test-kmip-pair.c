@@ -190,6 +190,24 @@ START_TEST(a_destruction_that_was_interrupted_is_finished)
 }
 END_TEST
 
+/* teardown looks whether a private key was fetched. */
+START_TEST(identifiers_that_a_server_mistakes_are_not_used)
+{
+	kmip_fixture.told = KMIP_TOLD_PRIVATE_TWICE;
+	ck_assert_uint_eq(try_generate("rsa-2048"), CKR_DEVICE_ERROR);
+	ck_assert_uint_eq(kmip_fixture.requests[KMIP_GET], 0);
+	reopen();
+	ck_assert_uint_eq(kms_destroy_pair(kms, id, sizeof id, soon()), CKR_OK);
+	kmip_fixture.told = KMIP_TOLD_SWAPPED;
+	ck_assert_uint_eq(try_generate("rsa-2048"), CKR_PUBLIC_KEY_INVALID);
+	ck_assert_uint_eq(kmip_fixture.requests[KMIP_GET], 0);
+	/* What was made is found by its Names. */
+	ck_assert_uint_eq(sign(), CKR_OK);
+	ck_assert_uint_eq(kms_destroy_pair(kms, id, sizeof id, soon()), CKR_OK);
+	ck_assert_uint_eq(kmip_fixture_objects(), 0);
+}
+END_TEST
+
 Suite *
 unit_suite(void)
 {
@@ -206,6 +224,7 @@ unit_suite(void)
 	tcase_add_test(tests, a_destroy_that_does_nothing_is_no_success);
 	tcase_add_test(tests, both_halves_of_a_pair_of_others_are_destroyed);
 	tcase_add_test(tests, a_destruction_that_was_interrupted_is_finished);
+	tcase_add_test(tests, identifiers_that_a_server_mistakes_are_not_used);
 	suite_add_tcase(suite, tests);
 	return suite;
 }
