@@ -154,13 +154,6 @@ try_on(struct kmip_session *session, enum kmip_operation operation, const char *
 	return rv;
 }
 
-/* The server has not answered, or does not know us any more. */
-static bool
-is_lost(CK_RV rv)
-{
-	return rv == CKR_DEVICE_ERROR || rv == CKR_HOST_MEMORY || rv == CKR_USER_NOT_LOGGED_IN;
-}
-
 CK_RV
 kmip_pair_activate(struct kmip_session *session, const char *private_identifier,
                    const char *public_identifier)
@@ -169,9 +162,9 @@ kmip_pair_activate(struct kmip_session *session, const char *private_identifier,
 
 	/* One that is active already is told so by a refusal; whether the key works is proven later. */
 	rv = try_on(session, KMIP_ACTIVATE, private_identifier);
-	if (!is_lost(rv))
+	if (!kmip_session_is_lost(rv))
 		rv = try_on(session, KMIP_ACTIVATE, public_identifier);
-	return is_lost(rv) ? rv : CKR_OK;
+	return kmip_session_is_lost(rv) ? rv : CKR_OK;
 }
 
 CK_RV
@@ -196,7 +189,7 @@ destroy_half(struct kmip_session *session, const char *identifier)
 		return CKR_OK;
 	kmip_session_commit(session);
 	rv = try_on(session, KMIP_REVOKE, identifier);
-	if (is_lost(rv))
+	if (kmip_session_is_lost(rv))
 		return rv;
 	rv = try_on(session, KMIP_DESTROY, identifier);
 	return rv == CKR_KEY_HANDLE_INVALID ? CKR_OK : rv;

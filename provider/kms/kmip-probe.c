@@ -40,13 +40,6 @@ static const struct {
 	  KMIP_USAGE_SIGN, KMIP_USAGE_VERIFY },
 };
 
-/* Nothing more can be found out now. */
-static bool
-is_lost(CK_RV rv)
-{
-	return rv == CKR_DEVICE_ERROR || rv == CKR_HOST_MEMORY || rv == CKR_USER_NOT_LOGGED_IN;
-}
-
 static void
 offer(struct probe *probe, CK_MECHANISM_TYPE primitive)
 {
@@ -229,15 +222,15 @@ probe_signing(struct probe *probe, const struct family *family)
 		rv = sign_digest(probe, family);
 	if (rv == CKR_OK)
 		offer(probe, family->by_digest);
-	for (size_t i = 0; rv != CKR_OK && !is_lost(rv) && i < 4; i++) {
+	for (size_t i = 0; rv != CKR_OK && !kmip_session_is_lost(rv) && i < 4; i++) {
 		rv = sign_and_verify(probe, family, family->by_message[i], i, message, sizeof message);
 		any |= rv == CKR_OK;
 		if (rv == CKR_OK)
 			offer(probe, family->by_message[i]);
-		if (!is_lost(rv))
+		if (!kmip_session_is_lost(rv))
 			rv = CKR_FUNCTION_NOT_SUPPORTED;
 	}
-	if (is_lost(rv))
+	if (kmip_session_is_lost(rv))
 		return rv;
 	if (rv != CKR_OK && !any)
 		lack(probe->session, probe->abilities, log_info,
@@ -294,10 +287,10 @@ probe_decryption(struct probe *probe)
 	CK_RV sha1, sha256;
 
 	sha256 = decrypt(probe, CKM_SHA256, CKG_MGF1_SHA256);
-	if (is_lost(sha256))
+	if (kmip_session_is_lost(sha256))
 		return sha256;
 	sha1 = decrypt(probe, CKM_SHA_1, CKG_MGF1_SHA1);
-	if (is_lost(sha1))
+	if (kmip_session_is_lost(sha1))
 		return sha1;
 	if (sha1 == CKR_OK || sha256 == CKR_OK)
 		offer(probe, CKM_RSA_PKCS_OAEP);
@@ -332,7 +325,7 @@ probe_pair(struct kmip_session *session, size_t index, struct kmip_abilities *ab
 			rv = probe_signing(&probe, &families[1]);
 		if (rv == CKR_OK && rsa)
 			rv = probe_decryption(&probe);
-	} else if (!is_lost(rv)) {
+	} else if (!kmip_session_is_lost(rv)) {
 		lack(session, abilities, log_info,
 		     text_format("does not make %s keys that can be used (%s); they are not offered",
 		                 rsa ? "RSA" : "EC", kmip_session_refusal(session)));

@@ -91,7 +91,7 @@ tell_versions(const struct report *report)
 		count++;
 	}
 	kmip_answer_clear(&answer);
-	if (rv == CKR_DEVICE_ERROR)
+	if (kmip_session_is_lost(rv))
 		return rv;
 	tell(report, KMS_FACT, text_format("speaks KMIP %s; 1.%d is used, over %s",
 	                                   list == NULL ? "of versions that it does not tell" : list,
@@ -152,11 +152,12 @@ ask(const struct report *report)
 	if (rv == CKR_OK) {
 		tell_vendor(report, &answer.payload);
 		tell_operations(report, &answer.payload);
+	} else if (!kmip_session_is_lost(rv)) {
+		tell(report, KMS_FACT, text_format("does not tell its vendor, nor its operations (%s)",
+		                                   kmip_session_refusal(report->session)));
 	}
 	kmip_answer_clear(&answer);
-	if (rv == CKR_OK)
-		return tell_versions(report);
-	return rv;
+	return kmip_session_is_lost(rv) ? rv : tell_versions(report);
 }
 
 static void
@@ -189,6 +190,7 @@ report_one(struct kmip *kmip, struct kmip_server *server,
 
 	rv = kmip_session_open_at(kmip, server, &attempt, &session);
 	if (rv == CKR_OK) {
+		session.quiet = true; /* it is told */
 		rv = ask(&report);
 		kmip_session_close(&session);
 	}

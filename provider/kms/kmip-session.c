@@ -135,6 +135,13 @@ kmip_session_call(struct kmip_session *session, enum kmip_operation operation,
 	return CKR_OK;
 }
 
+bool
+kmip_session_is_lost(CK_RV rv)
+{
+	return rv == CKR_DEVICE_ERROR || rv == CKR_HOST_MEMORY || rv == CKR_USER_NOT_LOGGED_IN ||
+	       rv == CKR_PIN_INCORRECT;
+}
+
 /* The best version that the server names and we speak, 0: none. */
 static int
 best_version(const struct ttlv *payload)
@@ -189,7 +196,8 @@ discover(struct kmip_session *session)
 	if (rv == CKR_OK || (rv != CKR_DEVICE_ERROR && blames_version(&answer))) {
 		session->minor = rv == CKR_OK ? best_version(&answer.payload) : 0;
 		rv = CKR_OK;
-	} else if (answer.reason == KMIP_OPERATION_NOT_SUPPORTED) {
+	} else if (answer.reason == KMIP_OPERATION_NOT_SUPPORTED ||
+	           rv == CKR_KEY_FUNCTION_NOT_PERMITTED) {
 		rv = CKR_OK; /* it understood the version, though */
 	}
 	kmip_answer_clear(&answer);
@@ -198,16 +206,9 @@ discover(struct kmip_session *session)
 		return lose(session, true, text_format("it speaks none of KMIP 1.%d to 1.%d",
 		                                       KMIP_MINOR_MIN, KMIP_MINOR_MAX));
 	}
-	switch (rv) {
-	case CKR_OK:
-	case CKR_DEVICE_ERROR:
-	case CKR_HOST_MEMORY:
-	case CKR_PIN_INCORRECT:
-	case CKR_USER_NOT_LOGGED_IN:
+	if (rv == CKR_OK || kmip_session_is_lost(rv))
 		return rv;
-	default:
-		return lose(session, true, text_format("it does not tell its versions of KMIP"));
-	}
+	return lose(session, true, text_format("it does not tell its versions of KMIP"));
 }
 
 static CK_RV

@@ -57,6 +57,9 @@ struct ttlv_writer *kmip_session_request_on(struct kmip_session *session,
 MUST_USE CK_RV kmip_session_call(struct kmip_session *session, enum kmip_operation operation,
                                  struct kmip_answer *answer);
 
+/* After a call: the server has not answered, or does not know us, so that others need not be made. */
+bool kmip_session_is_lost(CK_RV rv);
+
 /* A successful answer lacks what it must have: CKR_DEVICE_ERROR, logged; the connection goes. */
 CK_RV kmip_session_malformed(struct kmip_session *session, enum kmip_operation operation);
 

@@ -58,7 +58,7 @@ pin_need(void *state)
 	return kmip_pin_need(state);
 }
 
-/* Asks what the server is; it must know us for an answer. description may be NULL. */
+/* description may be NULL. */
 static CK_RV
 query(struct kmip_session *session, struct kms_description *description)
 {
@@ -71,17 +71,47 @@ query(struct kmip_session *session, struct kms_description *description)
 	ttlv_enumeration(writer, KMIP_QUERY_FUNCTION, KMIP_QUERY_OPERATIONS);
 	ttlv_enumeration(writer, KMIP_QUERY_FUNCTION, KMIP_QUERY_SERVER_INFORMATION);
 	rv = kmip_session_call(session, KMIP_QUERY, &answer);
-	if (rv == CKR_OK && description != NULL) {
-		if (ttlv_find(&answer.payload, KMIP_VENDOR_IDENTIFICATION, &item) &&
-		    ttlv_text_dup(&item, sizeof description->manufacturer - 1, &vendor))
-			strcpy(description->manufacturer, vendor);
-		else
-			strcpy(description->manufacturer, "KMIP server");
-		snprintf(description->model, sizeof description->model, "KMIP 1.%d", session->minor);
-	}
+	if (rv == CKR_OK && description != NULL &&
+	    ttlv_find(&answer.payload, KMIP_VENDOR_IDENTIFICATION, &item) &&
+	    ttlv_text_dup(&item, sizeof description->manufacturer - 1, &vendor))
+		strcpy(description->manufacturer, vendor);
 	free(vendor);
 	kmip_answer_clear(&answer);
 	return rv;
+}
+
+/* Looks for a key that is not there: what a server must do for those whom it knows. */
+static CK_RV
+look_for_none(struct kmip_session *session)
+{
+	struct kmip_search search = {
+		.type = KMIP_OBJECT_PRIVATE_KEY, .name = KMIP_NAMESPACE ":none",
+	};
+	struct kmip_listing listing = { .count = 0 };
+	CK_RV rv;
+
+	rv = kmip_search_next(session, &search, &listing);
+	kmip_listing_clear(&listing);
+	return rv;
+}
+
+/* Asks what the server is, which it need not tell; it must know us for an answer. */
+static CK_RV
+greet(struct kmip_session *session, struct kms_description *description)
+{
+	bool quiet = session->quiet;
+	CK_RV rv;
+
+	if (description != NULL) {
+		strcpy(description->manufacturer, "KMIP server");
+		snprintf(description->model, sizeof description->model, "KMIP 1.%d", session->minor);
+	}
+	session->quiet = true;
+	rv = query(session, description);
+	session->quiet = quiet;
+	if (rv == CKR_OK || kmip_session_is_lost(rv))
+		return rv;
+	return look_for_none(session);
 }
 
 static CK_RV
@@ -98,7 +128,7 @@ login(void *state, void *argument, struct kms_attempt *attempt)
 	rv = kmip_session_open_with(state, attempt, &login, &session);
 	if (rv != CKR_OK)
 		return rv;
-	rv = query(&session, NULL);
+	rv = greet(&session, NULL);
 	if (rv == CKR_OK)
 		rv = kmip_login_keep(state, &session.login);
 	kmip_session_close(&session);
@@ -117,7 +147,7 @@ describe(void *state, void *argument, struct kms_attempt *attempt)
 	rv = kmip_session_open(state, attempt, &session);
 	if (rv != CKR_OK)
 		return rv;
-	rv = query(&session, &description);
+	rv = greet(&session, &description);
 	if (rv == CKR_OK)
 		rv = kmip_probe(&session, &abilities);
 	kmip_session_close(&session);
@@ -149,7 +179,7 @@ ping(void *state, void *argument, struct kms_attempt *attempt)
 	rv = kmip_session_open(state, attempt, &session);
 	if (rv != CKR_OK)
 		return rv;
-	rv = query(&session, NULL);
+	rv = greet(&session, NULL);
 	kmip_session_close(&session);
 	return rv;
 }

@@ -110,9 +110,11 @@ done
 for operation in DiscoverVersions Locate CreateKeyPair Get Sign; do
 	survives "$error" failing $operation create "failing-$operation"
 done
-for fault in garbage failing; do
-	survives 'FAIL +kms' $fault Query verify
-done
+survives 'FAIL +kms' garbage Query verify
+scripted_fault kms failing Query
+expect_match 'does not tell its vendor, nor its operations .General Failure: out of order.' \
+	"$p11_kms" verify --json
+scripted_fault kms
 quietly "$p11_kms" create short-lived --algorithm rsa-2048
 quietly "$p11_kms" destroy short-lived@1 --yes
 survives 'says that it destroys .*, and does not' idle Destroy purge short-lived@1 --yes

@@ -145,6 +145,12 @@ lives
 expect_refusal 'CKR_|can not|not offered|algorithm' "$p11_kms" create ec --algorithm p-256
 tells 'it does not make EC keys that can be used'
 
+step "a server without Query and Discover Versions"
+server silent --without Query --without DiscoverVersions
+lives
+tells 'does not tell its vendor, nor its operations .Operation Not Supported'
+tells 'speaks KMIP of versions that it does not tell; 1.4 is used'
+
 step "a server without Decrypt: it is said, and nothing is encrypted"
 server mute --without Decrypt
 grep -q 'does not decrypt with RSA OAEP (Operation Not Supported: no such operation)' \

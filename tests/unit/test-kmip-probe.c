@@ -103,6 +103,49 @@ START_TEST(a_version_that_is_too_old_is_refused)
 }
 END_TEST
 
+START_TEST(a_server_need_not_tell_what_it_is)
+{
+	static const uint32_t reasons[] = {
+		KMIP_OPERATION_NOT_SUPPORTED, KMIP_PERMISSION_DENIED, KMIP_INVALID_FIELD,
+		KMIP_GENERAL_FAILURE,
+	};
+	struct kms_description description;
+
+	for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++) {
+		kmip_fixture.reasons[KMIP_QUERY] = reasons[i];
+		reopen();
+		ck_assert_uint_eq(kms_ping(kms, soon()), CKR_OK);
+		describe(&description);
+		ck_assert_str_eq(description.manufacturer, "KMIP server");
+		ck_assert_str_eq(description.model, "KMIP 1.4");
+		ck_assert_uint_eq(description.primitive_count, 6);
+		kms_description_clear(&description);
+	}
+	/* But it must know us: then it finds keys, or finds none. */
+	kmip_fixture.reasons[KMIP_LOCATE] = KMIP_PERMISSION_DENIED;
+	ck_assert_uint_eq(kms_ping(kms, soon()), CKR_KEY_FUNCTION_NOT_PERMITTED);
+	kmip_fixture.reasons[KMIP_QUERY] = KMIP_AUTHENTICATION_NOT_SUCCESSFUL;
+	ck_assert_uint_eq(kms_ping(kms, soon()), CKR_DEVICE_ERROR);
+}
+END_TEST
+
+START_TEST(a_server_need_not_tell_its_versions)
+{
+	static const uint32_t reasons[] = {
+		KMIP_OPERATION_NOT_SUPPORTED, KMIP_PERMISSION_DENIED, KMIP_NOT_AUTHORISED,
+	};
+	struct kms_description description;
+
+	for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++) {
+		kmip_fixture.reasons[KMIP_DISCOVER_VERSIONS] = reasons[i];
+		reopen();
+		describe(&description);
+		ck_assert_str_eq(description.model, "KMIP 1.4");
+		kms_description_clear(&description);
+	}
+}
+END_TEST
+
 Suite *
 unit_suite(void)
 {
@@ -116,6 +159,8 @@ unit_suite(void)
 	tcase_add_test(tests, describes_an_older_server);
 	tcase_add_test(tests, describes_what_is_missing);
 	tcase_add_test(tests, a_version_that_is_too_old_is_refused);
+	tcase_add_test(tests, a_server_need_not_tell_what_it_is);
+	tcase_add_test(tests, a_server_need_not_tell_its_versions);
 	suite_add_tcase(suite, tests);
 	return suite;
 }

@@ -238,8 +238,14 @@ START_TEST(reports_each_server)
 	ck_assert_uint_eq(remarked.faults, 1);
 	ck_assert_str_eq(remarked.fault, "does not answer: no connection: Connection refused");
 	kmip_fixture.reasons[KMIP_QUERY] = KMIP_PERMISSION_DENIED;
+	remarked = (struct remarked){ 0 };
+	ck_assert_uint_eq(kms_report(kms, soon(), take_remark, &remarked), CKR_OK);
+	ck_assert_uint_eq(remarked.facts, 2); /* that it does not say, and its versions */
+	ck_assert_uint_eq(remarked.lacks, 0);
+	ck_assert_uint_eq(remarked.faults, 1);
+	kmip_fixture.reasons[KMIP_QUERY] = KMIP_AUTHENTICATION_NOT_SUCCESSFUL;
 	ck_assert_uint_eq(kms_report(kms, soon(), take_remark, &remarked), CKR_DEVICE_ERROR);
-	ck_assert_uint_eq(remarked.facts, 3);
+	ck_assert_uint_eq(remarked.facts, 2);
 	ck_assert_uint_eq(remarked.faults, 3);
 }
 END_TEST
