@@ -168,15 +168,14 @@ static CK_RV
 take_plaintext(struct kmip_session *session, const struct kmip_answer *answer,
                struct secret **ret_plaintext)
 {
-	const unsigned char *data;
-	size_t size;
+	struct ttlv item;
 
-	/* An empty plaintext may be no Data at all. */
-	if (!ttlv_get_bytes(&answer->payload, KMIP_DATA, &data, &size))
-		size = 0;
-	if (size > PLAINTEXT_MAX)
+	/* An empty plaintext may be no Data at all; but not Data that are something else. */
+	if (!ttlv_find(&answer->payload, KMIP_DATA, &item))
+		return secret_dup(NULL, 0, ret_plaintext);
+	if (item.type != TTLV_BYTE_STRING || item.size > PLAINTEXT_MAX)
 		return kmip_session_malformed(session, KMIP_DECRYPT);
-	return secret_dup(data, size, ret_plaintext);
+	return secret_dup(item.value, item.size, ret_plaintext);
 }
 
 CK_RV

@@ -20,6 +20,8 @@ enum kmip_told { KMIP_TOLD_RIGHT, KMIP_TOLD_SWAPPED, KMIP_TOLD_PRIVATE_TWICE };
 /* What becomes of the client's certificate: it is taken; refused by an alert; by silence. */
 enum kmip_trust { KMIP_TRUST, KMIP_DISTRUST_ALERT, KMIP_DISTRUST_SILENTLY };
 
+enum kmip_plaintext { KMIP_PLAINTEXT_DATA, KMIP_PLAINTEXT_ABSENT, KMIP_PLAINTEXT_TEXT };
+
 struct kmip_fixture {
 	struct config_token config;
 	EVP_PKEY *rsa, *ec;
@@ -34,6 +36,8 @@ struct kmip_fixture {
 	bool digested;                     /* Digested Data are taken, true */
 	bool sealing;                      /* Sensitive and Extractable are known, true */
 	bool groups;                       /* Object Groups are known, true */
+	enum kmip_plaintext plaintext;     /* how Decrypt tells it, as Data */
+	unsigned failing;                  /* Signs and Decrypts to come that are General Failures, 0 */
 	bool idle;                         /* Destroy succeeds and does nothing, false */
 	const char *sacred;                /* the identifier of what may not be destroyed, NULL: none */
 	bool remembers;                    /* Get Attributes tells of destroyed objects, false */

@@ -364,7 +364,10 @@ decrypt(const struct ttlv *payload, struct ttlv_writer *answer)
 	ERR_clear_error();
 	if (done != 1)
 		return KMIP_CRYPTOGRAPHIC_FAILURE;
-	ttlv_bytes(answer, KMIP_DATA, plaintext, size);
+	if (kmip_fixture.plaintext == KMIP_PLAINTEXT_DATA)
+		ttlv_bytes(answer, KMIP_DATA, plaintext, size);
+	else if (kmip_fixture.plaintext == KMIP_PLAINTEXT_TEXT)
+		ttlv_text_sized(answer, KMIP_DATA, plaintext, size);
 	return 0;
 }
 
@@ -387,6 +390,10 @@ on_object(uint32_t operation, const struct ttlv *payload, struct ttlv_writer *an
 	if (object == NULL || (object->state == KMIP_DESTROYED &&
 	                       !(kmip_fixture.remembers && operation == KMIP_GET_ATTRIBUTES)))
 		return KMIP_ITEM_NOT_FOUND;
+	if ((operation == KMIP_SIGN || operation == KMIP_DECRYPT) && kmip_fixture.failing > 0) {
+		kmip_fixture.failing--;
+		return KMIP_GENERAL_FAILURE;
+	}
 	ttlv_text(answer, KMIP_UNIQUE_IDENTIFIER,
 	          operation == kmip_fixture.mistaken ? "another" : object->identifier);
 	switch (operation) {

@@ -73,6 +73,27 @@ START_TEST(refusals_have_their_codes)
 }
 END_TEST
 
+START_TEST(a_plaintext_is_data_or_nothing)
+{
+	struct secret *plaintext = NULL;
+	unsigned char ciphertext[256];
+	size_t size;
+
+	generate("rsa-2048");
+	size = encrypt_oaep(EVP_sha1(), "secret", 6, ciphertext);
+	kmip_fixture.plaintext = KMIP_PLAINTEXT_TEXT;
+	ck_assert_uint_eq(decrypt_with(CKM_SHA_1, CKG_MGF1_SHA1, ciphertext, size, &plaintext),
+	                  CKR_DEVICE_ERROR);
+	ck_assert_ptr_null(plaintext);
+	kmip_fixture.plaintext = KMIP_PLAINTEXT_ABSENT;
+	reopen();
+	ck_assert_uint_eq(decrypt_with(CKM_SHA_1, CKG_MGF1_SHA1, ciphertext, size, &plaintext),
+	                  CKR_OK);
+	ck_assert_uint_eq(secret_size(plaintext), 0);
+	secret_free(&plaintext);
+}
+END_TEST
+
 Suite *
 unit_suite(void)
 {
@@ -83,6 +104,7 @@ unit_suite(void)
 	tcase_set_timeout(tests, 60);
 	tcase_add_test(tests, refuses_what_can_not_be_sent);
 	tcase_add_test(tests, refusals_have_their_codes);
+	tcase_add_test(tests, a_plaintext_is_data_or_nothing);
 	suite_add_tcase(suite, tests);
 	return suite;
 }
