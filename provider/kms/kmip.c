@@ -300,6 +300,75 @@ on_object(void *state, enum kmip_object_type type, const void *id, size_t id_siz
 	return rv;
 }
 
+/* The server is out of order, or gives no reason: another that holds the key may know better. */
+static bool
+is_unexplained(CK_RV rv, const struct kms_attempt *attempt)
+{
+	return rv != CKR_OK &&
+	       (attempt->own == KMIP_GENERAL_FAILURE || attempt->own == KMIP_INTERNAL_SERVER_ERROR);
+}
+
+static bool
+is_passed_over(struct kmip *kmip, const struct kmip_server *server)
+{
+	bool passed_over;
+
+	monitor_lock(&kmip->monitor);
+	passed_over = server->retry_at_ms > clock_monotonic_ms();
+	monitor_unlock(&kmip->monitor);
+	return passed_over;
+}
+
+/* At the next of the other servers that can be reached. False: none has done it. */
+static bool
+done_by_another(struct kmip *kmip, size_t failed, const struct kms_key *key, use_object use,
+                void *request, struct deadline deadline)
+{
+	struct kmip_session session;
+	CK_RV rv = CKR_DEVICE_ERROR;
+
+	for (size_t i = 1; i < kmip->server_count && !deadline_passed(deadline); i++) {
+		struct kmip_server *server = &kmip->servers[(failed + i) % kmip->server_count];
+		struct kms_attempt attempt = { .deadline = deadline_in(deadline_left_ms(deadline) / 2) };
+
+		if (is_passed_over(kmip, server) ||
+		    kmip_session_open_at(kmip, server, &attempt, &session) != CKR_OK)
+			continue;
+		session.deadline = attempt.deadline;
+		rv = find_and_use(&session, KMIP_OBJECT_PRIVATE_KEY, key->id, key->id_size, use, request);
+		kmip_session_close(&session);
+		break;
+	}
+	return rv == CKR_OK;
+}
+
+/* Nothing is changed by it, so that another server may be asked the same. */
+static CK_RV
+on_private(struct kmip *kmip, const struct kms_key *key, use_object use, void *request,
+           struct kms_attempt *attempt)
+{
+	struct kmip_session session;
+	char *refusal = NULL;
+	CK_RV rv;
+
+	rv = kmip_session_open(kmip, attempt, &session);
+	if (rv != CKR_OK)
+		return rv;
+	rv = find_and_use(&session, KMIP_OBJECT_PRIVATE_KEY, key->id, key->id_size, use, request);
+	if (is_unexplained(rv, attempt))
+		refusal = strdup(kmip_session_refusal(&session));
+	kmip_session_close(&session);
+	if (is_unexplained(rv, attempt) &&
+	    done_by_another(kmip, (size_t)(session.server - kmip->servers), key, use, request,
+	                    attempt->deadline)) {
+		log_warning("token %s: KMIP server %s fails (%s) at what another one does",
+		            kmip->config->name, session.server->name, refusal != NULL ? refusal : "");
+		rv = CKR_OK;
+	}
+	free(refusal);
+	return rv;
+}
+
 static CK_RV
 use_public(struct kmip_session *session, const char *identifier, void *request)
 {
@@ -329,8 +398,7 @@ sign(void *state, void *argument, struct kms_attempt *attempt)
 {
 	struct kms_sign_request *request = argument;
 
-	return on_object(state, KMIP_OBJECT_PRIVATE_KEY, request->key->id, request->key->id_size,
-	                 use_to_sign, request, attempt);
+	return on_private(state, request->key, use_to_sign, request, attempt);
 }
 
 static CK_RV
@@ -347,8 +415,7 @@ decrypt(void *state, void *argument, struct kms_attempt *attempt)
 {
 	struct kms_decrypt_request *request = argument;
 
-	return on_object(state, KMIP_OBJECT_PRIVATE_KEY, request->key->id, request->key->id_size,
-	                 use_to_decrypt, request, attempt);
+	return on_private(state, request->key, use_to_decrypt, request, attempt);
 }
 
 static CK_RV

@@ -6,6 +6,10 @@
 
 #include "base/secret.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 START_TEST(refuses_what_can_not_be_sent)
 {
 	static const unsigned char digest[33];
@@ -94,6 +98,51 @@ START_TEST(a_plaintext_is_data_or_nothing)
 }
 END_TEST
 
+/* So often is it asked until it fails, or does not. */
+static void
+expect_requests(enum kmip_operation operation, unsigned failing, unsigned requests, CK_RV expected)
+{
+	struct secret *plaintext = NULL;
+	unsigned char ciphertext[256];
+	size_t size = encrypt_oaep(EVP_sha1(), "secret", 6, ciphertext);
+	CK_RV rv;
+
+	kmip_fixture.requests[operation] = 0;
+	kmip_fixture.failing = failing;
+	rv = operation == KMIP_SIGN
+	     ? sign() : decrypt_with(CKM_SHA_1, CKG_MGF1_SHA1, ciphertext, size, &plaintext);
+	ck_assert_uint_eq(rv, expected);
+	ck_assert_uint_eq(kmip_fixture.requests[operation], requests);
+	kmip_fixture.failing = 0;
+	secret_free(&plaintext);
+}
+
+START_TEST(a_server_that_is_out_of_order_is_not_the_last_word)
+{
+	char uri[256];
+
+	generate("rsa-2048");
+	expect_requests(KMIP_DECRYPT, 1, 1, CKR_ENCRYPTED_DATA_INVALID);
+	expect_requests(KMIP_SIGN, 1, 1, CKR_DEVICE_ERROR);
+	/* The same server twice stands for a cluster, with one that nobody listens at between. */
+	snprintf(uri, sizeof uri, "%s,127.0.0.1:1,%s", kmip_fixture.config.kms,
+	         kmip_fixture.config.kms + strlen("kmip://"));
+	free(kmip_fixture.config.kms);
+	kmip_fixture.config.kms = strdup(uri);
+	reopen();
+	expect_requests(KMIP_DECRYPT, 1, 2, CKR_OK);
+	expect_requests(KMIP_SIGN, 1, 2, CKR_OK);
+	/* But once only, and not for a reason that is given. */
+	expect_requests(KMIP_DECRYPT, 9, 2, CKR_ENCRYPTED_DATA_INVALID);
+	expect_requests(KMIP_SIGN, 9, 2, CKR_DEVICE_ERROR);
+	kmip_fixture.reasons[KMIP_DECRYPT] = KMIP_CRYPTOGRAPHIC_FAILURE;
+	expect_requests(KMIP_DECRYPT, 0, 1, CKR_ENCRYPTED_DATA_INVALID);
+	kmip_fixture.reasons[KMIP_DECRYPT] = KMIP_PERMISSION_DENIED;
+	expect_requests(KMIP_DECRYPT, 0, 1, CKR_KEY_FUNCTION_NOT_PERMITTED);
+	ck_assert_uint_eq(kms_ping(kms, soon()), CKR_OK);
+}
+END_TEST
+
 Suite *
 unit_suite(void)
 {
@@ -105,6 +154,7 @@ unit_suite(void)
 	tcase_add_test(tests, refuses_what_can_not_be_sent);
 	tcase_add_test(tests, refusals_have_their_codes);
 	tcase_add_test(tests, a_plaintext_is_data_or_nothing);
+	tcase_add_test(tests, a_server_that_is_out_of_order_is_not_the_last_word);
 	suite_add_tcase(suite, tests);
 	return suite;
 }
