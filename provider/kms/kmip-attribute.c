@@ -39,6 +39,14 @@ kmip_attribute_boolean(struct ttlv_writer *writer, const char *name, bool value)
 }
 
 void
+kmip_attribute_text(struct ttlv_writer *writer, const char *name, const char *value)
+{
+	open_attribute(writer, name);
+	ttlv_text(writer, KMIP_ATTRIBUTE_VALUE, value);
+	ttlv_close(writer);
+}
+
+void
 kmip_attribute_name(struct ttlv_writer *writer, const char *value)
 {
 	open_attribute(writer, "Name");

@@ -19,6 +19,7 @@
 void kmip_attribute_enumeration(struct ttlv_writer *writer, const char *name, uint32_t value);
 void kmip_attribute_integer(struct ttlv_writer *writer, const char *name, int32_t value);
 void kmip_attribute_boolean(struct ttlv_writer *writer, const char *name, bool value);
+void kmip_attribute_text(struct ttlv_writer *writer, const char *name, const char *value);
 /* The attribute "Name". */
 void kmip_attribute_name(struct ttlv_writer *writer, const char *value);
 /* The attribute "Application Specific Information", in our namespace. */

@@ -29,6 +29,17 @@ kmip_name_of(enum kmip_object_type type, const void *id, size_t id_size)
 	return name;
 }
 
+char *
+kmip_group_of(const char *label)
+{
+	const char *at = strrchr(label, '@');
+	size_t length = strlen(label);
+
+	if (at != NULL && isdigit((unsigned char)at[1]))
+		length = (size_t)(at - label);
+	return text_format(PREFIX "%.*s", (int)length, label);
+}
+
 bool
 kmip_object_is_probe(const struct kmip_object *object)
 {

@@ -22,6 +22,11 @@
 
 /* The Name; caller frees, NULL when memory is short. */
 char *kmip_name_of(enum kmip_object_type type, const void *id, size_t id_size);
+/*
+ * The Object Group of all versions of a key, for whoever looks at the server; nothing is found by
+ * it. label: NAME@VERSION. Caller frees, NULL when memory is short.
+ */
+char *kmip_group_of(const char *label);
 /* The label of kmip-probe.h's pairs, which are none of anybody's keys. */
 #define KMIP_PROBE_LABEL "p11-kms self-test"
 bool kmip_object_is_probe(const struct kmip_object *object);

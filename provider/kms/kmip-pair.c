@@ -18,10 +18,12 @@
  * know an attribute refuses the request whole, and makes nothing.
  */
 enum sealing {
-	SEAL_WHOLE,     /* Sensitive, not Extractable (KMIP 1.4) */
+	SEAL_WHOLE_IN_GROUP, /* Sensitive, not Extractable (KMIP 1.4); Object Group */
+	SEAL_WHOLE,
 	SEAL_SENSITIVE,
-	SEAL_NONE,      /* whoever is this client can get the private key */
-	SEAL_NO_LABEL,  /* nor Application Specific Information */
+	SEAL_NONE_IN_GROUP,  /* whoever is this client can get the private key */
+	SEAL_NONE,
+	SEAL_NO_LABEL,       /* nor Application Specific Information */
 	SEAL_LEVELS
 };
 
@@ -44,8 +46,8 @@ write_algorithm(struct ttlv_writer *writer, const struct algorithm *algorithm)
 }
 
 static void
-write_half(struct ttlv_writer *writer, uint32_t tag, const char *name, const char *label,
-           uint32_t usage, unsigned sealing)
+write_half(struct ttlv_writer *writer, uint32_t tag, const char *name,
+           const struct kmip_pair *pair, uint32_t usage, unsigned sealing)
 {
 	bool private_half = tag == KMIP_PRIVATE_KEY_TEMPLATE_ATTRIBUTE;
 
@@ -53,10 +55,12 @@ write_half(struct ttlv_writer *writer, uint32_t tag, const char *name, const cha
 	kmip_attribute_name(writer, name);
 	kmip_attribute_integer(writer, "Cryptographic Usage Mask", (int32_t)usage);
 	if (sealing < SEAL_NO_LABEL)
-		kmip_attribute_application(writer, label);
+		kmip_attribute_application(writer, pair->label);
+	if (sealing == SEAL_WHOLE_IN_GROUP || sealing == SEAL_NONE_IN_GROUP)
+		kmip_attribute_text(writer, "Object Group", pair->group);
 	if (private_half && sealing <= SEAL_SENSITIVE)
 		kmip_attribute_boolean(writer, "Sensitive", true);
-	if (private_half && sealing == SEAL_WHOLE)
+	if (private_half && sealing <= SEAL_WHOLE)
 		kmip_attribute_boolean(writer, "Extractable", false);
 	ttlv_close(writer);
 }
@@ -73,9 +77,9 @@ request(struct kmip_session *session, const struct kmip_pair *pair, unsigned sea
 	ttlv_open(writer, KMIP_COMMON_TEMPLATE_ATTRIBUTE);
 	write_algorithm(writer, pair->algorithm);
 	ttlv_close(writer);
-	write_half(writer, KMIP_PRIVATE_KEY_TEMPLATE_ATTRIBUTE, pair->private_name, pair->label,
+	write_half(writer, KMIP_PRIVATE_KEY_TEMPLATE_ATTRIBUTE, pair->private_name, pair,
 	           pair->private_usage, sealing);
-	write_half(writer, KMIP_PUBLIC_KEY_TEMPLATE_ATTRIBUTE, pair->public_name, pair->label,
+	write_half(writer, KMIP_PUBLIC_KEY_TEMPLATE_ATTRIBUTE, pair->public_name, pair,
 	           pair->public_usage, sealing);
 	kmip_session_commit(session);
 	rv = kmip_session_call(session, KMIP_CREATE_KEY_PAIR, &answer);
@@ -111,8 +115,8 @@ create(struct kmip_session *session, const struct kmip_pair *pair, char *ret_pri
 	monitor_lock(&kmip->monitor);
 	sealing = kmip->sealing;
 	monitor_unlock(&kmip->monitor);
-	if (session->minor < 4 && sealing < SEAL_NONE)
-		sealing = SEAL_NONE;
+	if (session->minor < 4 && sealing < SEAL_NONE_IN_GROUP)
+		sealing = SEAL_NONE_IN_GROUP;
 	session->quiet = true;
 	do {
 		rv = request(session, pair, sealing++, ret_private, ret_public);
@@ -126,7 +130,7 @@ create(struct kmip_session *session, const struct kmip_pair *pair, char *ret_pri
 	if (rv != CKR_OK)
 		return rv;
 	sealing--;
-	if (sealing >= SEAL_NONE)
+	if (sealing >= SEAL_NONE_IN_GROUP)
 		log_info("token %s: KMIP server %s does not know Sensitive and Extractable: its own rules "
 		         "decide whether %s can be fetched from it", kmip->config->name,
 		         session->server->name, pair->label);

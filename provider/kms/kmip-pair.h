@@ -11,7 +11,7 @@
 struct kmip_pair {
 	const struct algorithm *algorithm;
 	const char *private_name, *public_name; /* borrowed */
-	const char *label;                      /* borrowed */
+	const char *label, *group;              /* borrowed */
 	uint32_t private_usage, public_usage;   /* enum kmip_usage */
 };
 

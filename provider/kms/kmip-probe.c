@@ -72,6 +72,7 @@ find_pair(struct kmip_session *session, size_t index, char *ret_private, char *r
 		.private_name = pairs[index].private_name,
 		.public_name = pairs[index].public_name,
 		.label = KMIP_PROBE_LABEL,
+		.group = KMIP_NAMESPACE ":self-test",
 		.private_usage = pairs[index].private_usage,
 		.public_usage = pairs[index].public_usage,
 	};

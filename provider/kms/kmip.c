@@ -192,13 +192,14 @@ report(void *state, void *request, struct kms_attempt *attempt)
 
 static CK_RV
 make_pair(struct kmip_session *session, const struct kms_pair *pair, const char *private_name,
-          const char *public_name, struct buffer *ret_spki)
+          const char *public_name, const char *group, struct buffer *ret_spki)
 {
 	struct kmip_pair request = {
 		.algorithm = pair->algorithm,
 		.private_name = private_name,
 		.public_name = public_name,
 		.label = pair->label,
+		.group = group,
 		.private_usage = (pair->sign ? KMIP_USAGE_SIGN : 0) |
 		                 (pair->decrypt ? KMIP_USAGE_DECRYPT : 0) |
 		                 (pair->unwrap ? KMIP_USAGE_UNWRAP : 0),
@@ -234,11 +235,12 @@ generate(void *state, void *argument, struct kms_attempt *attempt)
 	const struct kms_pair *pair = request->pair;
 	char *private_name = kmip_name_of(KMIP_OBJECT_PRIVATE_KEY, pair->id, pair->id_size);
 	char *public_name = kmip_name_of(KMIP_OBJECT_PUBLIC_KEY, pair->id, pair->id_size);
+	char *group = kmip_group_of(pair->label);
 	char identifier[KMIP_IDENTIFIER_MAX + 1];
 	struct kmip_session session;
 	CK_RV rv = CKR_HOST_MEMORY;
 
-	if (private_name == NULL || public_name == NULL)
+	if (private_name == NULL || public_name == NULL || group == NULL)
 		goto out;
 	rv = CKR_MECHANISM_INVALID;
 	if (pair->algorithm->key_type != CKK_RSA && kmip_curve_of(pair->algorithm) == 0)
@@ -249,7 +251,7 @@ generate(void *state, void *argument, struct kms_attempt *attempt)
 	/* Also to see, before a change is sent, whether the connection is still there. */
 	rv = kmip_find(&session, KMIP_OBJECT_PRIVATE_KEY, pair->id, pair->id_size, identifier);
 	if (rv == CKR_KEY_HANDLE_INVALID) {
-		rv = make_pair(&session, pair, private_name, public_name, request->ret_spki);
+		rv = make_pair(&session, pair, private_name, public_name, group, request->ret_spki);
 	} else if (rv == CKR_OK) {
 		log_error("token %s: KMIP server %s has a key with the id of %s already",
 		          session.kmip->config->name, session.server->name, pair->label);
@@ -260,6 +262,7 @@ generate(void *state, void *argument, struct kms_attempt *attempt)
 out:
 	free(private_name);
 	free(public_name);
+	free(group);
 	return rv;
 }
 

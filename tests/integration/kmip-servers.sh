@@ -138,8 +138,9 @@ expect_refusal 'OAEP with SHA-1 only' "$p11_kms" encrypt job-42 --in "$work/plai
 sha1_decrypts "$work/key.pem" 2a
 quietly "$p11_kms" verify
 
-step "no Links, no filters, no Digested Data, no Sensitive, no EC"
-server poor --no-link --no-filters --no-digested --no-sealing --no-ec
+step "no Links, no filters, no Digested Data, no Sensitive, no Object Groups, no EC"
+server poor --no-link --no-filters --no-digested --no-sealing --no-groups \
+	--no-ec
 grep -q 'does not make EC keys' "$work/init.out" || fail "it is not said that EC is missing"
 lives
 expect_refusal 'CKR_|can not|not offered|algorithm' "$p11_kms" create ec --algorithm p-256

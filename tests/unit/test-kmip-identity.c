@@ -195,6 +195,25 @@ START_TEST(names_are_remembered_for_each_server)
 }
 END_TEST
 
+START_TEST(versions_of_a_key_are_one_group)
+{
+	static const struct {
+		const char *label, *group;
+	} rows[] = {
+		{ "job-42@1", "p11-kms:job-42" }, { "job-42@17", "p11-kms:job-42" },
+		{ "a@b@2", "p11-kms:a@b" }, { "a@b", "p11-kms:a@b" }, { "plain", "p11-kms:plain" },
+		{ "odd@", "p11-kms:odd@" },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char *group = kmip_group_of(rows[i].label);
+
+		ck_assert_str_eq(group, rows[i].group);
+		free(group);
+	}
+}
+END_TEST
+
 Suite *
 unit_suite(void)
 {
@@ -208,6 +227,7 @@ unit_suite(void)
 	tcase_add_test(tests, probes_are_known_by_name_or_label);
 	tcase_add_test(tests, labels_count_on);
 	tcase_add_test(tests, names_are_remembered_for_each_server);
+	tcase_add_test(tests, versions_of_a_key_are_one_group);
 	suite_add_tcase(suite, tests);
 	return suite;
 }

@@ -2,6 +2,7 @@
 /* Pairs made and destroyed in a KMIP server. */
 #include "kmip-calls.h"
 
+#include "kmip-objects.h"
 #include "unit.h"
 
 #include "base/secret.h"
@@ -91,13 +92,32 @@ END_TEST
 
 START_TEST(attributes_that_the_server_does_not_know_are_left_out)
 {
-	kmip_fixture.sealing = false;
-	generate("rsa-2048");
-	ck_assert_uint_eq(kmip_fixture.requests[KMIP_CREATE_KEY_PAIR], 3);
-	ck_assert_uint_eq(kms_destroy_pair(kms, id, sizeof id, soon()), CKR_OK);
-	/* And are not tried again. */
-	generate("rsa-2048");
-	ck_assert_uint_eq(kmip_fixture.requests[KMIP_CREATE_KEY_PAIR], 4);
+	static const struct {
+		int minor;
+		bool sealing, groups;
+		unsigned requests;
+	} rows[] = {
+		{ 4, true, true, 1 }, { 4, true, false, 2 }, { 4, false, true, 4 },
+		{ 4, false, false, 5 }, { 2, false, true, 1 }, { 2, false, false, 2 },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		kmip_fixture.minor = rows[i].minor;
+		kmip_fixture.sealing = rows[i].sealing;
+		kmip_fixture.groups = rows[i].groups;
+		reopen();
+		kmip_fixture.requests[KMIP_CREATE_KEY_PAIR] = 0;
+		generate("rsa-2048");
+		ck_assert_uint_eq(kmip_fixture.requests[KMIP_CREATE_KEY_PAIR], rows[i].requests);
+		ck_assert_str_eq(kmip_objects_group(), rows[i].groups ? "p11-kms:job" : "");
+		ck_assert_uint_eq(kms_destroy_pair(kms, id, sizeof id, soon()), CKR_OK);
+		/* And are not tried again. */
+		buffer_clear(&spki);
+		generate("rsa-2048");
+		ck_assert_uint_eq(kmip_fixture.requests[KMIP_CREATE_KEY_PAIR], rows[i].requests + 1);
+		ck_assert_uint_eq(kms_destroy_pair(kms, id, sizeof id, soon()), CKR_OK);
+		buffer_clear(&spki);
+	}
 }
 END_TEST
 
