@@ -195,6 +195,23 @@ if [ "$(id -u)" -eq 0 ]; then
 	result ok modes
 fi
 
+step "creations that go on, and intents that nobody has made"
+at() {
+	sqlite3 "$registry" "DELETE FROM intents;
+		INSERT INTO intents (id, name, number, since) VALUES (x'99', 'job', 9, strftime('%s') + $1)"
+}
+at -5
+verified 0
+result ok interrupted
+tells '1 creation is going on'
+for seconds in -3600 315360000; do
+	at "$seconds"
+	verified 0
+	result warn interrupted
+	tells '1 interrupted creation waits'
+done
+sqlite3 "$registry" "DELETE FROM intents"
+
 step "private halves of what may be restored"
 quietly "$p11_kms" create gone --algorithm p-256 --id 90
 quietly "$p11_kms" create past --algorithm p-256 --id 91 --set destroy-after=1s
