@@ -59,7 +59,7 @@ failed(const struct workspace *workspace, const struct version *version, CK_RV r
 		return version_gone(version);
 	case CKR_KEY_FUNCTION_NOT_PERMITTED:
 		complain("%s@%lld does not encrypt: it is %s, or its usage is another; `p11-kms show` "
-		         "tells", name, number, version_state_name(version->state));
+		         "tells", name, number, version_state_text(version));
 		return EXIT_FAILED;
 	case CKR_DEVICE_ERROR:
 		complain("%s@%lld does not encrypt now: the registry is damaged, or was not refreshed in "
