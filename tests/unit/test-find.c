@@ -14,6 +14,32 @@
 
 static struct fixture_token_host host;
 
+/* What SQLite does in this process: statements that were run, and rows of tables that were read. */
+static size_t statements, rows;
+
+static int
+count_work(unsigned what, void *context, void *statement, void *more)
+{
+	const char *sql = sqlite3_sql(statement); /* NULL: SQLite's own, of the schema */
+
+	(void)context;
+	(void)more;
+	if (what == SQLITE_TRACE_STMT)
+		statements++;
+	else if (sql == NULL || strncmp(sql, "PRAGMA", 6) != 0)
+		rows++;
+	return 0;
+}
+
+/* For each connection that is opened from then on. */
+static int
+count_from_now_on(sqlite3 *db, char **message, const void *routines)
+{
+	(void)message;
+	(void)routines;
+	return sqlite3_trace_v2(db, SQLITE_TRACE_STMT | SQLITE_TRACE_ROW, count_work, NULL);
+}
+
 static CK_OBJECT_CLASS public_class = CKO_PUBLIC_KEY;
 static CK_BBOOL no = CK_FALSE;
 
@@ -21,6 +47,7 @@ static void
 set_up(void)
 {
 	fixture_host_new("find", &host);
+	ck_assert_int_eq(sqlite3_auto_extension((void (*)(void))count_from_now_on), SQLITE_OK);
 	ck_assert_uint_eq(token_open(host.token), CKR_OK);
 }
 
@@ -28,6 +55,7 @@ static void
 tear_down(void)
 {
 	fixture_host_clear(&host);
+	sqlite3_reset_auto_extension();
 }
 
 /* All handles that a template finds, fetched in pieces of the given size. */
@@ -60,6 +88,78 @@ find_label(const char *label, CK_OBJECT_HANDLE *ret_handle)
 		*ret_handle = handles[0];
 	return count;
 }
+
+/* C_FindObjectsInit, again and again, in a program that runs on. */
+static void
+poll_often(size_t times)
+{
+	CK_ATTRIBUTE template = { CKA_LABEL, "a", 1 };
+
+	for (size_t i = 0; i < times; i++) {
+		struct find *find = NULL;
+
+		ck_assert_uint_eq(find_new(host.token, &template, 1, &find), CKR_OK);
+		find_free(&find);
+	}
+}
+
+START_TEST(beginning_a_search_reads_no_row_while_nothing_changes)
+{
+	CK_OBJECT_HANDLE handle;
+	size_t once;
+
+	(void)fixture_host_version(&host, "a", 1, 1, STATE_ACTIVE);
+	ck_assert_uint_eq(find_label("a", &handle), 1);
+	statements = rows = 0;
+	poll_often(100);
+	ck_assert_uint_eq(statements, 100); /* PRAGMA data_version: no table is looked at */
+	ck_assert_uint_eq(rows, 0);
+	for (uint64_t i = 0; i < 50; i++) {
+		char name[16];
+
+		snprintf(name, sizeof name, "more-%d", (int)i);
+		(void)fixture_host_version(&host, name, 1, 100 + i, STATE_ACTIVE);
+	}
+	/* Once after the changes the head is read: this counting sees it. */
+	statements = rows = 0;
+	poll_often(1);
+	ck_assert_uint_gt(rows, 0);
+	once = statements;
+	poll_often(100);
+	ck_assert_uint_eq(statements, once + 100);
+	statements = rows = 0;
+	poll_often(1000);
+	ck_assert_uint_eq(statements, 1000);
+	ck_assert_uint_eq(rows, 0);
+}
+END_TEST
+
+/* Finding the same key again: the index, and that its entry is still the newest; no entry is read. */
+START_TEST(a_search_costs_the_same_however_many_keys_there_are)
+{
+	size_t few_statements, few_rows;
+	CK_OBJECT_HANDLE handle;
+
+	(void)fixture_host_version(&host, "a", 1, 1, STATE_ACTIVE);
+	ck_assert_uint_eq(find_label("a", &handle), 1);
+	statements = rows = 0;
+	ck_assert_uint_eq(find_label("a", &handle), 1);
+	few_statements = statements;
+	few_rows = rows;
+	ck_assert_uint_le(few_rows, 2);
+	for (uint64_t i = 0; i < 100; i++) {
+		char name[16];
+
+		snprintf(name, sizeof name, "more-%d", (int)i);
+		(void)fixture_host_version(&host, name, 1, 100 + i, STATE_ACTIVE);
+	}
+	ck_assert_uint_eq(find_label("a", &handle), 1);
+	statements = rows = 0;
+	ck_assert_uint_eq(find_label("a", &handle), 1);
+	ck_assert_uint_eq(statements, few_statements);
+	ck_assert_uint_eq(rows, few_rows);
+}
+END_TEST
 
 START_TEST(newest_first)
 {
@@ -310,6 +410,8 @@ unit_suite(void)
 
 	tcase_add_checked_fixture(tests, set_up, tear_down);
 	tcase_set_timeout(tests, 60);
+	tcase_add_test(tests, beginning_a_search_reads_no_row_while_nothing_changes);
+	tcase_add_test(tests, a_search_costs_the_same_however_many_keys_there_are);
 	tcase_add_test(tests, newest_first);
 	tcase_add_test(tests, label_is_the_current_version);
 	tcase_add_test(tests, a_label_with_a_zero_byte);
