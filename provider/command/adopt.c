@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "command/describe-version.h"
 #include "command/intake.h"
-#include "lifecycle/inventory.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -107,6 +106,7 @@ adopt(struct intake *intake, const struct wish *wish, const struct inventory_pai
 		return EXIT_FAILED;
 	}
 	adoption.id = &pair->id;
+	adoption.hidden = pair->hidden;
 	adoption.name = wish->name;
 	if (adoption.name == NULL)
 		adoption.name = record_name_valid(pair->label, strlen(pair->label)) ? pair->label : hex;
@@ -121,14 +121,11 @@ run(struct workspace *workspace, const struct arguments *arguments, const struct
 	struct inventory inventory = { NULL, 0 };
 	struct intake intake;
 	int code;
-	CK_RV rv;
 
 	code = intake_begin(&intake, workspace, arguments);
 	if (code != EXIT_DONE)
 		return code;
-	rv = inventory_read(workspace->kms, deadline_patient(workspace->token), &inventory);
-	if (rv != CKR_OK)
-		code = kms_failed(workspace, "list the keys of the KMS", rv);
+	code = intake_read(&intake, &inventory);
 	if (code == EXIT_DONE)
 		code = check_count(workspace, wish, &inventory);
 	for (size_t i = 0; code == EXIT_DONE && i < inventory.count; i++)

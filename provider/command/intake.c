@@ -22,6 +22,19 @@ intake_begin(struct intake *intake, struct workspace *workspace,
 	return EXIT_FAILED;
 }
 
+int
+intake_read(struct intake *intake, struct inventory *ret_inventory)
+{
+	struct workspace *workspace = intake->workspace;
+	CK_RV rv = inventory_read(workspace->kms, deadline_patient(workspace->token), ret_inventory);
+
+	if (rv != CKR_OK)
+		return kms_failed(workspace, "list the keys of the KMS", rv);
+	if (workspace->lifecycle != NULL)
+		rv = inventory_check(ret_inventory, workspace->registry);
+	return rv == CKR_OK ? EXIT_DONE : registry_failed(workspace, "look the keys up in the log", rv);
+}
+
 static int
 tell(struct intake *intake, const struct adoption *adoption, const struct version *version)
 {
@@ -51,6 +64,9 @@ fault(CK_RV rv)
 	case CKR_ATTRIBUTE_VALUE_INVALID:
 		return "its name and number are in use, or its algorithm has no such usage; give another "
 		       "name with p11-kms adopt NAME --id";
+	case CKR_OBJECT_HANDLE_INVALID:
+		return "it is in the registry's log, but hidden from its index; run p11-kms verify, and put a "
+		       "backup of the registry back";
 	case CKR_KEY_HANDLE_INVALID:
 		return "the KMS has no public half of it";
 	case CKR_PUBLIC_KEY_INVALID:
@@ -105,6 +121,8 @@ intake_pair(struct intake *intake, const struct adoption *adoption)
 
 	if (lifecycle != NULL)
 		rv = lifecycle_knows(lifecycle, adoption->id, &known);
+	if (rv == CKR_OK && !known && adoption->hidden)
+		rv = CKR_OBJECT_HANDLE_INVALID;
 	if (rv == CKR_OK && !known && !intake->dry_run)
 		rv = lifecycle_adopt(lifecycle, adoption, deadline_patient(lifecycle->config), &version);
 	if (rv == CKR_ACTION_PROHIBITED) { /* another host was faster */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "command/intake.h"
 #include "command/output.h"
-#include "lifecycle/inventory.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +10,7 @@ adoption_of(const struct inventory_pair *pair, int64_t rotate_every)
 {
 	return (struct adoption){
 		.name = pair->name, .number = pair->number, .id = &pair->id,
-		.rotate_every = rotate_every, .local = true,
+		.rotate_every = rotate_every, .local = true, .hidden = pair->hidden,
 	};
 }
 
@@ -58,14 +57,11 @@ take_all(struct workspace *workspace, const struct arguments *arguments, int64_t
 	struct inventory inventory = { NULL, 0 };
 	struct intake intake;
 	int code;
-	CK_RV rv;
 
 	code = intake_begin(&intake, workspace, arguments);
 	if (code != EXIT_DONE)
 		return code;
-	rv = inventory_read(workspace->kms, deadline_patient(workspace->token), &inventory);
-	if (rv != CKR_OK)
-		code = kms_failed(workspace, "list the keys of the KMS", rv);
+	code = intake_read(&intake, &inventory);
 	/* Pairs of other names come last. */
 	for (size_t i = 0, n; code == EXIT_DONE && i < inventory.count; i += n) {
 		const struct inventory_pair *first = &inventory.pairs[i];

@@ -294,6 +294,9 @@ stray_fate(enum stray_kind kind)
 		return "its version is destroyed; `p11-kms refresh` removes it";
 	case STRAY_VERSION:
 		return "another host made it; `p11-kms refresh` takes it up";
+	case STRAY_HIDDEN:
+		return "it is in the registry's log, but hidden from its index, or the log is not whole; put "
+		       "a backup of the registry back";
 	case STRAY_UNKNOWN:
 		break;
 	}

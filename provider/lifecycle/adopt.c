@@ -129,6 +129,8 @@ prepare(struct lifecycle *lifecycle, const struct adoption *adoption, struct dea
 	rv = lifecycle_knows(lifecycle, adoption->id, &known);
 	if (rv == CKR_OK && known)
 		rv = CKR_ACTION_PROHIBITED;
+	if (rv == CKR_OK && adoption->hidden)
+		rv = CKR_OBJECT_HANDLE_INVALID;
 	if (rv == CKR_OK)
 		rv = settle_period(lifecycle, adoption, commit);
 	if (rv != CKR_OK)

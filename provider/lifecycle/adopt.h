@@ -13,6 +13,7 @@ struct adoption {
 	int64_t rotate_every;      /* of a new key; < 0: the configuration's */
 	bool local;                /* CKA_LOCAL: the pair was made inside the KMS */
 	bool new_key_only;         /* else one that is there gets this version too */
+	bool hidden;               /* it is in the log, and not in the index: see inventory_check */
 	bool superseded;           /* a later one is taken in after it: it only processes */
 };
 
@@ -20,7 +21,7 @@ struct adoption {
  * Looks at the public half, has the private half prove itself, and commits: the current
  * version, unless the key has one of a higher number; then it only processes.
  *
- * CKR_ACTION_PROHIBITED: the id is in the registry already. CKR_ATTRIBUTE_VALUE_INVALID: the
+ * CKR_ACTION_PROHIBITED: the id is in the registry already. CKR_OBJECT_HANDLE_INVALID: it is hidden. CKR_ATTRIBUTE_VALUE_INVALID: the
  * name and number are in use, or can't be had, or the algorithm has no such usage.
  * CKR_KEY_HANDLE_INVALID: the KMS has no public half of this id. CKR_PUBLIC_KEY_INVALID: a bad
  * one, or of an algorithm that is not known (logged). CKR_FUNCTION_FAILED: the private half

@@ -93,6 +93,42 @@ inventory_read(struct kms *kms, struct deadline deadline, struct inventory *ret_
 	return CKR_OK;
 }
 
+static CK_RV
+indexed(struct registry *registry, const struct buffer *id, bool *ret_indexed)
+{
+	struct registry_search search = { .id = id->data, .id_size = id->size, .destroyed = true };
+	int64_t object;
+	size_t count = 0;
+	CK_RV rv = registry_search(registry, &search, &object, 1, &count);
+
+	if (rv == CKR_OK)
+		*ret_indexed = count != 0;
+	return rv;
+}
+
+CK_RV
+inventory_check(struct inventory *inventory, struct registry *registry)
+{
+	const struct buffer **ids = calloc(inventory->count + 1, sizeof *ids);
+	bool *logged = calloc(inventory->count + 1, sizeof *logged);
+	bool found = false;
+	CK_RV rv = ids == NULL || logged == NULL ? CKR_HOST_MEMORY : CKR_OK;
+
+	for (size_t i = 0; rv == CKR_OK && i < inventory->count; i++)
+		ids[i] = &inventory->pairs[i].id;
+	if (rv == CKR_OK && inventory->count != 0)
+		rv = registry_log_find_ids(registry, ids, inventory->count, logged);
+	for (size_t i = 0; rv == CKR_OK && i < inventory->count; i++) {
+		if (logged[i])
+			rv = indexed(registry, ids[i], &found);
+		if (rv == CKR_OK)
+			inventory->pairs[i].hidden = logged[i] && !found;
+	}
+	free(logged);
+	free(ids);
+	return rv;
+}
+
 void
 inventory_clear(struct inventory *inventory)
 {

@@ -168,6 +168,12 @@ stray(struct refresh *refresh, const struct stray *stray)
 			return CKR_OK; /* the KMS needs it for another; it goes later */
 		refresh->summary.purged += rv == CKR_OK;
 		return rv;
+	case STRAY_HIDDEN:
+		log_error("the index of the registry lacks %s, which its log has, or the log is not whole: it "
+		          "is not taken up again; run p11-kms verify, and find out who has changed the "
+		          "registry's file", stray->label);
+		refresh->summary.failed++;
+		break;
 	case STRAY_INTERRUPTED:
 	case STRAY_UNKNOWN:
 		break;

@@ -18,7 +18,8 @@ struct reading {
 
 /*
  * *ret_object 0: no version has this CKA_ID. The index is believed here: reading each record
- * would take long where there are many, and what it hides is only told, or proven.
+ * would take long where there are many. What is to be taken up is looked for in the log: see
+ * check_hidden.
  */
 static CK_RV
 find_version(struct registry *registry, const struct buffer *id, bool hidden, int64_t *ret_object)
@@ -150,6 +151,71 @@ found(void *context, const void *id, size_t id_size, const char *label, CK_KEY_T
 	return rv;
 }
 
+/* Taken out by its place: a version that another process took up meanwhile. */
+static void
+drop(struct reading *reading, size_t place)
+{
+	struct stray *stray = &reading->strays[place];
+
+	buffer_clear(&stray->id);
+	free(stray->label);
+	free(stray->name);
+	reading->count--;
+	memmove(stray, stray + 1, (reading->count - place) * sizeof *stray);
+}
+
+/* What the log says of the version-to-be: has it its CKA_ID? */
+static CK_RV
+settle_hidden(struct reading *reading, size_t *place, bool known)
+{
+	struct stray *stray = &reading->strays[*place];
+	int64_t object = 0;
+	CK_RV rv;
+
+	if (!known)
+		return CKR_OK;
+	rv = find_version(reading->registry, &stray->id, true, &object);
+	if (rv != CKR_OK)
+		return rv;
+	if (object != 0)
+		drop(reading, (*place)--);
+	else
+		stray->kind = STRAY_HIDDEN;
+	return CKR_OK;
+}
+
+/*
+ * Whoever can write the file can take the row of a version out of the index: of one that was
+ * compromised or destroyed, say, which would come back active and freshly signed if its pair
+ * were taken up. An entry can't be taken out of the log.
+ */
+static CK_RV
+check_hidden(struct reading *reading)
+{
+	const struct buffer **ids = calloc(reading->count + 1, sizeof *ids);
+	bool *known = calloc(reading->count + 1, sizeof *known);
+	size_t count = 0, asked = 0;
+	CK_RV rv = ids == NULL || known == NULL ? CKR_HOST_MEMORY : CKR_OK;
+
+	for (size_t i = 0; rv == CKR_OK && i < reading->count; i++) {
+		if (reading->strays[i].kind == STRAY_VERSION)
+			ids[count++] = &reading->strays[i].id;
+	}
+	if (rv == CKR_OK && count != 0)
+		rv = registry_log_find_ids(reading->registry, ids, count, known);
+	if (rv == CKR_DEVICE_ERROR) { /* it can't be told of any (logged) */
+		memset(known, true, count);
+		rv = CKR_OK;
+	}
+	for (size_t i = 0; rv == CKR_OK && i < reading->count; i++) {
+		if (reading->strays[i].kind == STRAY_VERSION)
+			rv = settle_hidden(reading, &i, known[asked++]);
+	}
+	free(known);
+	free(ids);
+	return rv;
+}
+
 CK_RV
 strays_read(struct kms *kms, struct registry *registry, const struct buffer *authority_id,
             struct deadline deadline, struct stray **ret_strays, size_t *ret_count)
@@ -158,6 +224,8 @@ strays_read(struct kms *kms, struct registry *registry, const struct buffer *aut
 	CK_RV rv;
 
 	rv = kms_walk(kms, deadline, found, &reading);
+	if (rv == CKR_OK)
+		rv = check_hidden(&reading);
 	intents_free(reading.intents, reading.intent_count);
 	if (rv != CKR_OK) {
 		strays_free(reading.strays, reading.count);

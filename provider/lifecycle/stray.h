@@ -10,6 +10,7 @@ enum stray_kind {
 	STRAY_INTERRUPTED, /* has an intent: refresh finishes or undoes it */
 	STRAY_DESTROYED,   /* of a destroyed version: refresh removes it */
 	STRAY_VERSION,     /* labelled as a version of a known key, which has none of this number: refresh takes it up */
+	STRAY_HIDDEN,      /* the same, but the log has its CKA_ID, or is not whole: somebody has changed the index; left alone */
 	STRAY_UNKNOWN,     /* anything else: left alone */
 };
 
@@ -17,11 +18,11 @@ struct stray {
 	enum stray_kind kind;
 	struct buffer id; /* owned, as what follows */
 	char *label;
-	char *name;       /* of STRAY_VERSION, else NULL */
+	char *name;       /* of STRAY_VERSION and STRAY_HIDDEN, else it may be NULL */
 	int64_t number;
 };
 
-/* Authorities are none. Caller: strays_free. */
+/* Authorities are none. Walks the whole log where a pair could be taken up. Caller: strays_free. */
 MUST_USE CK_RV strays_read(struct kms *kms, struct registry *registry,
                            const struct buffer *authority_id, struct deadline deadline,
                            struct stray **ret_strays, size_t *ret_count);

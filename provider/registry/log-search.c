@@ -15,20 +15,29 @@
 
 #include <jansson.h>
 
+/* One of the CKA_IDs that are looked for. */
+struct wanted {
+	char *hex;   /* owned */
+	size_t place; /* among those that the caller asked for */
+	bool found;
+};
+
 struct log_search {
 	struct registry *registry;
 	struct store *store;
-	const char *needle; /* NULL: none, the chain is all that is looked at */
+	const char *needle; /* of policies; NULL: none, the chain is all that is looked at */
+	struct wanted *wanted; /* CKA_IDs that are looked for, by their hexadecimal digits; borrowed */
+	size_t wanted_count;
 	int64_t last;
 	unsigned char hash[CHAIN_HASH_SIZE];
 	bool whole; /* the chain, so far */
-	bool found;
 	bool policies;        /* the needle is a name: of key records only, in a log whole or not */
 	bool recovery;        /* one of those names a recovery key */
 	struct buffer policy; /* the newest of those, owned */
 };
 
-/* No string of canonical JSON has these in it: its quotes are escaped there. */
+/* No string of canonical JSON has these in it: its quotes are escaped there. The first: the end of both "id" and "authority_id". */
+#define ID_NEEDLE "id\":\""
 #define POLICY_NEEDLE "\"type\":\"key\""
 #define RECOVERY_NEEDLE "\"recovery\":"
 
@@ -37,6 +46,42 @@ has(const struct entry *entry, const char *needle)
 {
 	return entry->payload.size != 0 &&
 	       memmem(entry->payload.data, entry->payload.size, needle, strlen(needle)) != NULL;
+}
+
+static int
+wanted_compare(const void *a, const void *b)
+{
+	const struct wanted *left = a, *right = b;
+
+	return strcmp(left->hex, right->hex);
+}
+
+/* The CKA_ID that the entry is about, if it is one of those: each record has one at most. */
+static void
+look_for_id(struct log_search *search, const struct entry *entry)
+{
+	char hex[2 * RECORD_ID_MAX + 1];
+	struct wanted key = { .hex = hex }, *met;
+	const char *payload = (const char *)entry->payload.data, *end, *at;
+
+	if (search->wanted_count == 0 || entry->payload.size == 0)
+		return;
+	end = payload + entry->payload.size;
+	at = memmem(payload, entry->payload.size, ID_NEEDLE, strlen(ID_NEEDLE));
+	if (at == NULL)
+		return;
+	at += strlen(ID_NEEDLE);
+	for (size_t i = 0; at + i < end && i < sizeof hex; i++) {
+		hex[i] = at[i];
+		if (at[i] == '"') {
+			hex[i] = '\0';
+			met = bsearch(&key, search->wanted, search->wanted_count, sizeof key, wanted_compare);
+			/* One that is asked for twice is found at any of its places. */
+			if (met != NULL)
+				met->found = true;
+			return;
+		}
+	}
 }
 
 static CK_RV
@@ -48,12 +93,10 @@ look_at(struct log_search *search, const struct entry *entry)
 	    memcmp(entry->previous, search->hash, CHAIN_HASH_SIZE) != 0)
 		search->whole = false;
 	search->last = entry->sequence;
-	if (search->needle != NULL && has(entry, search->needle) &&
-	    (!search->policies || has(entry, POLICY_NEEDLE))) {
-		search->found = true;
+	look_for_id(search, entry);
+	if (search->needle != NULL && has(entry, search->needle) && has(entry, POLICY_NEEDLE)) {
 		search->recovery = search->recovery || has(entry, RECOVERY_NEEDLE);
-		if (search->policies)
-			rv = buffer_set(&search->policy, entry->payload.data, entry->payload.size);
+		rv = buffer_set(&search->policy, entry->payload.data, entry->payload.size);
 	}
 	return rv == CKR_OK ? entry_hash(entry, search->hash) : rv;
 }
@@ -146,25 +189,50 @@ registry_check_chain(struct registry *registry)
 	return search_store(&search);
 }
 
+static void
+wanted_free(struct wanted *wanted, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free(wanted[i].hex);
+	free(wanted);
+}
+
+CK_RV
+registry_log_find_ids(struct registry *registry, const struct buffer *const *ids, size_t count,
+                      bool *ret_has)
+{
+	struct log_search search = { .registry = registry, .whole = true };
+	struct wanted *wanted = calloc(count == 0 ? 1 : count, sizeof *wanted);
+	CK_RV rv = wanted == NULL ? CKR_HOST_MEMORY : CKR_OK;
+
+	for (size_t i = 0; rv == CKR_OK && i < count; i++) {
+		wanted[i].place = i;
+		wanted[i].hex = hex_dup(ids[i]->data, ids[i]->size);
+		if (wanted[i].hex == NULL)
+			rv = CKR_HOST_MEMORY;
+	}
+	if (rv == CKR_OK) {
+		qsort(wanted, count, sizeof *wanted, wanted_compare);
+		search.wanted = wanted;
+		search.wanted_count = count;
+		rv = search_store(&search);
+	}
+	for (size_t i = 0; rv == CKR_OK && i < count; i++) {
+		const struct wanted *met = bsearch(&wanted[i], wanted, count, sizeof *wanted, wanted_compare);
+
+		ret_has[wanted[i].place] = met->found;
+	}
+	wanted_free(wanted, wanted == NULL ? 0 : count);
+	return rv;
+}
+
 CK_RV
 registry_log_has_id(struct registry *registry, const void *id, size_t id_size, bool *ret_has)
 {
-	struct log_search search = { .registry = registry, .whole = true };
-	char *hex = hex_dup(id, id_size), *needle = NULL;
-	CK_RV rv = CKR_HOST_MEMORY;
+	const struct buffer wanted = { (unsigned char *)id, id_size, id_size }; /* borrowed */
+	const struct buffer *const ids[] = { &wanted };
 
-	/* Canonical JSON: the ends of both "id" and "authority_id" (doc/registry-format.md). */
-	if (hex != NULL)
-		needle = text_format("id\":\"%s\"", hex);
-	if (needle != NULL) {
-		search.needle = needle;
-		rv = search_store(&search);
-	}
-	if (rv == CKR_OK)
-		*ret_has = search.found;
-	free(needle);
-	free(hex);
-	return rv;
+	return registry_log_find_ids(registry, ids, 1, ret_has);
 }
 
 /*

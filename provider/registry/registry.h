@@ -237,6 +237,9 @@ MUST_USE CK_RV registry_intent_remove(struct registry *registry, const void *id,
  */
 MUST_USE CK_RV registry_log_has_id(struct registry *registry, const void *id, size_t id_size,
                                    bool *ret_has);
+/* The same of several, in one walk. ret_has: count answers. */
+MUST_USE CK_RV registry_log_find_ids(struct registry *registry, const struct buffer *const *ids,
+                                     size_t count, bool *ret_has);
 
 /*
  * CKR_DEVICE_ERROR: the entries are not the chain that the signed head is the end of. Reads them

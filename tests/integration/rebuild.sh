@@ -187,3 +187,12 @@ grep -q 'late@3, id b3, is not taken in: the KMS has no public half' refused.out
 encrypt late 2
 decrypts late@2.enc
 expect_match 'deactivated' "$p11_kms" show late@1
+
+step "what somebody hides in the index is not taken in again as if it were new"
+quietly "$p11_kms" compromise late@2 --reason stolen
+hidden=$(sqlite3 "$registry" "SELECT lower(hex(id)) FROM versions WHERE name = 'late' AND number = 2")
+sqlite3 "$registry" "DELETE FROM versions WHERE name = 'late' AND number = 2"
+expect_refusal 'late@2, id b2, is not taken in: it is in the registry.s log' "$p11_kms" rebuild
+expect_refusal 'again@1, id b2, is not taken in: it is in the registry.s log' "$p11_kms" adopt again --id "$hidden"
+expect_refusal 'no version 2' "$p11_kms" show late@2
+expect_refusal 'late@2.*hidden from its index' "$p11_kms" verify --json
