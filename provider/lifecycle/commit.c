@@ -50,7 +50,7 @@ version_number_taken(struct registry *registry, const char *name, int64_t number
 	size_t count;
 	CK_RV rv;
 
-	/* Numbers grow with objects, but for creations that crossed: the newest one tells. */
+	/* The highest one comes first. */
 	rv = registry_search(registry, &search, &object, 1, &count);
 	if (rv != CKR_OK)
 		return rv;

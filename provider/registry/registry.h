@@ -103,7 +103,7 @@ struct registry_search {
 	bool destroyed;    /* also destroy-pending and destroyed ones */
 	const void *id;
 	size_t id_size;
-	int64_t before;    /* only objects below this one: where the last page ended */
+	int64_t before;    /* only what comes after this object: where the last page ended */
 };
 
 /* CKR_OBJECT_HANDLE_INVALID: there is none, or it was removed. Caller frees. */
@@ -126,7 +126,7 @@ MUST_USE CK_RV registry_search_objects(struct registry *registry,
 MUST_USE CK_RV registry_uncertified(struct registry *registry, int64_t after, int64_t *ret_objects,
                                     size_t max, size_t *ret_count);
 
-/* At most max objects, newest first. */
+/* At most max objects, newest first: of one key (name, and neither number nor id) by their numbers, else by their objects. */
 MUST_USE CK_RV registry_search(struct registry *registry, const struct registry_search *search,
                                int64_t *ret_objects, size_t max, size_t *ret_count);
 /* Names of keys in order, after the given one (NULL: from the first). Caller frees each. */

@@ -51,10 +51,18 @@ const char store_schema[] =
 	" UNIQUE (name, number)) WITHOUT ROWID;";
 
 /* Filters that every search ends with: ?1 before, ?2 active only, ?3 destroyed too, ?4 how many. */
-#define SEARCH_END \
-	" AND object < ?1 AND (?2 = 0 OR state = 'active')" \
-	" AND (?3 = 1 OR state NOT IN ('destroy-pending', 'destroyed'))" \
-	" ORDER BY object DESC LIMIT ?4"
+#define SEARCH_STATES \
+	" AND (?2 = 0 OR state = 'active')" \
+	" AND (?3 = 1 OR state NOT IN ('destroy-pending', 'destroyed'))"
+#define SEARCH_END " AND object < ?1" SEARCH_STATES " ORDER BY object DESC LIMIT ?4"
+/*
+ * The same of one key, by its numbers: a version that was taken up late is no newer for that. "+"
+ * keeps a number's index from being used: there may be many versions, and one that is active.
+ */
+#define SEARCH_NAME_END(number) \
+	" AND " number " < CASE WHEN ?1 = 9223372036854775807 THEN ?1" \
+	" ELSE (SELECT b.number FROM versions AS b WHERE b.object = ?1) END" \
+	SEARCH_STATES " ORDER BY " number " DESC LIMIT ?4"
 
 /* The same of objects: ?1 before, ?2 how many, ?3 of this class only. */
 #define OBJECTS_END \
@@ -128,9 +136,9 @@ const char *const statement_texts[STATEMENT_COUNT] = {
 	[SEARCH_ALL] = "SELECT object FROM versions WHERE (?6 = 0 OR number = ?6)" SEARCH_END,
 	[SEARCH_ID] = "SELECT object FROM versions WHERE id = ?5 AND (?7 IS NULL OR name = ?7)"
 	              " AND (?6 = 0 OR number = ?6)" SEARCH_END,
-	[SEARCH_NAME] = "SELECT object FROM versions WHERE name = ?5" SEARCH_END,
+	[SEARCH_NAME] = "SELECT object FROM versions WHERE name = ?5" SEARCH_NAME_END("number"),
 	[SEARCH_NAME_ACTIVE] = "SELECT object FROM versions WHERE name = ?5 AND state = 'active'"
-	                       SEARCH_END,
+	                       SEARCH_NAME_END("+number"),
 	[SEARCH_NUMBER] = "SELECT object FROM versions WHERE name = ?5 AND number = ?6" SEARCH_END,
 	[KEY_NAMES] = "SELECT name FROM keys WHERE name > ?1 ORDER BY name LIMIT ?2",
 	[DUE] = "SELECT DISTINCT v.name FROM versions AS v JOIN keys AS k ON k.name = v.name"

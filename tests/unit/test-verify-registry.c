@@ -200,6 +200,40 @@ START_TEST(searches_give_the_newest_first_in_pages)
 }
 END_TEST
 
+/* A version that came late, of a lower number, is not the newest. */
+START_TEST(searches_of_a_key_go_by_its_numbers)
+{
+	static const int numbers[] = { 2, 6, 3, 5, 4 };
+	struct registry_search by_name = { .name = "key-2" };
+	int64_t objects[8], page[2];
+	size_t count, seen = 0;
+
+	for (int active = 0; active < 2; active++) {
+		fixture_sql(path, "DELETE FROM versions WHERE object >= 100");
+		for (int i = 0; i < 5; i++)
+			fixture_sql(path, "INSERT INTO versions SELECT %d, sequence, name, %d, x'0%d', 'active'"
+			            " FROM versions WHERE object = 5", 100 + i, numbers[i], i);
+		by_name = (struct registry_search){ .name = "key-2", .active = active != 0 };
+		ck_assert_uint_eq(search(&by_name, objects, 8), 6);
+		ck_assert_int_eq(objects[0], 101);
+		ck_assert_int_eq(objects[1], 103);
+		ck_assert_int_eq(objects[2], 104);
+		ck_assert_int_eq(objects[3], 102);
+		ck_assert_int_eq(objects[4], 100);
+		ck_assert_int_eq(objects[5], 5);
+		seen = 0;
+		while ((count = search(&by_name, page, 2)) > 0) {
+			for (size_t i = 0; i < count; i++)
+				ck_assert_int_eq(page[i], objects[seen++]);
+			by_name.before = page[count - 1];
+		}
+		ck_assert_uint_eq(seen, 6);
+		by_name.before = 99; /* there is no such row */
+		ck_assert_uint_eq(search(&by_name, page, 2), 0);
+	}
+}
+END_TEST
+
 START_TEST(searches_keep_to_what_is_asked)
 {
 	static const unsigned char id[16] = { 0xc0, 0xde, [8] = 2 };
@@ -269,6 +303,7 @@ unit_suite(void)
 	tcase_add_test(tests, verify_sees_what_was_committed_since);
 	tcase_add_test(tests, vanished_file_can_not_be_walked);
 	tcase_add_test(tests, searches_give_the_newest_first_in_pages);
+	tcase_add_test(tests, searches_of_a_key_go_by_its_numbers);
 	tcase_add_test(tests, searches_keep_to_what_is_asked);
 	tcase_add_test(tests, key_names_come_in_order_and_pages);
 	tcase_set_timeout(tests, 120);
