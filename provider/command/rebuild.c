@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "command/intake.h"
 #include "command/output.h"
+#include "lifecycle/restored.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -52,16 +53,35 @@ warn_of_loss(const struct intake *intake)
 }
 
 static int
+end(struct workspace *workspace)
+{
+	bool put_back = false;
+	CK_RV rv = rebuild_end(workspace->lifecycle, &put_back);
+
+	if (rv != CKR_OK)
+		return change_failed(workspace, "rebuild the registry", rv);
+	if (put_back)
+		remark("p11-kms: the policies of keys are those of the backup, and versions that were "
+		       "deactivated, compromised or destroyed since are not so any more: set and do again, "
+		       "before the next refresh, what was changed since");
+	return EXIT_DONE;
+}
+
+static int
 take_all(struct workspace *workspace, const struct arguments *arguments, int64_t rotate_every)
 {
 	struct inventory inventory = { NULL, 0 };
 	struct intake intake;
+	CK_RV rv = CKR_OK;
 	int code;
 
 	code = intake_begin(&intake, workspace, arguments);
 	if (code != EXIT_DONE)
 		return code;
-	code = intake_read(&intake, &inventory);
+	if (!intake.dry_run)
+		rv = rebuild_begin(workspace->lifecycle);
+	code = rv == CKR_OK ? intake_read(&intake, &inventory)
+	                    : change_failed(workspace, "begin to rebuild the registry", rv);
 	/* Pairs of other names come last. */
 	for (size_t i = 0, n; code == EXIT_DONE && i < inventory.count; i += n) {
 		const struct inventory_pair *first = &inventory.pairs[i];
@@ -75,6 +95,9 @@ take_all(struct workspace *workspace, const struct arguments *arguments, int64_t
 		code = take_key(&intake, first, n, rotate_every);
 	}
 	inventory_clear(&inventory);
+	/* All was looked at: what could not be taken in now never will be. */
+	if (code == EXIT_DONE && !intake.dry_run)
+		code = end(workspace);
 	code = intake_end(&intake, code);
 	if (intake.taken != 0)
 		warn_of_loss(&intake);

@@ -57,7 +57,7 @@ static json_t *
 summary_json(const struct workspace *workspace, const struct refresh_summary *summary,
              bool dry_run)
 {
-	return json_pack("{s:o, s:b, s:b, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i}",
+	return json_pack("{s:o, s:b, s:b, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i}",
 	                 "token", json_text(workspace->token->name),
 	                 "dry_run", dry_run,
 	                 "interrupted", interrupted != 0,
@@ -70,6 +70,7 @@ summary_json(const struct workspace *workspace, const struct refresh_summary *su
 	                 "deactivated", (int)summary->deactivated,
 	                 "retired", (int)summary->retired,
 	                 "certified", (int)summary->certified,
+	                 "held", (int)summary->held,
 	                 "failed", (int)summary->failed,
 	                 "left", (int)summary->left);
 }
@@ -94,10 +95,13 @@ tell(const struct arguments *arguments, const struct workspace *workspace,
 		if (summary->certified != 0)
 			say("  and %u %s made", summary->certified,
 			    plural(summary->certified, "certificate", "certificates"));
+		if (summary->held != 0)
+			say("  and %u held back until `p11-kms rebuild` has run: a backup of the registry was put "
+			    "back", summary->held);
 	}
 	if (interrupted != 0)
 		complain("interrupted: %u keys are left; run `p11-kms refresh` again", summary->left);
-	return summary->failed == 0 && interrupted == 0 ? EXIT_DONE : EXIT_FAILED;
+	return summary->failed + summary->held == 0 && interrupted == 0 ? EXIT_DONE : EXIT_FAILED;
 }
 
 int

@@ -121,6 +121,7 @@ struct refresh_summary {
 	unsigned retired;     /* versions that the policy does not keep: destroy-pending now */
 	unsigned purged;      /* versions past their grace, destroyed in the KMS */
 	unsigned certified;   /* versions that a certificate was made for */
+	unsigned held;        /* what must wait for `rebuild`: a backup of the registry was put back */
 	unsigned failed;      /* what could not be done, each logged */
 	unsigned left;        /* keys not looked at, when it was told to stop */
 };

@@ -13,6 +13,13 @@
 
 #define INTENT_AGE 60 /* seconds: a creation that is still going on is younger */
 
+/* It may still be going on. One that says it begins later than now is not: nobody writes such. */
+static inline bool
+intent_is_young(const struct intent *intent, int64_t now)
+{
+	return intent->since > now - INTENT_AGE && intent->since < now + INTENT_AGE;
+}
+
 /* A pair in the KMS that could become a version; all borrowed. */
 struct found_pair {
 	const char *name;

@@ -6,6 +6,7 @@
 #include "lifecycle/certificate.h"
 #include "lifecycle/describe.h"
 #include "lifecycle/reconcile.h"
+#include "lifecycle/restored.h"
 #include "lifecycle/takeup.h"
 #include "lifecycle/upkeep.h"
 
@@ -17,6 +18,7 @@
 struct refresh {
 	struct lifecycle *lifecycle; /* borrowed */
 	bool dry_run;
+	bool put_back; /* see lifecycle/restored.h */
 	refresh_progress progress;
 	void *context;
 	size_t done, total;
@@ -80,6 +82,7 @@ build_token(struct registry *registry, struct change *change, void *context)
 	rv = buffer_set(&described->authority_id, token->authority_id.data, token->authority_id.size);
 	if (rv == CKR_OK && !token_record_equal(token, described)) {
 		described->created = token->created;
+		described->rebuilt = token->rebuilt;
 		rv = change_add_token(change, described);
 	}
 	token_record_free(&token);
@@ -106,6 +109,18 @@ renew_head(struct lifecycle *lifecycle)
 }
 
 static CK_RV
+look_whether_put_back(struct refresh *refresh)
+{
+	CK_RV rv = registry_awaits_rebuild(refresh->lifecycle, &refresh->put_back);
+
+	if (rv == CKR_OK && refresh->put_back)
+		log_warning("token %s: a backup of the registry was put back, which may lack versions and "
+		            "policies: nothing is taken up, undone, retired or purged until p11-kms rebuild "
+		            "has run", refresh->lifecycle->config->name);
+	return rv;
+}
+
+static CK_RV
 reconcile(struct refresh *refresh)
 {
 	int64_t before = clock_now() - INTENT_AGE;
@@ -121,6 +136,10 @@ reconcile(struct refresh *refresh)
 			log_info("the creation of %s@%lld began less than a minute ago, and is left alone",
 			         intent_is_authority(intent) ? "an authority" : intent->name,
 			         (long long)intent->number);
+			continue;
+		}
+		if (refresh->put_back) {
+			refresh->summary.held++;
 			continue;
 		}
 		rv = intent_reconcile(refresh->lifecycle, intent, refresh->dry_run, &result);
@@ -157,6 +176,10 @@ stray(struct refresh *refresh, const struct stray *stray)
 
 	switch (stray->kind) {
 	case STRAY_VERSION:
+		if (refresh->put_back) {
+			refresh->summary.held++;
+			break;
+		}
 		rv = dry_run ? CKR_OK : stray_take_up(refresh->lifecycle, stray);
 		if (rv == CKR_ACTION_PROHIBITED || rv == CKR_ATTRIBUTE_VALUE_INVALID)
 			return CKR_OK; /* another refresh was faster */
@@ -201,6 +224,13 @@ look_around(struct refresh *refresh)
 	return rv;
 }
 
+static unsigned
+upkeep_how(const struct refresh *refresh, const char *name)
+{
+	return (in_making(refresh, name) ? UPKEEP_MAKING : 0U) |
+	       (refresh->dry_run ? UPKEEP_DRY_RUN : 0U) | (refresh->put_back ? UPKEEP_PUT_BACK : 0U);
+}
+
 static CK_RV
 look_after_keys(struct refresh *refresh)
 {
@@ -213,8 +243,7 @@ look_after_keys(struct refresh *refresh)
 			refresh->summary.left = (unsigned)(refresh->name_count - i);
 			return CKR_OK;
 		}
-		rv = key_upkeep(refresh->lifecycle, name, in_making(refresh, name), refresh->dry_run,
-		                &refresh->summary);
+		rv = key_upkeep(refresh->lifecycle, name, upkeep_how(refresh, name), &refresh->summary);
 		rv = weigh(refresh, "looking after", name, rv);
 		if (rv != CKR_OK)
 			return rv;
@@ -286,6 +315,9 @@ lifecycle_refresh(struct lifecycle *lifecycle, bool dry_run, refresh_progress pr
 		if (rv != CKR_OK)
 			return rv;
 	}
+	rv = look_whether_put_back(&refresh);
+	if (rv != CKR_OK)
+		return rv;
 	rv = registry_intents(lifecycle->registry, &refresh.intents, &refresh.intent_count);
 	if (rv != CKR_OK)
 		return rv;

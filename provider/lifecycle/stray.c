@@ -216,6 +216,19 @@ check_hidden(struct reading *reading)
 	return rv;
 }
 
+/* By name and number: so the last of a key that is taken up is its newest, whatever order the KMS has. */
+static int
+compare(const void *a, const void *b)
+{
+	const struct stray *left = a, *right = b;
+	int order;
+
+	if (left->name == NULL || right->name == NULL)
+		return (left->name == NULL) - (right->name == NULL);
+	order = strcmp(left->name, right->name);
+	return order != 0 ? order : (left->number > right->number) - (left->number < right->number);
+}
+
 CK_RV
 strays_read(struct kms *kms, struct registry *registry, const struct buffer *authority_id,
             struct deadline deadline, struct stray **ret_strays, size_t *ret_count)
@@ -231,6 +244,8 @@ strays_read(struct kms *kms, struct registry *registry, const struct buffer *aut
 		strays_free(reading.strays, reading.count);
 		return rv;
 	}
+	if (reading.count > 1)
+		qsort(reading.strays, reading.count, sizeof *reading.strays, compare);
 	*ret_strays = reading.strays;
 	*ret_count = reading.count;
 	return CKR_OK;

@@ -22,7 +22,7 @@ struct stray {
 	int64_t number;
 };
 
-/* Authorities are none. Walks the whole log where a pair could be taken up. Caller: strays_free. */
+/* By name, the lowest number first. Authorities are none. Walks the whole log where a pair could be taken up. Caller: strays_free. */
 MUST_USE CK_RV strays_read(struct kms *kms, struct registry *registry,
                            const struct buffer *authority_id, struct deadline deadline,
                            struct stray **ret_strays, size_t *ret_count);

@@ -12,7 +12,7 @@
 
 #define KEEP_REASON "no longer kept, by the key's policy"
 
-/* As much of each version as deciding takes, newest first. */
+/* As much of each version as deciding takes, the highest number first. */
 struct outline {
 	int64_t object, sequence, number;
 	enum version_state state;
@@ -27,7 +27,7 @@ struct upkeep {
 	struct outline *versions; /* owned */
 	size_t count;
 	int64_t now;
-	bool dry_run;
+	bool dry_run, put_back;
 	struct refresh_summary *summary;
 };
 
@@ -50,6 +50,15 @@ outline_add(struct upkeep *upkeep, const struct version *version)
 	return CKR_OK;
 }
 
+static int
+outline_compare(const void *a, const void *b)
+{
+	const struct outline *left = a, *right = b;
+
+	return (left->number < right->number) - (left->number > right->number);
+}
+
+/* What the index says of the order is nothing to destroy by: the signed numbers tell it. */
 static CK_RV
 outline_read(struct upkeep *upkeep)
 {
@@ -63,6 +72,8 @@ outline_read(struct upkeep *upkeep)
 	upkeep->count = 0;
 	for (;;) {
 		rv = registry_search(registry, &search, &object, 1, &count);
+		if (rv == CKR_OK && count == 0 && upkeep->count > 1)
+			qsort(upkeep->versions, upkeep->count, sizeof *upkeep->versions, outline_compare);
 		if (rv != CKR_OK || count == 0)
 			return rv;
 		rv = registry_version(registry, object, &version);
@@ -215,7 +226,9 @@ retire(struct upkeep *upkeep)
 			continue;
 		beyond = (key->keep_versions != 0 && kept >= key->keep_versions) ||
 		         (key->keep_for != 0 && version->state_since + key->keep_for <= upkeep->now);
-		if (version->state != STATE_ACTIVE && beyond)
+		if (version->state != STATE_ACTIVE && beyond && upkeep->put_back)
+			upkeep->summary->held++;
+		else if (version->state != STATE_ACTIVE && beyond)
 			rv = end(upkeep, version, STATE_DESTROY_PENDING, &upkeep->summary->retired);
 		else
 			kept++;
@@ -233,6 +246,10 @@ purge(struct upkeep *upkeep)
 		if (version->state != STATE_DESTROY_PENDING ||
 		    version->state_since + upkeep->key->destroy_after > upkeep->now)
 			continue;
+		if (upkeep->put_back) {
+			upkeep->summary->held++;
+			continue;
+		}
 		if (!upkeep->dry_run)
 			rv = version_purge(upkeep->lifecycle, version->object);
 		if (rv == CKR_OK)
@@ -244,11 +261,12 @@ purge(struct upkeep *upkeep)
 }
 
 CK_RV
-key_upkeep(struct lifecycle *lifecycle, const char *name, bool making, bool dry_run,
+key_upkeep(struct lifecycle *lifecycle, const char *name, unsigned how,
            struct refresh_summary *summary)
 {
 	struct upkeep upkeep = {
-		.lifecycle = lifecycle, .name = name, .now = clock_now(), .dry_run = dry_run,
+		.lifecycle = lifecycle, .name = name, .now = clock_now(),
+		.dry_run = (how & UPKEEP_DRY_RUN) != 0, .put_back = (how & UPKEEP_PUT_BACK) != 0,
 		.summary = summary,
 	};
 	CK_RV rv;
@@ -259,7 +277,7 @@ key_upkeep(struct lifecycle *lifecycle, const char *name, bool making, bool dry_
 	rv = outline_read(&upkeep);
 	if (rv == CKR_OK)
 		rv = activate(&upkeep);
-	if (rv == CKR_OK && !making)
+	if (rv == CKR_OK && (how & UPKEEP_MAKING) == 0)
 		rv = rotate(&upkeep);
 	if (rv == CKR_OK)
 		rv = end_overlaps(&upkeep);

@@ -169,7 +169,7 @@ registry_saw(struct registry *registry, const struct registry_head *head,
 		registry->mark = mark;
 	(void)pthread_mutex_unlock(&registry->lock);
 	if (registry->mode != REGISTRY_LOOK)
-		(void)seen_write(registry->seen, &mark, anew);
+		(void)seen_write(registry->seen, &mark, anew ? SEEN_ANEW : SEEN_FURTHER);
 }
 
 CK_RV
@@ -218,7 +218,13 @@ registry_remembers(struct registry *registry)
 	if (mark.sequence == 0)
 		return false;
 	return registry->mode == REGISTRY_LOOK ? seen_writable(registry->seen)
-	                                       : seen_write(registry->seen, &mark, false);
+	                                       : seen_write(registry->seen, &mark, SEEN_FURTHER);
+}
+
+int64_t
+registry_restored(struct registry *registry)
+{
+	return seen_restored(registry->seen);
 }
 
 CK_RV
@@ -244,7 +250,7 @@ registry_accept(struct registry *registry)
 	if (rv != CKR_OK)
 		goto out;
 	mark_set(&mark, &row.head, succession_current(succession)->authority);
-	if (!seen_write(registry->seen, &mark, true)) {
+	if (!seen_write(registry->seen, &mark, SEEN_RESTORED)) {
 		rv = CKR_FUNCTION_FAILED;
 		goto out;
 	}

@@ -386,7 +386,8 @@ key_record_decode(const void *json, size_t size, struct key_record **ret_key)
 static bool
 token_record_valid(const struct token_record *token)
 {
-	return time_valid(token->created) && token->authority_id.size >= 1 &&
+	return time_valid(token->created) && time_valid(token->rebuilt) &&
+	       token->authority_id.size >= 1 &&
 	       token->authority_id.size <= RECORD_ID_MAX &&
 	       text_valid(token->manufacturer, KMS_TEXT_MAX) &&
 	       text_valid(token->model, KMS_TEXT_MAX) && text_valid(token->serial, KMS_TEXT_MAX) &&
@@ -408,6 +409,7 @@ token_record_encode(const struct token_record *token, struct buffer *ret_json)
 	writer_put(&writer, "serial", json_string(token->serial));
 	writer_hex(&writer, "authority_id", &token->authority_id);
 	put_mechanisms(&writer, "primitives", token->primitives, token->primitive_count);
+	writer_time(&writer, "rebuilt", token->rebuilt);
 	return writer_finish(&writer, ret_json);
 }
 
@@ -433,6 +435,7 @@ token_record_decode(const void *json, size_t size, struct token_record **ret_tok
 	token->serial = reader_text_dup(&reader, "serial");
 	reader_hex(&reader, "authority_id", &token->authority_id);
 	get_mechanisms(&reader, "primitives", &token->primitives, &token->primitive_count);
+	token->rebuilt = reader_time(&reader, "rebuilt");
 	rv = reader_finish(&reader);
 	if (rv == CKR_OK)
 		rv = same_again(token_record_encode(token, &again), &again, json, size);

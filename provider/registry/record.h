@@ -114,6 +114,7 @@ struct token_record {
 	struct buffer authority_id;          /* CKA_ID of the authority in the KMS */
 	CK_MECHANISM_TYPE *primitives;       /* private-key mechanisms that the KMS offers, owned */
 	size_t primitive_count;
+	int64_t rebuilt; /* up to when `rebuild` has found what a backup that was put back lacked; 0: never */
 };
 
 MUST_USE CK_RV token_record_new(struct token_record **ret_token);

@@ -74,6 +74,8 @@ bool registry_turned_back(struct registry *registry, char **ret_why);
 bool registry_remembers(struct registry *registry);
 /* A backup was put back on purpose: what is there now is the highest seen, for this user, and for all when root says so. CKR_FUNCTION_FAILED: it can't be kept (logged). */
 MUST_USE CK_RV registry_accept(struct registry *registry);
+/* When that was last; 0: never. What the log lost then, `rebuild` finds: see token_record.rebuilt. */
+int64_t registry_restored(struct registry *registry);
 
 /* Who signs the registry, as the pinned authority handed over. Caller: succession_release. CKR_DEVICE_ERROR also when it was turned back. */
 MUST_USE CK_RV registry_succession(struct registry *registry, struct succession **ret_succession);

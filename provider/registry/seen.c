@@ -40,7 +40,7 @@ struct seen {
 /* One file's content. */
 struct note {
 	struct seen_mark mark;
-	int64_t written, accepted; /* accepted 0: never */
+	int64_t written, accepted, restored; /* 0: never; what is restored is accepted, too */
 };
 
 /* Relative paths are to be ignored (XDG Base Directory Specification). */
@@ -148,17 +148,17 @@ static bool
 note_decode(const struct seen *seen, const struct buffer *content, struct note *ret_note)
 {
 	struct note note = { .mark = { .sequence = 0 } };
-	json_int_t sequence = 0, issued = 0, written = 0, accepted = 0;
+	json_int_t sequence = 0, issued = 0, written = 0, accepted = 0, restored = 0;
 	const char *path = NULL, *authority = NULL, *hash = NULL, *signer = "";
 	json_t *json;
 	bool good;
 
 	json = json_loadb((const char *)content->data, content->size, JSON_REJECT_DUPLICATES, NULL);
 	good = json != NULL &&
-	       json_unpack(json, "{s:s, s:s, s:s, s:I, s:I, s:I, s?s, s?I}", "path", &path,
+	       json_unpack(json, "{s:s, s:s, s:s, s:I, s:I, s:I, s?s, s?I, s?I}", "path", &path,
 	                   "authority", &authority, "hash", &hash, "sequence", &sequence, "written",
 	                   &written, "accepted", &accepted, "signer", &signer, "issued",
-	                   &issued) == 0 &&
+	                   &issued, "restored", &restored) == 0 &&
 	       sequence > 0 && issued >= 0 && strlen(signer) < SEEN_SIGNER_SIZE &&
 	       hash_parse(hash, note.mark.hash);
 	if (good && strcmp(path, seen->path) == 0 &&
@@ -168,6 +168,7 @@ note_decode(const struct seen *seen, const struct buffer *content, struct note *
 		strcpy(note.mark.signer, signer);
 		note.written = written;
 		note.accepted = accepted;
+		note.restored = restored;
 	}
 	json_decref(json);
 	if (good)
@@ -283,11 +284,11 @@ note_encode(const struct seen *seen, const struct note *note)
 
 	if (hash == NULL)
 		return NULL;
-	json = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:s}", "path", seen->path,
+	json = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s}", "path", seen->path,
 	                 "authority", seen->authority, "hash", hash, "sequence",
 	                 (json_int_t)note->mark.sequence, "issued", (json_int_t)note->mark.issued,
 	                 "written", (json_int_t)note->written, "accepted",
-	                 (json_int_t)note->accepted, "signer",
+	                 (json_int_t)note->accepted, "restored", (json_int_t)note->restored, "signer",
 	                 note->mark.signer[0] != '\0' ? note->mark.signer : seen->authority);
 	if (json != NULL)
 		text = json_dumps(json, JSON_INDENT(1) | JSON_SORT_KEYS);
@@ -339,7 +340,7 @@ complain(struct seen *seen, const struct seen_mark *mark, const char *why)
 }
 
 bool
-seen_write(struct seen *seen, const struct seen_mark *mark, bool accept)
+seen_write(struct seen *seen, const struct seen_mark *mark, enum seen_manner manner)
 {
 	struct note note = { .mark = *mark, .written = clock_now() };
 	struct note own;
@@ -351,12 +352,24 @@ seen_write(struct seen *seen, const struct seen_mark *mark, bool accept)
 		return false;
 	}
 	own = note_read(seen, seen->files[OWN]);
-	if (!accept && already_kept(seen, &own, mark))
+	if (manner == SEEN_FURTHER && already_kept(seen, &own, mark))
 		return true;
-	note.accepted = accept ? note.written : own.accepted;
+	note.accepted = manner == SEEN_FURTHER ? own.accepted : note.written;
+	note.restored = manner == SEEN_FURTHER ? own.restored :
+	                manner == SEEN_RESTORED ? note.written : 0;
 	done = note_write(seen, &note, &why);
 	if (!done)
 		complain(seen, mark, why == NULL ? "out of memory" : why);
 	free(why);
 	return done;
+}
+
+int64_t
+seen_restored(const struct seen *seen)
+{
+	struct note own = note_read(seen, seen->files[OWN]);
+	struct note system = note_read(seen, seen->files[SYSTEM]);
+	int64_t restored = own.restored > system.restored ? own.restored : system.restored;
+
+	return restored < own.accepted || restored < system.accepted ? 0 : restored;
 }

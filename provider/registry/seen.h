@@ -43,9 +43,17 @@ int seen_mark_compare(const struct seen_mark *first, const struct seen_mark *sec
 
 /* The highest mark that the files hold. ret_file: the one that has it, borrowed; NULL with sequence 0. */
 void seen_read(const struct seen *seen, struct seen_mark *ret_mark, const char **ret_file);
-/* Writes the mark. accept: also over a higher one, which it makes void. False: not kept (logged once). */
-bool seen_write(struct seen *seen, const struct seen_mark *mark, bool accept);
-/* Whether that could be done, as far as can be told without doing it. */
+enum seen_manner {
+	SEEN_FURTHER,  /* only over a lower one */
+	SEEN_ANEW,     /* also over a higher one, which it makes void: a registry was begun anew */
+	SEEN_RESTORED, /* the same: a backup was put back on purpose */
+};
+
+/* Writes the mark. False: not kept (logged once). */
+bool seen_write(struct seen *seen, const struct seen_mark *mark, enum seen_manner manner);
+/* When a backup was put back on purpose last; 0: never, or the registry was begun anew since. */
+int64_t seen_restored(const struct seen *seen);
+/* Whether it could be written, as far as can be told without doing it. */
 bool seen_writable(const struct seen *seen);
 
 #endif

@@ -247,6 +247,8 @@ encrypts job-1
 
 step "a version that was restored is not purged because its index row is of before"
 again
+# Some pairs of the histories above have one name: they are not all taken in.
+"$p11_kms" rebuild >out 2>&1 || [ $? -eq 1 ] || fail "rebuild: $(cat out)"
 quietly "$p11_kms" policy job-1 --set destroy-after=8s
 quietly "$p11_kms" rotate job-1
 quietly "$p11_kms" destroy job-1@1 --yes

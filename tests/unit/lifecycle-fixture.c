@@ -5,6 +5,7 @@
 #include "lifecycle/commit.h"
 
 #include <sqlite3.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,9 +50,55 @@ lifecycle_begin(void)
 	ck_assert_uint_eq(lifecycle_open(&kms_config, kms, registry, authority, &lifecycle), CKR_OK);
 }
 
+static struct host {
+	char *path; /* of the registry; NULL: the host is not there */
+	struct registry *registry;
+	struct lifecycle *lifecycle;
+} hosts[HOSTS_MAX];
+static size_t host_now;
+
+void
+host_turn(size_t host)
+{
+	hosts[host_now].registry = registry;
+	hosts[host_now].lifecycle = lifecycle;
+	host_now = host;
+	registry = hosts[host].registry;
+	lifecycle = hosts[host].lifecycle;
+}
+
+void
+host_copy(size_t host)
+{
+	char *why = NULL, name[32], sql[256];
+	struct host *copy = &hosts[host];
+
+	snprintf(name, sizeof name, "host-%zu.db", host);
+	copy->path = strdup(softhsm_path(name));
+	snprintf(sql, sizeof sql, "VACUUM INTO '%s'", copy->path);
+	meddle(sql);
+	ck_assert_uint_eq(registry_open(copy->path, authority, REGISTRY_WRITE, &copy->registry, &why),
+	                  CKR_OK);
+	ck_assert_uint_eq(lifecycle_open(&kms_config, kms, copy->registry, authority,
+	                                 &copy->lifecycle), CKR_OK);
+}
+
+static void
+hosts_end(void)
+{
+	host_turn(0);
+	for (size_t i = 1; i < HOSTS_MAX; i++) {
+		lifecycle_free(&hosts[i].lifecycle);
+		registry_free(&hosts[i].registry);
+		free(hosts[i].path);
+		hosts[i].path = NULL;
+	}
+}
+
 void
 lifecycle_end(void)
 {
+	hosts_end();
 	lifecycle_free(&lifecycle);
 	registry_free(&registry);
 	authority_free(&authority);
@@ -170,7 +217,8 @@ meddle(const char *sql)
 	sqlite3 *database;
 	char *why = NULL;
 
-	ck_assert_int_eq(sqlite3_open(kms_config.registry, &database), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_open(host_now == 0 ? kms_config.registry : hosts[host_now].path,
+	                              &database), SQLITE_OK);
 	ck_assert_msg(sqlite3_exec(database, sql, NULL, NULL, &why) == SQLITE_OK, "%s", why);
 	ck_assert_int_eq(sqlite3_close(database), SQLITE_OK);
 }

@@ -33,6 +33,15 @@ int64_t current_number(const char *name);
 size_t intent_count(void);
 /* Private keys in the KMS. */
 size_t pair_count(void);
+/*
+ * Another host with the same KMS, authority and configuration, and a registry of its own: a copy of
+ * what the first one has now. From then on registry and lifecycle are that of the host which was
+ * turned to last, the first one being 0. All end with the test.
+ */
+#define HOSTS_MAX 3
+void host_copy(size_t host);
+void host_turn(size_t host);
+
 /* Runs SQL on the registry's file, as no program of ours would. */
 void meddle(const char *sql);
 
