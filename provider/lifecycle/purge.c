@@ -4,22 +4,11 @@
 #include "base/log.h"
 #include "lifecycle/authority-signer.h"
 
-static CK_RV
-purge_due(struct registry *registry, const struct version *version, bool *ret_due)
+static bool
+purge_due(const struct key_record *key, const struct version *version)
 {
-	struct key_record *key = NULL;
-	CK_RV rv;
-
-	if (version->state != STATE_DESTROY_PENDING) {
-		*ret_due = false;
-		return CKR_OK;
-	}
-	rv = registry_key(registry, version->name, &key);
-	if (rv != CKR_OK)
-		return rv;
-	*ret_due = lifecycle_purge_time(key, version) <= clock_now();
-	key_record_free(&key);
-	return CKR_OK;
+	return version->state == STATE_DESTROY_PENDING &&
+	       lifecycle_purge_time(key, version) <= clock_now();
 }
 
 struct target {
@@ -32,16 +21,14 @@ build(struct registry *registry, struct change *change, void *context)
 {
 	const struct target *target = context;
 	struct version *version = NULL;
-	bool due = false;
+	struct key_record *key = NULL;
 	CK_RV rv;
 
-	rv = registry_version(registry, target->object, &version);
+	rv = registry_version_newest(registry, target->object, &version, &key);
 	if (rv != CKR_OK)
 		return rv;
-	rv = purge_due(registry, version, &due);
-	if (rv != CKR_OK)
-		goto out;
-	if (!due && !(target->at_once && version->state == STATE_DESTROY_PENDING)) {
+	if (!purge_due(key, version) &&
+	    !(target->at_once && version->state == STATE_DESTROY_PENDING)) {
 		rv = CKR_ACTION_PROHIBITED; /* perhaps another host was faster */
 		goto out;
 	}
@@ -50,6 +37,7 @@ build(struct registry *registry, struct change *change, void *context)
 	version->state_since = clock_now();
 	rv = change_add_version(change, version);
 out:
+	key_record_free(&key);
 	version_free(&version);
 	return rv;
 }
@@ -80,7 +68,8 @@ log_finding(void *context, int64_t sequence, int64_t object, const char *what)
 /*
  * Whoever can write the registry's file can make its index name an older entry, signed as it
  * is, in which a version was to be destroyed that was restored later. For decrypting that is
- * nothing; a pair that is destroyed is lost. So the whole log is looked at before, once.
+ * nothing; a pair that is destroyed is lost. So the whole registry is looked at before, once;
+ * and as he may change the index at any moment, the log is asked again for each version.
  */
 static CK_RV
 check_log(struct lifecycle *lifecycle)
@@ -112,22 +101,20 @@ CK_RV
 version_purge(struct lifecycle *lifecycle, int64_t object)
 {
 	struct version *version = NULL;
-	bool due = false;
+	struct key_record *key = NULL;
 	CK_RV rv;
 
-	rv = registry_version(lifecycle->registry, object, &version);
-	if (rv != CKR_OK)
-		return rv;
-	rv = purge_due(lifecycle->registry, version, &due);
-	if (rv == CKR_OK && !due)
-		rv = CKR_ACTION_PROHIBITED;
+	rv = check_log(lifecycle);
 	if (rv == CKR_OK)
-		rv = check_log(lifecycle);
+		rv = registry_version_newest(lifecycle->registry, object, &version, &key);
+	if (rv == CKR_OK && !purge_due(key, version))
+		rv = CKR_ACTION_PROHIBITED;
 	/* In this order: a crash between the two leaves the version to the next refresh. */
 	if (rv == CKR_OK)
 		rv = remove_pair(lifecycle, version);
 	if (rv == CKR_OK)
 		rv = commit(lifecycle, version, false);
+	key_record_free(&key);
 	version_free(&version);
 	return rv;
 }

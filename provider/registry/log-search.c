@@ -20,6 +20,7 @@ struct wanted {
 	char *hex;   /* owned */
 	size_t place; /* among those that the caller asked for */
 	bool found;
+	int64_t version; /* the newest entry of a version that has it; 0: none */
 };
 
 struct log_search {
@@ -38,6 +39,7 @@ struct log_search {
 
 /* No string of canonical JSON has these in it: its quotes are escaped there. The first: the end of both "id" and "authority_id". */
 #define ID_NEEDLE "id\":\""
+#define VERSION_NEEDLE "\"type\":\"version\""
 #define POLICY_NEEDLE "\"type\":\"key\""
 #define RECOVERY_NEEDLE "\"recovery\":"
 
@@ -77,8 +79,10 @@ look_for_id(struct log_search *search, const struct entry *entry)
 			hex[i] = '\0';
 			met = bsearch(&key, search->wanted, search->wanted_count, sizeof key, wanted_compare);
 			/* One that is asked for twice is found at any of its places. */
-			if (met != NULL)
+			if (met != NULL) {
 				met->found = true;
+				met->version = has(entry, VERSION_NEEDLE) ? entry->sequence : met->version;
+			}
 			return;
 		}
 	}
@@ -260,12 +264,23 @@ policy_is_newest(struct registry *registry, const struct key_record *key, const 
 	return rv;
 }
 
-CK_RV
-registry_key_newest(struct registry *registry, const char *name, struct key_record **ret_key)
+/* What a record of that key has in it. Caller frees. NULL: no memory. */
+static char *
+name_needle(const char *name)
 {
 	json_t *text = json_string(name);
 	char *quoted = text == NULL ? NULL : json_dumps(text, JSON_ENCODE_ANY);
 	char *needle = quoted == NULL ? NULL : text_format("\"name\":%s", quoted);
+
+	free(quoted);
+	json_decref(text);
+	return needle;
+}
+
+CK_RV
+registry_key_newest(struct registry *registry, const char *name, struct key_record **ret_key)
+{
+	char *needle = name_needle(name);
 	struct key_record *key = NULL;
 	bool newest = false;
 	CK_RV rv = needle == NULL ? CKR_HOST_MEMORY : CKR_OK;
@@ -278,8 +293,6 @@ registry_key_newest(struct registry *registry, const char *name, struct key_reco
 			rv = policy_is_newest(registry, key, needle, &newest);
 	}
 	free(needle);
-	free(quoted);
-	json_decref(text);
 	if (rv == CKR_OK && !newest) {
 		log_error("%s: it can't be told that the index has the newest policy of the key %s, so that it "
 		          "is not used; run p11-kms verify, and find out who has changed the registry's file",
@@ -290,5 +303,67 @@ registry_key_newest(struct registry *registry, const char *name, struct key_reco
 		*ret_key = key;
 	else
 		key_record_free(&key);
+	return rv;
+}
+
+/* Both are the newest that the log, which must be whole, has of them. */
+static CK_RV
+both_are_newest(struct registry *registry, const struct version *version,
+                const struct key_record *key, bool *ret_newest)
+{
+	struct wanted wanted = { .hex = hex_dup(version->id.data, version->id.size) };
+	struct log_search search = {
+		.registry = registry, .needle = name_needle(key->name), .wanted = &wanted,
+		.wanted_count = 1, .whole = true
+	};
+	struct buffer payload = BUFFER_INIT;
+	CK_RV rv = wanted.hex == NULL || search.needle == NULL ? CKR_HOST_MEMORY : CKR_OK;
+
+	if (rv == CKR_OK)
+		rv = search_store(&search);
+	if (rv == CKR_OK)
+		rv = key_record_encode(key, &payload);
+	if (rv == CKR_OK)
+		*ret_newest = wanted.version == version->sequence &&
+		              buffer_equal(&search.policy, payload.data, payload.size);
+	buffer_clear(&search.policy);
+	buffer_clear(&payload);
+	free((char *)search.needle);
+	free(wanted.hex);
+	return rv;
+}
+
+CK_RV
+registry_version_newest(struct registry *registry, int64_t object, struct version **ret_version,
+                        struct key_record **ret_key)
+{
+	struct version *version = NULL;
+	struct key_record *key = NULL;
+	bool newest = false;
+	CK_RV rv = CKR_OK;
+
+	/* What is committed between the looks is no contradiction. */
+	for (int tries = 0; rv == CKR_OK && !newest && tries < 3; tries++) {
+		version_free(&version);
+		key_record_free(&key);
+		rv = registry_version(registry, object, &version);
+		if (rv == CKR_OK)
+			rv = registry_key(registry, version->name, &key);
+		if (rv == CKR_OK)
+			rv = both_are_newest(registry, version, key, &newest);
+	}
+	if (rv == CKR_OK && !newest) {
+		log_error("%s: the index has an older entry of %s@%lld, or an older policy of the key, than the "
+		          "log; run p11-kms verify, and find out who has changed the registry's file",
+		          registry->path, version->name, (long long)version->number);
+		rv = CKR_DEVICE_ERROR;
+	}
+	if (rv == CKR_OK) {
+		*ret_version = version;
+		*ret_key = key;
+	} else {
+		version_free(&version);
+		key_record_free(&key);
+	}
 	return rv;
 }

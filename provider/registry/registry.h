@@ -95,6 +95,12 @@ MUST_USE CK_RV registry_key(struct registry *registry, const char *name,
  */
 MUST_USE CK_RV registry_key_newest(struct registry *registry, const char *name,
                                    struct key_record **ret_key);
+/*
+ * A version and its key, and the log, which is whole, has newer entries of neither. Walks it.
+ * CKR_DEVICE_ERROR also when that is not so (logged).
+ */
+MUST_USE CK_RV registry_version_newest(struct registry *registry, int64_t object,
+                                       struct version **ret_version, struct key_record **ret_key);
 MUST_USE CK_RV registry_token(struct registry *registry, struct token_record **ret_token);
 
 /* What a search asks for; members that are zero are not asked. The answer is a preselection from the index: read each version to be sure. */
