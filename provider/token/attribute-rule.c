@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "token/attribute-rule.h"
 
+#include "base/date.h"
 #include "token/template.h"
-#include "token/text.h"
 
 #include <string.h>
 

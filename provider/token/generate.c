@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "token/generate.h"
 
+#include "base/date.h"
 #include "base/log.h"
 #include "lifecycle/create.h"
 #include "lifecycle/policy.h"
@@ -9,7 +10,6 @@
 #include "token/handle.h"
 #include "token/session-pair.h"
 #include "token/template.h"
-#include "token/text.h"
 
 #include <limits.h>
 #include <stdint.h>

@@ -6,10 +6,10 @@
  */
 #include "token/version-object.h"
 
+#include "base/date.h"
 #include "mechanism/mechanism.h"
 #include "p11-kms/p11-kms.h"
 #include "token/handle.h"
-#include "token/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "unit.h"
 
+#include "base/date.h"
 #include "token/text.h"
 
 #include <string.h>
