@@ -3,7 +3,9 @@
 #include "command/workspace.h"
 
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #define BAR_SIZE 40
@@ -53,55 +55,85 @@ show_progress(void *context, size_t done, size_t total)
 	return interrupted == 0;
 }
 
+/* The members of the JSON object, with what they are in the summary. */
+static const struct {
+	const char *name;
+	size_t offset;
+} counts[] = {
+	{ "rotated", offsetof(struct refresh_summary, rotated) },
+	{ "purged", offsetof(struct refresh_summary, purged) },
+	{ "finished", offsetof(struct refresh_summary, finished) },
+	{ "undone", offsetof(struct refresh_summary, undone) },
+	{ "taken_up", offsetof(struct refresh_summary, taken_up) },
+	{ "waiting", offsetof(struct refresh_summary, waiting) },
+	{ "missing", offsetof(struct refresh_summary, missing) },
+	{ "activated", offsetof(struct refresh_summary, activated) },
+	{ "deactivated", offsetof(struct refresh_summary, deactivated) },
+	{ "retired", offsetof(struct refresh_summary, retired) },
+	{ "certified", offsetof(struct refresh_summary, certified) },
+	{ "held", offsetof(struct refresh_summary, held) },
+	{ "failed", offsetof(struct refresh_summary, failed) },
+	{ "left", offsetof(struct refresh_summary, left) },
+};
+
 static json_t *
 summary_json(const struct workspace *workspace, const struct refresh_summary *summary,
              bool dry_run)
 {
-	return json_pack("{s:o, s:b, s:b, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i}",
-	                 "token", json_text(workspace->token->name),
-	                 "dry_run", dry_run,
-	                 "interrupted", interrupted != 0,
-	                 "rotated", (int)summary->rotated,
-	                 "purged", (int)summary->purged,
-	                 "finished", (int)summary->finished,
-	                 "undone", (int)summary->undone,
-	                 "taken_up", (int)summary->taken_up,
-	                 "activated", (int)summary->activated,
-	                 "deactivated", (int)summary->deactivated,
-	                 "retired", (int)summary->retired,
-	                 "certified", (int)summary->certified,
-	                 "held", (int)summary->held,
-	                 "failed", (int)summary->failed,
-	                 "left", (int)summary->left);
+	json_t *json = json_pack("{s:o, s:b, s:b}", "token", json_text(workspace->token->name),
+	                         "dry_run", dry_run, "interrupted", interrupted != 0);
+
+	for (size_t i = 0; json != NULL && i < sizeof counts / sizeof *counts; i++) {
+		unsigned count;
+
+		memcpy(&count, (const char *)summary + counts[i].offset, sizeof count);
+		if (json_object_set_new(json, counts[i].name, json_integer(count)) != 0) {
+			json_decref(json);
+			json = NULL;
+		}
+	}
+	return json;
+}
+
+/* What there seldom is has a line of its own. */
+static void
+tell_more(const struct refresh_summary *summary)
+{
+	if (summary->taken_up + summary->activated + summary->deactivated + summary->retired != 0)
+		say("  and %u taken up from other hosts, %u activated, %u deactivated, %u no longer kept",
+		    summary->taken_up, summary->activated, summary->deactivated, summary->retired);
+	if (summary->certified != 0)
+		say("  and %u %s made", summary->certified,
+		    plural(summary->certified, "certificate", "certificates"));
+	if (summary->waiting != 0)
+		say("  and %u %s for the next refresh: the KMS has not had %s for long", summary->waiting,
+		    plural(summary->waiting, "waits", "wait"), plural(summary->waiting, "it", "them"));
+	if (summary->missing != 0)
+		say("  and %u %s missing in the KMS: see the log", summary->missing,
+		    plural(summary->missing, "version that protects is", "versions that protect are"));
+	if (summary->held != 0)
+		say("  and %u held back until `p11-kms rebuild` has run: a backup of the registry was put "
+		    "back", summary->held);
 }
 
 static int
 tell(const struct arguments *arguments, const struct workspace *workspace,
      const struct refresh_summary *summary, bool dry_run)
 {
-	json_t *json;
+	bool good = summary->failed + summary->held + summary->missing == 0 && interrupted == 0;
 
 	if (arguments->options[OPTION_JSON] != NULL) {
-		json = summary_json(workspace, summary, dry_run);
-		if (!say_json(json))
+		if (!say_json(summary_json(workspace, summary, dry_run)))
 			return EXIT_FAILED;
 	} else {
 		say("token %s: %s%u rotated, %u purged, %u finished, %u undone, %u failed",
 		    workspace->token->name, dry_run ? "would be: " : "", summary->rotated,
 		    summary->purged, summary->finished, summary->undone, summary->failed);
-		if (summary->taken_up + summary->activated + summary->deactivated + summary->retired != 0)
-			say("  and %u taken up from other hosts, %u activated, %u deactivated, %u no longer kept",
-			    summary->taken_up, summary->activated, summary->deactivated, summary->retired);
-		if (summary->certified != 0)
-			say("  and %u %s made", summary->certified,
-			    plural(summary->certified, "certificate", "certificates"));
-		if (summary->held != 0)
-			say("  and %u held back until `p11-kms rebuild` has run: a backup of the registry was put "
-			    "back", summary->held);
+		tell_more(summary);
 	}
 	if (interrupted != 0)
 		complain("interrupted: %u keys are left; run `p11-kms refresh` again", summary->left);
-	return summary->failed + summary->held == 0 && interrupted == 0 ? EXIT_DONE : EXIT_FAILED;
+	return good ? EXIT_DONE : EXIT_FAILED;
 }
 
 int

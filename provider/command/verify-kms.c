@@ -293,6 +293,7 @@ stray_fate(enum stray_kind kind)
 	case STRAY_DESTROYED:
 		return "its version is destroyed; `p11-kms refresh` removes it";
 	case STRAY_VERSION:
+	case STRAY_WAITING:
 		return "another host made it; `p11-kms refresh` takes it up";
 	case STRAY_HIDDEN:
 		return "it is in the registry's log, but hidden from its index, or the log is not whole; put "
@@ -317,7 +318,7 @@ check_strays(struct verification *verification)
 	rv = registry_token(workspace->registry, &token);
 	if (rv == CKR_OK)
 		rv = strays_read(workspace->kms, workspace->registry, &token->authority_id,
-		                 deadline_patient(verification->workspace->token), &strays, &count);
+		                 deadline_patient(verification->workspace->token), NULL, &strays, &count);
 	if (rv != CKR_OK)
 		finding(verification->findings, RESULT_FAIL, "they can't be looked for: %s",
 		        ckr_name(rv));

@@ -70,8 +70,9 @@ struct kms_generate_session_request {
 struct kms_id_request {
 	const void *id;
 	size_t id_size;
-	const char *label;       /* find_pair and destroy only; NULL: any */
+	const char *label;       /* find_pair, label_used and destroy only; NULL: any */
 	struct buffer *ret_spki; /* public_key only */
+	int64_t *ret_start;      /* pair_start only */
 };
 
 /* Private keys as the KMS lists them. */
@@ -145,6 +146,9 @@ struct kms_backend {
 	kms_operation public_key;   /* kms_id_request */
 	kms_operation check_private; /* kms_id_request; NULL: no key is unlike others */
 	kms_operation find_pair;    /* kms_id_request */
+	kms_operation pair_start;   /* kms_id_request; NULL: it keeps no such date */
+	kms_operation label_used;   /* kms_id_request, by its label alone; CKR_KEY_HANDLE_INVALID: no; NULL: it can't be asked cheaply */
+	bool makes_versions;        /* see kms_makes_versions */
 	kms_operation destroy;      /* kms_id_request */
 	kms_operation list;         /* kms_list_request */
 	kms_operation sign;         /* kms_sign_request */

@@ -130,6 +130,26 @@ out:
 	return rv;
 }
 
+/* Of private keys: they are what makes a version. */
+CK_RV
+hsm_object_find_label(const struct hsm_session *session, const char *label)
+{
+	CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
+	CK_BBOOL token = CK_TRUE;
+	CK_ATTRIBUTE template[] = {
+		{ CKA_CLASS, &class, sizeof class },
+		{ CKA_TOKEN, &token, sizeof token },
+		{ CKA_LABEL, (void *)label, strlen(label) },
+	};
+	CK_OBJECT_HANDLE *objects = NULL;
+	size_t count = 0;
+	CK_RV rv;
+
+	rv = search(session, template, sizeof template / sizeof *template, 1, &objects, &count);
+	free(objects);
+	return rv == CKR_OK && count == 0 ? CKR_KEY_HANDLE_INVALID : rv;
+}
+
 CK_RV
 hsm_object_find_all(const struct hsm_session *session, CK_OBJECT_CLASS class,
                     CK_OBJECT_HANDLE **ret_objects, size_t *ret_count)

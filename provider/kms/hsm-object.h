@@ -17,6 +17,8 @@ MUST_USE CK_RV hsm_object_find(const struct hsm_session *session, CK_OBJECT_CLAS
 MUST_USE CK_RV hsm_object_find_lone(const struct hsm_session *session, CK_OBJECT_CLASS class,
                                     const struct kms_id_request *request,
                                     CK_OBJECT_HANDLE *ret_object);
+/* Whether a private key on the token bears that label. CKR_KEY_HANDLE_INVALID: no. */
+MUST_USE CK_RV hsm_object_find_label(const struct hsm_session *session, const char *label);
 /* All token objects of a class; the caller frees. */
 MUST_USE CK_RV hsm_object_find_all(const struct hsm_session *session, CK_OBJECT_CLASS class,
                                    CK_OBJECT_HANDLE **ret_objects, size_t *ret_count);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kms/hsm-pair.h"
 
+#include "base/date.h"
 #include "base/log.h"
 #include "kms/hsm-object.h"
 
@@ -120,21 +121,52 @@ hsm_pair_makes_montgomery(const struct hsm_session *session)
 	return true;
 }
 
+/* dated: with the day from which on it shall protect; the next one, where it begins within a day. */
 static CK_RV
-call_generate(const struct hsm_session *session, const struct kms_pair *pair, bool on_token,
-              CK_MECHANISM *mechanism, CK_ULONG modulus_bits, CK_OBJECT_HANDLE *ret_public,
-              CK_OBJECT_HANDLE *ret_private)
+generate(const struct hsm_session *session, const struct kms_pair *pair, bool on_token, bool dated,
+         CK_MECHANISM *mechanism, CK_ULONG modulus_bits, CK_OBJECT_HANDLE *ret_public,
+         CK_OBJECT_HANDLE *ret_private)
 {
 	struct template public_template = { .count = 0 }, private_template = { .count = 0 };
+	CK_DATE start;
 	CK_RV rv;
 
 	fill_public(&public_template, pair, on_token, &modulus_bits);
 	fill_private(&private_template, pair, on_token);
+	if (dated) {
+		/* On the public half only: SoftHSM2 can't read that of a private object again. */
+		date_from_time(pair->start + DAY_SECONDS - 1, &start);
+		add(&public_template, CKA_START_DATE, &start, sizeof start);
+	}
 	/* From here on a pair may be there, whatever the answer: only its CKA_ID can tell. */
 	session->attempt->final = on_token;
 	rv = session->functions->C_GenerateKeyPair(
 		session->handle, mechanism, public_template.attributes, public_template.count,
 		private_template.attributes, private_template.count, ret_public, ret_private);
+	return rv;
+}
+
+static bool
+is_refused_template(CK_RV rv)
+{
+	return rv == CKR_ATTRIBUTE_TYPE_INVALID || rv == CKR_ATTRIBUTE_VALUE_INVALID ||
+	       rv == CKR_ATTRIBUTE_READ_ONLY || rv == CKR_TEMPLATE_INCONSISTENT;
+}
+
+static CK_RV
+call_generate(const struct hsm_session *session, const struct kms_pair *pair, bool on_token,
+              CK_MECHANISM *mechanism, CK_ULONG modulus_bits, CK_OBJECT_HANDLE *ret_public,
+              CK_OBJECT_HANDLE *ret_private)
+{
+	bool dated = on_token && pair->start != 0;
+	CK_RV rv;
+
+	rv = generate(session, pair, on_token, dated, mechanism, modulus_bits, ret_public,
+	              ret_private);
+	/* An HSM may not have such an attribute: the date is for other hosts only. */
+	if (dated && is_refused_template(rv))
+		rv = generate(session, pair, on_token, false, mechanism, modulus_bits, ret_public,
+		              ret_private);
 	/* Ways of HSMs to say that they don't know the curve. */
 	if (rv == CKR_CURVE_NOT_SUPPORTED || rv == CKR_DOMAIN_PARAMS_INVALID)
 		return CKR_MECHANISM_INVALID;
@@ -221,6 +253,29 @@ hsm_pair_find(const struct hsm_session *session, const struct kms_id_request *re
 	CK_OBJECT_HANDLE private_key, public_key;
 
 	return find_halves(session, request, &private_key, &public_key);
+}
+
+CK_RV
+hsm_pair_start(const struct hsm_session *session, const struct kms_id_request *request)
+{
+	CK_OBJECT_HANDLE public_key;
+	struct buffer value = BUFFER_INIT;
+	CK_DATE date;
+	CK_RV rv;
+
+	rv = hsm_object_find_lone(session, CKO_PUBLIC_KEY, request, &public_key);
+	if (rv != CKR_OK)
+		return rv == CKR_ACTION_PROHIBITED ? CKR_KEY_HANDLE_INVALID : rv;
+	rv = hsm_object_attribute(session, public_key, CKA_START_DATE, &value);
+	if (rv == CKR_ATTRIBUTE_TYPE_INVALID)
+		rv = CKR_OK;
+	if (rv == CKR_OK && value.size == sizeof date) {
+		memcpy(&date, value.data, sizeof date);
+		if (!date_to_time(&date, request->ret_start))
+			*request->ret_start = 0;
+	}
+	buffer_clear(&value);
+	return rv;
 }
 
 CK_RV

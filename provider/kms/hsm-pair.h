@@ -27,5 +27,8 @@ MUST_USE CK_RV hsm_pair_destroy(const struct hsm_session *session,
 /* As kms_find_pair. */
 MUST_USE CK_RV hsm_pair_find(const struct hsm_session *session,
                              const struct kms_id_request *request);
+/* As kms_pair_start. CKR_KEY_HANDLE_INVALID: there is not one public half. */
+MUST_USE CK_RV hsm_pair_start(const struct hsm_session *session,
+                              const struct kms_id_request *request);
 
 #endif

@@ -259,6 +259,33 @@ find_pair(void *state, void *argument, struct kms_attempt *attempt)
 }
 
 static CK_RV
+pair_start(void *state, void *argument, struct kms_attempt *attempt)
+{
+	struct hsm_session session;
+	CK_RV rv;
+
+	rv = hsm_session_borrow(state, HSM_USER, attempt, &session);
+	if (rv != CKR_OK)
+		return rv;
+	rv = hsm_pair_start(&session, argument);
+	return hsm_session_return(&session, rv);
+}
+
+static CK_RV
+label_used(void *state, void *argument, struct kms_attempt *attempt)
+{
+	struct kms_id_request *request = argument;
+	struct hsm_session session;
+	CK_RV rv;
+
+	rv = hsm_session_borrow(state, HSM_USER, attempt, &session);
+	if (rv != CKR_OK)
+		return rv;
+	rv = hsm_object_find_label(&session, request->label);
+	return hsm_session_return(&session, rv);
+}
+
+static CK_RV
 destroy(void *state, void *argument, struct kms_attempt *attempt)
 {
 	struct kms_id_request *request = argument;
@@ -449,6 +476,8 @@ const struct kms_backend hsm_backend = {
 	.public_key = public_key,
 	.check_private = check_private,
 	.find_pair = find_pair,
+	.pair_start = pair_start,
+	.label_used = label_used,
 	.destroy = destroy,
 	.list = list,
 	.sign = sign,

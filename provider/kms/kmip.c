@@ -476,6 +476,7 @@ const struct kms_backend kmip_backend = {
 	.generate = generate,
 	.public_key = public_key,
 	.find_pair = find_pair,
+	.makes_versions = true,
 	.destroy = destroy,
 	.list = list,
 	.sign = sign,

@@ -303,7 +303,7 @@ CK_RV
 kms_public_key(struct kms *kms, const void *id, size_t id_size, struct deadline deadline,
                struct buffer *ret_spki)
 {
-	struct kms_id_request request = { id, id_size, NULL, ret_spki };
+	struct kms_id_request request = { .id = id, .id_size = id_size, .ret_spki = ret_spki };
 
 	return call(kms, kms->backend->public_key, &request, deadline);
 }
@@ -322,9 +322,43 @@ CK_RV
 kms_find_pair(struct kms *kms, const void *id, size_t id_size, const char *label,
               struct deadline deadline)
 {
-	struct kms_id_request request = { id, id_size, label, NULL };
+	struct kms_id_request request = { .id = id, .id_size = id_size, .label = label };
 
 	return call(kms, kms->backend->find_pair, &request, deadline);
+}
+
+CK_RV
+kms_pair_start(struct kms *kms, const void *id, size_t id_size, struct deadline deadline,
+               int64_t *ret_start)
+{
+	struct kms_id_request request = { .id = id, .id_size = id_size, .ret_start = ret_start };
+	CK_RV rv;
+
+	*ret_start = 0;
+	if (kms->backend->pair_start == NULL)
+		return CKR_OK;
+	rv = call(kms, kms->backend->pair_start, &request, deadline);
+	return rv == CKR_KEY_HANDLE_INVALID ? CKR_OK : rv;
+}
+
+CK_RV
+kms_label_used(struct kms *kms, const char *label, struct deadline deadline, bool *ret_used)
+{
+	struct kms_id_request request = { .label = label };
+	CK_RV rv;
+
+	*ret_used = false;
+	if (kms->backend->label_used == NULL)
+		return CKR_OK;
+	rv = call(kms, kms->backend->label_used, &request, deadline);
+	*ret_used = rv == CKR_OK;
+	return rv == CKR_KEY_HANDLE_INVALID ? CKR_OK : rv;
+}
+
+bool
+kms_makes_versions(const struct kms *kms)
+{
+	return kms->backend->makes_versions;
 }
 
 CK_RV
@@ -337,7 +371,7 @@ CK_RV
 kms_destroy_labelled(struct kms *kms, const void *id, size_t id_size, const char *label,
                      struct deadline deadline)
 {
-	struct kms_id_request request = { id, id_size, label, NULL };
+	struct kms_id_request request = { .id = id, .id_size = id_size, .label = label };
 
 	return call(kms, kms->backend->destroy, &request, deadline);
 }

@@ -107,6 +107,7 @@ struct kms_pair {
 	size_t id_size;
 	const char *label; /* NAME@VERSION */
 	bool decrypt, sign, unwrap, derive;
+	int64_t start; /* from when on it shall protect, for other hosts to read: see kms_pair_start; 0: at once */
 	unsigned bits; /* RSA, session pairs: of the modulus, in place of the algorithm's; else 0 */
 };
 
@@ -158,6 +159,18 @@ MUST_USE CK_RV kms_destroy_pair(struct kms *kms, const void *id, size_t id_size,
 /* The same for a pair that must also bear this label, so that nothing goes that others have made. CKR_ACTION_PROHIBITED: it doesn't. */
 MUST_USE CK_RV kms_destroy_labelled(struct kms *kms, const void *id, size_t id_size,
                                     const char *label, struct deadline deadline);
+
+/*
+ * From when on the pair shall protect, as far as the KMS keeps it (CKA_START_DATE): the first moment
+ * of that day. *ret_start 0: it does not say, or there is no such pair.
+ */
+MUST_USE CK_RV kms_pair_start(struct kms *kms, const void *id, size_t id_size,
+                              struct deadline deadline, int64_t *ret_start);
+/* Whether any key bears this label. *ret_used is false, too, where the KMS can't be asked cheaply. */
+MUST_USE CK_RV kms_label_used(struct kms *kms, const char *label, struct deadline deadline,
+                              bool *ret_used);
+/* The KMS itself may make new versions of keys (KMIP servers can re-key). */
+bool kms_makes_versions(const struct kms *kms);
 
 /* Called for each private key in the KMS; all borrowed; anything but CKR_OK ends the walk and is returned. */
 typedef CK_RV (*kms_found)(void *context, const void *id, size_t id_size, const char *label,

@@ -12,6 +12,7 @@ struct building {
 	struct commit *commit;
 	int64_t now;
 	int64_t overlap; /* the key's */
+	bool keep_policy;
 };
 
 CK_RV
@@ -112,7 +113,7 @@ add_key(struct registry *registry, struct change *change, struct building *build
 		rv = CKR_ATTRIBUTE_VALUE_INVALID;
 		goto out;
 	} else {
-		as_it_was = commit->keep_policy ||
+		as_it_was = building->keep_policy ||
 		            (key->algorithm == commit->version->algorithm &&
 		             key->usage == commit->version->usage);
 	}
@@ -199,7 +200,24 @@ supersede_all(struct registry *registry, struct change *change, const struct bui
 	return commit->replaces == 0 || replaced ? CKR_OK : CKR_ACTION_PROHIBITED;
 }
 
-/* May be called again when another writer was faster: all is set anew. */
+/* May be called again when another writer was faster: all is set anew. late: it is not, and never becomes, the current one. */
+static void
+settle_state(const struct building *building, bool late)
+{
+	const struct commit *commit = building->commit;
+	struct version *version = commit->version;
+
+	version->object = 0;
+	version->sequence = 0;
+	version->state = late               ? STATE_DEACTIVATED
+	                 : commit->pre_active ? STATE_PRE_ACTIVE
+	                                      : STATE_ACTIVE;
+	version->state_since = building->now;
+	version->protect_until = late ? building->now : commit->protect_until;
+	if (late && version->protect_from > building->now)
+		version->protect_from = building->now;
+}
+
 static CK_RV
 build(struct registry *registry, struct change *change, void *context)
 {
@@ -211,29 +229,22 @@ build(struct registry *registry, struct change *change, void *context)
 	};
 	int64_t object;
 	size_t count;
-	bool taken;
+	bool taken = false;
 	CK_RV rv;
 
 	building->now = clock_now();
-	version->object = 0;
-	version->sequence = 0;
-	version->state = commit->pre_active ? STATE_PRE_ACTIVE :
-	                 commit->superseded ? STATE_DEACTIVATED : STATE_ACTIVE;
-	version->state_since = building->now;
-	version->protect_until = commit->superseded ? building->now : commit->protect_until;
 	/* A refresh may have finished this pair, held for one that a crash left. */
 	rv = registry_search(registry, &same, &object, 1, &count);
 	if (rv != CKR_OK)
 		return rv;
 	if (count != 0)
 		return CKR_ACTION_PROHIBITED;
-	if (commit->newest_only) {
+	if (commit->found)
 		rv = version_number_taken(registry, version->name, version->number, &taken);
-		if (rv != CKR_OK)
-			return rv;
-		if (taken)
-			return CKR_ACTION_PROHIBITED;
-	}
+	if (rv != CKR_OK)
+		return rv;
+	building->keep_policy = commit->keep_policy || taken;
+	settle_state(building, commit->superseded || taken);
 	rv = add_key(registry, change, building);
 	if (rv != CKR_OK)
 		return rv;
@@ -260,7 +271,9 @@ build_activation(struct registry *registry, struct change *change, void *context
 	struct version *version = NULL;
 	struct key_record *key = NULL;
 	struct commit commit = { .new_key_only = false };
-	struct building building = { activation->config, &commit, clock_now(), 0 };
+	struct building building = {
+		.config = activation->config, .commit = &commit, .now = clock_now()
+	};
 	CK_RV rv;
 
 	rv = registry_version(registry, activation->object, &version);

@@ -16,7 +16,7 @@ struct commit {
 	bool superseded;         /* it is not, and never becomes, the current one */
 	bool new_key_only;       /* CKR_ATTRIBUTE_VALUE_INVALID when the key is there */
 	bool rotation_only;      /* CKR_OBJECT_HANDLE_INVALID when it is not */
-	bool newest_only;        /* CKR_ACTION_PROHIBITED when a later number is there */
+	bool found;              /* a pair that was found: when a later number is there, it is superseded, and the policy kept */
 	bool intended;           /* CKR_FUNCTION_CANCELED when its intent is gone, or was given up */
 	int64_t replaces;        /* CKR_ACTION_PROHIBITED when this isn't the current one; 0: any */
 };

@@ -203,7 +203,8 @@ pair_label(const char *name, int64_t number)
 }
 
 static CK_RV
-generate(struct lifecycle *lifecycle, struct version *version, struct deadline deadline)
+generate(struct lifecycle *lifecycle, struct version *version, bool pre_active,
+         struct deadline deadline)
 {
 	struct kms_pair pair = {
 		.algorithm = version->algorithm,
@@ -214,6 +215,7 @@ generate(struct lifecycle *lifecycle, struct version *version, struct deadline d
 		.sign = (version->usage & USAGE_SIGN) != 0,
 		.unwrap = (version->usage & USAGE_UNWRAP) != 0,
 		.derive = (version->usage & USAGE_DERIVE) != 0,
+		.start = pre_active ? version->protect_from : 0,
 	};
 	struct buffer stored = BUFFER_INIT;
 	char *label = pair_label(version->name, version->number);
@@ -297,14 +299,30 @@ others_can_finish(struct lifecycle *lifecycle, const struct create_request *requ
 	return can;
 }
 
+/* undo_only: it was asked for with more than the pair tells. */
+static bool
+as_asked_for(const struct commit *commit, bool undo_only, const struct version *version)
+{
+	const struct version *wanted = commit->version;
+
+	if (version->usage != wanted->usage ||
+	    !buffer_equal(&version->spki, wanted->spki.data, wanted->spki.size))
+		return false;
+	return !undo_only ||
+	       (commit->pre_active && version->state == STATE_PRE_ACTIVE &&
+	        version->protect_from == wanted->protect_from &&
+	        version->protect_until == commit->protect_until && wanted->subject.size == 0);
+}
+
 /*
  * A refresh took it for interrupted, and finished it just as it was asked for.
  * CKR_ACTION_PROHIBITED: no.
  */
 static CK_RV
-finished_elsewhere(struct lifecycle *lifecycle, const struct version *wanted,
+finished_elsewhere(struct lifecycle *lifecycle, const struct commit *commit, bool undo_only,
                    struct version **ret_version)
 {
+	const struct version *wanted = commit->version;
 	struct registry_search search = {
 		.name = wanted->name, .number = wanted->number,
 		.id = wanted->id.data, .id_size = wanted->id.size,
@@ -321,8 +339,7 @@ finished_elsewhere(struct lifecycle *lifecycle, const struct version *wanted,
 		rv = registry_version(lifecycle->registry, object, &version);
 	if (rv != CKR_OK)
 		return rv;
-	if (version->usage != wanted->usage ||
-	    !buffer_equal(&version->spki, wanted->spki.data, wanted->spki.size)) {
+	if (!as_asked_for(commit, undo_only, version)) {
 		version_free(&version);
 		return CKR_ACTION_PROHIBITED;
 	}
@@ -341,14 +358,14 @@ carry_out(struct lifecycle *lifecycle, struct commit *commit, bool undo_only,
 	bool asked;
 	CK_RV rv;
 
-	rv = generate(lifecycle, version, deadline);
+	rv = generate(lifecycle, version, commit->pre_active, deadline);
 	asked = rv != CKR_USER_NOT_LOGGED_IN;
 	if (rv == CKR_OK)
 		rv = pair_check(lifecycle, version, deadline);
 	if (rv == CKR_OK)
 		rv = version_commit(lifecycle, commit);
-	if (rv == CKR_ACTION_PROHIBITED && !undo_only &&
-	    finished_elsewhere(lifecycle, version, &finished) == CKR_OK) {
+	if (rv == CKR_ACTION_PROHIBITED &&
+	    finished_elsewhere(lifecycle, commit, undo_only, &finished) == CKR_OK) {
 		version_free(&commit->version);
 		commit->version = finished;
 		return CKR_OK;
@@ -361,6 +378,62 @@ carry_out(struct lifecycle *lifecycle, struct commit *commit, bool undo_only,
 	if (rv != CKR_OK)
 		undo(lifecycle, version, asked);
 	return rv == CKR_FUNCTION_CANCELED ? CKR_FUNCTION_FAILED : rv;
+}
+
+/* The most numbers that are passed over. */
+#define TAKEN_MAX 1000
+
+/*
+ * A host with a registry of its own may have made a version of that number already: two pairs of one
+ * name would be taken for each other. Where both make one at the same moment, neither sees the
+ * other's: with a registry each, one host should make the versions (p11-kms(1)).
+ */
+static CK_RV
+number_used(struct lifecycle *lifecycle, const struct version *version, int64_t number,
+            struct deadline deadline, bool *ret_used)
+{
+	char *label = pair_label(version->name, number);
+	CK_RV rv;
+
+	if (label == NULL)
+		return CKR_HOST_MEMORY;
+	rv = kms_label_used(lifecycle->kms, label, deadline, ret_used);
+	if (rv == CKR_OK && *ret_used)
+		log_info("token %s: the KMS has a pair \"%s\" already, which this registry does not know: the "
+		         "number is passed over", lifecycle->config->name, label);
+	free(label);
+	return rv;
+}
+
+static CK_RV
+intend(struct lifecycle *lifecycle, const struct create_request *request, struct version *version,
+       bool undo_only, struct deadline deadline)
+{
+	struct intention intention = {
+		.name = version->name, .id = version->id.data, .id_size = version->id.size,
+		.protect_from = request->pre_active ? version->protect_from : 0, .undo_only = undo_only,
+	};
+	int64_t number = 0;
+	bool used;
+	CK_RV rv;
+
+	for (int passed = 0; passed <= TAKEN_MAX; passed++) {
+		used = false;
+		rv = registry_intend(lifecycle->registry, &intention, &number);
+		if (rv != CKR_OK)
+			return rv;
+		rv = number_used(lifecycle, version, number, deadline, &used);
+		if (rv == CKR_OK && !used) {
+			version->number = number;
+			return CKR_OK;
+		}
+		/* Nothing was made yet. */
+		if (registry_intent_remove(lifecycle->registry, intention.id, intention.id_size) != CKR_OK ||
+		    rv != CKR_OK)
+			return rv != CKR_OK ? rv : CKR_FUNCTION_FAILED;
+		intention.least = number + 1;
+	}
+	return CKR_FUNCTION_FAILED;
 }
 
 CK_RV
@@ -387,8 +460,7 @@ version_create(struct lifecycle *lifecycle, const struct create_request *request
 	if (rv != CKR_OK)
 		goto out;
 	undo_only = !others_can_finish(lifecycle, request, version);
-	rv = registry_intend(lifecycle->registry, version->name, version->id.data, version->id.size,
-	                     undo_only, &version->number);
+	rv = intend(lifecycle, request, version, undo_only, deadline);
 	if (rv == CKR_OK)
 		rv = carry_out(lifecycle, &commit, undo_only, deadline);
 	version = commit.version;

@@ -115,6 +115,8 @@ struct refresh_summary {
 	unsigned finished;    /* pairs a crash left that are now versions */
 	unsigned undone;      /* pairs a crash left that were removed */
 	unsigned taken_up;    /* versions that other hosts made */
+	unsigned waiting;     /* such that a later refresh takes up: they were not there long enough */
+	unsigned missing;     /* versions that protect, and whose pair the KMS does not hold (any more) */
 	unsigned activated;   /* pre-active versions whose time had come */
 	unsigned rotated;
 	unsigned deactivated; /* superseded versions whose overlap is over */

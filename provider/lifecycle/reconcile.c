@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lifecycle/reconcile.h"
 
+#include "base/date.h"
 #include "base/log.h"
 #include "lifecycle/authority-pair.h"
 #include "lifecycle/commit.h"
@@ -42,7 +43,7 @@ intended_version(const struct found_pair *pair, const struct key_record *key,
 	version->number = pair->number;
 	version->local = true;
 	version->created = clock_now();
-	version->protect_from = version->created;
+	version->protect_from = pair->protect_from != 0 ? pair->protect_from : version->created;
 	version->algorithm = spki_algorithm(spki);
 	if (version->algorithm == NULL) {
 		rv = CKR_PUBLIC_KEY_INVALID;
@@ -67,24 +68,26 @@ out:
 	return rv;
 }
 
+static int64_t
+later(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
 CK_RV
 pair_finish(struct lifecycle *lifecycle, const struct found_pair *pair,
             const struct buffer *spki, bool dry_run, struct deadline deadline)
 {
 	struct commit commit = {
-		.rotation_only = true, .newest_only = pair->intended, .intended = pair->intended
+		.rotation_only = true, .found = true, .intended = pair->intended,
+		.superseded = pair->superseded, .pre_active = pair->protect_from != 0,
+		.keep_policy = pair->superseded,
 	};
 	struct version *version = NULL;
 	struct key_record *key = NULL;
-	bool taken;
 	CK_RV rv;
 
 	rv = registry_key(lifecycle->registry, pair->name, &key);
-	if (rv != CKR_OK)
-		return rv;
-	rv = version_number_taken(lifecycle->registry, pair->name, pair->number, &taken);
-	if (rv == CKR_OK && taken && pair->intended)
-		rv = CKR_ACTION_PROHIBITED;
 	if (rv != CKR_OK || dry_run)
 		goto out;
 	rv = intended_version(pair, key, spki, &version);
@@ -95,7 +98,8 @@ pair_finish(struct lifecycle *lifecycle, const struct found_pair *pair,
 		goto out;
 	commit.version = version;
 	commit.protect_until =
-	        protect_until(lifecycle->config, version->protect_from, key->rotate_every);
+	        protect_until(lifecycle->config, later(version->protect_from, version->created),
+	                      key->rotate_every);
 	rv = version_commit(lifecycle, &commit);
 out:
 	version_free(&version);
@@ -209,19 +213,38 @@ undo(struct lifecycle *lifecycle, const struct intent *intent, const char *label
 	return rv;
 }
 
+/*
+ * When a version that was to be active later shall be so; 0: it was not to be. What the intent says
+ * is not signed: it makes nothing active before the pair's own date, which is that of the intent,
+ * less than a day late.
+ */
+static int64_t
+settle_start(int64_t asked, int64_t of_pair)
+{
+	if (of_pair > RECORD_TIME_MAX)
+		of_pair = 0;
+	return asked == 0 || asked <= of_pair - DAY_SECONDS ? of_pair : asked;
+}
+
 static CK_RV
 finish(struct lifecycle *lifecycle, const struct intent *intent, const char *label, bool dry_run)
 {
 	struct deadline deadline = deadline_patient(lifecycle->config);
 	struct found_pair pair = {
-		intent->name, intent->number, intent->id.data, intent->id.size, true
+		.name = intent->name, .number = intent->number, .id = intent->id.data,
+		.id_size = intent->id.size, .intended = true,
 	};
 	struct buffer spki = BUFFER_INIT;
 	CK_RV rv;
 
-	if (intent->given_up || intent->undo_only || intent_is_authority(intent))
+	if (intent->given_up || intent_is_authority(intent))
 		return CKR_ACTION_PROHIBITED;
 	rv = check_claim(lifecycle, intent, label, deadline);
+	if (rv == CKR_OK && intent->undo_only) {
+		rv = kms_pair_start(lifecycle->kms, pair.id, pair.id_size, deadline, &pair.protect_from);
+		pair.protect_from = settle_start(intent->protect_from, pair.protect_from);
+		pair.superseded = pair.protect_from == 0;
+	}
 	if (rv == CKR_OK)
 		rv = kms_public_key(lifecycle->kms, intent->id.data, intent->id.size, deadline, &spki);
 	if (rv == CKR_OK)
@@ -250,7 +273,7 @@ intent_reconcile(struct lifecycle *lifecycle, const struct intent *intent, bool 
 	case CKR_ATTRIBUTE_VALUE_INVALID: /* not a pair that the intent may speak for */
 	case CKR_KEY_HANDLE_INVALID:      /* no pair in the KMS */
 	case CKR_OBJECT_HANDLE_INVALID:   /* no such key */
-	case CKR_ACTION_PROHIBITED:       /* a later version is there, or only its maker can finish it */
+	case CKR_ACTION_PROHIBITED:       /* it was given up, or is an authority's */
 	case CKR_FUNCTION_CANCELED:       /* another host was faster */
 	case CKR_PUBLIC_KEY_INVALID:
 	case CKR_FUNCTION_FAILED:

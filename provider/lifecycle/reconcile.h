@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a crash left: a pair in the KMS that has an intent but no version. It becomes the next
- * version of its key when it proves itself and no later one is there; else it is removed. The
- * pair of a new key is always removed: its policy is not known, and nobody was told of it. So is
- * one whose caller was told that it failed, and one that was asked for with a usage, a time or a
- * subject of its own, which the pair does not tell.
+ * What a crash left: a pair in the KMS that has an intent but no version. It becomes a version of
+ * its key when it proves itself; else it is removed. Another host, with a registry of its own, may
+ * have taken it up meanwhile and encrypt to it, which goes by the same proof: so a good pair is kept
+ * even where it can't be what was asked for. It is the key's next version; pre-active when it was to
+ * be active at a later time; and it only processes when a later version is there, or when it was
+ * asked for with a usage, an end or a subject of its own, which the pair does not tell.
+ *
+ * The pair of a new key is removed: its policy is not known, nobody was told of it, and no host
+ * takes up versions of keys that it does not know. So is one whose maker was told that it failed.
  */
 #ifndef P11_KMS_LIFECYCLE_RECONCILE_H
 #define P11_KMS_LIFECYCLE_RECONCILE_H
@@ -26,13 +30,16 @@ struct found_pair {
 	int64_t number;
 	const unsigned char *id;
 	size_t id_size;
-	bool intended; /* it has an intent; CKR_ACTION_PROHIBITED when a version of its number or a later one is there */
+	bool intended;   /* it has an intent */
+	bool superseded; /* it is not, and never becomes, the current one */
+	int64_t protect_from; /* it is pre-active until then; 0: it is active at once */
 };
 
 /*
  * Checks, proves and commits it as a version of its key: the current one, unless a later
- * one is. spki: its public half, as the KMS has it. dry_run: only looks whether the key takes
- * it. CKR_OBJECT_HANDLE_INVALID: no such key; CKR_ACTION_PROHIBITED: it is there already; CKR_PUBLIC_KEY_INVALID,
+ * one is there. spki: its public half, as the KMS has it. dry_run: only looks whether the key takes
+ * it. CKR_OBJECT_HANDLE_INVALID: no such key; CKR_ACTION_PROHIBITED: it is there already;
+ * CKR_ATTRIBUTE_VALUE_INVALID: another of its number is; CKR_PUBLIC_KEY_INVALID,
  * CKR_FUNCTION_FAILED: the pair is no good.
  */
 MUST_USE CK_RV pair_finish(struct lifecycle *lifecycle, const struct found_pair *pair,

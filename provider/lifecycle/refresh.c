@@ -191,6 +191,12 @@ stray(struct refresh *refresh, const struct stray *stray)
 			return CKR_OK; /* the KMS needs it for another; it goes later */
 		refresh->summary.purged += rv == CKR_OK;
 		return rv;
+	case STRAY_WAITING:
+		if (refresh->put_back)
+			refresh->summary.held++;
+		else
+			refresh->summary.waiting++;
+		break;
 	case STRAY_HIDDEN:
 		log_error("the index of the registry lacks %s, which its log has, or the log is not whole: it "
 		          "is not taken up again; run p11-kms verify, and find out who has changed the "
@@ -204,22 +210,40 @@ stray(struct refresh *refresh, const struct stray *stray)
 	return CKR_OK;
 }
 
-/* Pairs in the KMS that the registry does not have. */
+/* What the KMS holds and the registry lacks, and the other way round. */
+static CK_RV
+call_over(struct refresh *refresh, struct stray **ret_strays, size_t *ret_count)
+{
+	struct lifecycle *lifecycle = refresh->lifecycle;
+	struct roll roll = { NULL, NULL, 0 };
+	CK_RV rv;
+
+	rv = roll_read(lifecycle->registry, &roll);
+	if (rv == CKR_OK)
+		rv = strays_read(lifecycle->kms, lifecycle->registry, &lifecycle->token->authority_id,
+		                 deadline_patient(lifecycle->config), &roll, ret_strays, ret_count);
+	if (rv == CKR_OK)
+		refresh->summary.missing = roll_missing(&roll, lifecycle);
+	roll_clear(&roll);
+	if (rv == CKR_OK)
+		rv = strays_wait(lifecycle->kms, lifecycle->registry, !refresh->dry_run, *ret_strays,
+		                 *ret_count);
+	return rv;
+}
+
 static CK_RV
 look_around(struct refresh *refresh)
 {
-	struct lifecycle *lifecycle = refresh->lifecycle;
 	struct stray *strays = NULL;
 	size_t count = 0;
-	CK_RV rv;
+	CK_RV rv = call_over(refresh, &strays, &count);
 
-	rv = strays_read(lifecycle->kms, lifecycle->registry, &lifecycle->token->authority_id,
-	                 deadline_patient(lifecycle->config), &strays, &count);
 	if (rv != CKR_OK)
-		return weigh(refresh, "looking for versions in", "the KMS", rv);
-	for (size_t i = 0; rv == CKR_OK && !refresh->stopped && i < count; i++)
-		rv = weigh(refresh, "taking up, or removing,", strays[i].label,
-		           stray(refresh, &strays[i]));
+		rv = weigh(refresh, "looking for versions in", "the KMS", rv);
+	else
+		for (size_t i = 0; rv == CKR_OK && !refresh->stopped && i < count; i++)
+			rv = weigh(refresh, "taking up, or removing,", strays[i].label,
+			           stray(refresh, &strays[i]));
 	strays_free(strays, count);
 	return rv;
 }

@@ -9,6 +9,7 @@
 struct reading {
 	struct registry *registry;         /* borrowed, as what follows */
 	const struct buffer *authority_id;
+	struct roll *roll;                 /* may be NULL */
 	struct intent *intents;            /* owned */
 	size_t intent_count;
 	bool intents_read;
@@ -119,6 +120,8 @@ found(void *context, const void *id, size_t id_size, const char *label, CK_KEY_T
 	CK_RV rv;
 
 	(void)key_type;
+	if (reading->roll != NULL)
+		roll_meet(reading->roll, id, id_size);
 	if (id_size == 0 || buffer_equal(reading->authority_id, id, id_size) ||
 	    label_is_authority(label))
 		return CKR_OK;
@@ -231,9 +234,12 @@ compare(const void *a, const void *b)
 
 CK_RV
 strays_read(struct kms *kms, struct registry *registry, const struct buffer *authority_id,
-            struct deadline deadline, struct stray **ret_strays, size_t *ret_count)
+            struct deadline deadline, struct roll *roll, struct stray **ret_strays,
+            size_t *ret_count)
 {
-	struct reading reading = { .registry = registry, .authority_id = authority_id };
+	struct reading reading = {
+		.registry = registry, .authority_id = authority_id, .roll = roll
+	};
 	CK_RV rv;
 
 	rv = kms_walk(kms, deadline, found, &reading);
@@ -249,6 +255,31 @@ strays_read(struct kms *kms, struct registry *registry, const struct buffer *aut
 	*ret_strays = reading.strays;
 	*ret_count = reading.count;
 	return CKR_OK;
+}
+
+CK_RV
+strays_wait(struct kms *kms, struct registry *registry, bool keep, struct stray *strays,
+            size_t count)
+{
+	const struct buffer **ids = calloc(count + 1, sizeof *ids);
+	int64_t *since = calloc(count + 1, sizeof *since);
+	int64_t now = clock_now();
+	size_t asked = 0, answered = 0;
+	CK_RV rv = ids == NULL || since == NULL ? CKR_HOST_MEMORY : CKR_OK;
+
+	for (size_t i = 0; rv == CKR_OK && i < count; i++) {
+		if (strays[i].kind == STRAY_VERSION)
+			ids[asked++] = &strays[i].id;
+	}
+	if (rv == CKR_OK && !kms_makes_versions(kms))
+		rv = registry_waiting(registry, ids, asked, keep, since);
+	for (size_t i = 0; rv == CKR_OK && i < count; i++) {
+		if (strays[i].kind == STRAY_VERSION && since[answered++] > now - STRAY_AGE)
+			strays[i].kind = STRAY_WAITING;
+	}
+	free(since);
+	free(ids);
+	return rv;
 }
 
 void

@@ -9,12 +9,17 @@ stray_take_up(struct lifecycle *lifecycle, const struct stray *stray)
 {
 	struct deadline deadline = deadline_patient(lifecycle->config);
 	struct found_pair pair = {
-		stray->name, stray->number, stray->id.data, stray->id.size, false
+		.name = stray->name, .number = stray->number, .id = stray->id.data,
+		.id_size = stray->id.size,
 	};
 	struct buffer spki = BUFFER_INIT;
 	CK_RV rv;
 
 	rv = kms_public_key(lifecycle->kms, stray->id.data, stray->id.size, deadline, &spki);
+	if (rv == CKR_OK)
+		rv = kms_pair_start(lifecycle->kms, pair.id, pair.id_size, deadline, &pair.protect_from);
+	if (pair.protect_from <= clock_now() || pair.protect_from > RECORD_TIME_MAX)
+		pair.protect_from = 0;
 	if (rv == CKR_OK)
 		rv = pair_finish(lifecycle, &pair, &spki, false, deadline);
 	buffer_clear(&spki);

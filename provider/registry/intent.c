@@ -3,6 +3,7 @@
 #include "registry/internal.h"
 
 #include "base/clock.h"
+#include "registry/note.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,10 +11,9 @@
 /* Added to "since" of one that only its maker can finish: no time of ours reaches it. */
 #define UNDO_ONLY (INT64_C(1) << 40)
 
-/* Inside a write transaction. least: the number is no less. */
+/* Inside a write transaction, as what follows. */
 static CK_RV
-intend(struct store *store, const char *name, const void *id, int id_size, int64_t least,
-       bool undo_only, int64_t *ret_number)
+check_id(struct store *store, const struct intention *intention)
 {
 	sqlite3_stmt *statement = NULL;
 	int64_t in_use = 0;
@@ -22,48 +22,59 @@ intend(struct store *store, const char *name, const void *id, int id_size, int64
 	rv = store_statement(store, ID_IN_USE, &statement);
 	if (rv != CKR_OK)
 		return rv;
-	sqlite3_bind_blob(statement, 1, id, id_size, SQLITE_STATIC);
+	sqlite3_bind_blob(statement, 1, intention->id, (int)intention->id_size, SQLITE_STATIC);
 	rv = store_number(store, statement, &in_use);
-	if (rv != CKR_OK)
-		return rv;
-	if (in_use != 0)
-		return CKR_ATTRIBUTE_VALUE_INVALID;
+	return rv == CKR_OK && in_use != 0 ? CKR_ATTRIBUTE_VALUE_INVALID : rv;
+}
 
-	rv = store_statement(store, NEXT_NUMBER, &statement);
+static CK_RV
+intend(struct store *store, const struct intention *intention, int64_t *ret_number)
+{
+	sqlite3_stmt *statement = NULL;
+	CK_RV rv;
+
+	rv = check_id(store, intention);
+	if (rv == CKR_OK)
+		rv = store_statement(store, NEXT_NUMBER, &statement);
 	if (rv != CKR_OK)
 		return rv;
-	sqlite3_bind_text(statement, 1, name, -1, SQLITE_STATIC);
+	sqlite3_bind_text(statement, 1, intention->name, -1, SQLITE_STATIC);
 	rv = store_number(store, statement, ret_number);
 	if (rv != CKR_OK)
 		return rv;
-	if (*ret_number < least)
-		*ret_number = least;
+	if (*ret_number < intention->least)
+		*ret_number = intention->least;
 
-	rv = store_statement(store, INTENT_INSERT, &statement);
+	/* Those of intents that are gone; one of them may have had this CKA_ID. */
+	rv = notes_clear(store, NOTE_PROTECT_FROM);
+	if (rv == CKR_OK && intention->protect_from != 0)
+		rv = note_write(store, NOTE_PROTECT_FROM, intention->id, intention->id_size,
+		                intention->protect_from);
+	if (rv == CKR_OK)
+		rv = store_statement(store, INTENT_INSERT, &statement);
 	if (rv != CKR_OK)
 		return rv;
-	sqlite3_bind_blob(statement, 1, id, id_size, SQLITE_STATIC);
-	sqlite3_bind_text(statement, 2, name, -1, SQLITE_STATIC);
+	sqlite3_bind_blob(statement, 1, intention->id, (int)intention->id_size, SQLITE_STATIC);
+	sqlite3_bind_text(statement, 2, intention->name, -1, SQLITE_STATIC);
 	sqlite3_bind_int64(statement, 3, *ret_number);
-	sqlite3_bind_int64(statement, 4, clock_now() + (undo_only ? UNDO_ONLY : 0));
+	sqlite3_bind_int64(statement, 4, clock_now() + (intention->undo_only ? UNDO_ONLY : 0));
 	return store_run(store, statement);
 }
 
 static CK_RV
-intend_alone(struct registry *registry, const char *name, const void *id, size_t id_size,
-             int64_t least, bool undo_only, int64_t *ret_number)
+intend_alone(struct registry *registry, const struct intention *intention, int64_t *ret_number)
 {
 	int64_t number = 0;
 	CK_RV rv;
 
 	if (registry->mode != REGISTRY_WRITE)
 		return CKR_TOKEN_WRITE_PROTECTED;
-	if (id_size < 1 || id_size > RECORD_ID_MAX)
+	if (intention->id_size < 1 || intention->id_size > RECORD_ID_MAX)
 		return CKR_ATTRIBUTE_VALUE_INVALID;
 	(void)pthread_mutex_lock(&registry->lock);
 	rv = store_run_plain(registry->store, BEGIN_WRITE);
 	if (rv == CKR_OK) {
-		rv = intend(registry->store, name, id, (int)id_size, least, undo_only, &number);
+		rv = intend(registry->store, intention, &number);
 		rv = registry_end_locked(registry, rv);
 	}
 	(void)pthread_mutex_unlock(&registry->lock);
@@ -73,12 +84,12 @@ intend_alone(struct registry *registry, const char *name, const void *id, size_t
 }
 
 CK_RV
-registry_intend(struct registry *registry, const char *name, const void *id, size_t id_size,
-                bool undo_only, int64_t *ret_number)
+registry_intend(struct registry *registry, const struct intention *intention, int64_t *ret_number)
 {
-	if (registry->mode == REGISTRY_WRITE && !record_name_valid(name, strlen(name)))
+	if (registry->mode == REGISTRY_WRITE &&
+	    !record_name_valid(intention->name, strlen(intention->name)))
 		return CKR_ATTRIBUTE_VALUE_INVALID;
-	return intend_alone(registry, name, id, id_size, 1, undo_only, ret_number);
+	return intend_alone(registry, intention, ret_number);
 }
 
 /* No key has an empty name. */
@@ -86,7 +97,11 @@ CK_RV
 registry_intend_authority(struct registry *registry, const void *id, size_t id_size,
                           int64_t number, int64_t *ret_number)
 {
-	return intend_alone(registry, "", id, id_size, number, true, ret_number);
+	struct intention intention = {
+		.name = "", .id = id, .id_size = id_size, .least = number, .undo_only = true
+	};
+
+	return intend_alone(registry, &intention, ret_number);
 }
 
 bool
@@ -96,7 +111,7 @@ intent_is_authority(const struct intent *intent)
 }
 
 static CK_RV
-intent_columns(sqlite3_stmt *row, struct intent *intent)
+intent_columns(struct store *store, sqlite3_stmt *row, struct intent *intent)
 {
 	const char *name = (const char *)sqlite3_column_text(row, 1);
 	CK_RV rv;
@@ -112,7 +127,13 @@ intent_columns(sqlite3_stmt *row, struct intent *intent)
 		intent->since = intent->since == INT64_MIN ? 0 : -intent->since;
 	intent->undo_only = intent->since >= UNDO_ONLY;
 	intent->since %= UNDO_ONLY;
-	return intent->name == NULL ? CKR_HOST_MEMORY : CKR_OK;
+	if (intent->name == NULL)
+		return CKR_HOST_MEMORY;
+	rv = note_read(store, NOTE_PROTECT_FROM, intent->id.data, intent->id.size,
+	               &intent->protect_from);
+	if (intent->protect_from < 0 || intent->protect_from > RECORD_TIME_MAX)
+		intent->protect_from = 0;
+	return rv;
 }
 
 static CK_RV
@@ -129,7 +150,7 @@ intents_read(struct store *store, sqlite3_stmt *statement, struct intent **inten
 		*intents = grown;
 		memset(&grown[*count], 0, sizeof *grown);
 		(*count)++;
-		rv = intent_columns(statement, &grown[*count - 1]);
+		rv = intent_columns(store, statement, &grown[*count - 1]);
 		if (rv != CKR_OK)
 			return rv;
 	}

@@ -137,6 +137,15 @@ MUST_USE CK_RV registry_uncertified(struct registry *registry, int64_t after, in
 /* At most max objects, newest first: of one key (name, and neither number nor id) by their numbers, else by their objects. */
 MUST_USE CK_RV registry_search(struct registry *registry, const struct registry_search *search,
                                int64_t *ret_objects, size_t max, size_t *ret_count);
+/* The versions that are active, by the index, unchecked: what protects. In no order. Caller: actives_free. */
+struct active {
+	int64_t object;
+	struct buffer id;
+};
+
+MUST_USE CK_RV registry_actives(struct registry *registry, struct active **ret_actives,
+                                size_t *ret_count);
+void actives_free(struct active *actives, size_t count);
 /* Names of keys in order, after the given one (NULL: from the first). Caller frees each. */
 MUST_USE CK_RV registry_key_names(struct registry *registry, const char *after, char **ret_names,
                                   size_t max, size_t *ret_count);
@@ -201,13 +210,24 @@ struct intent {
 	int64_t number;
 	struct buffer id;
 	int64_t since;
-	bool undo_only; /* what it was asked for can't be told from the pair: not to be finished by others */
+	int64_t protect_from; /* it was to be active from then on; 0: at once */
+	bool undo_only; /* what else it was asked for can't be told from the pair */
 	bool given_up;  /* its maker was told that it failed, or will be: nobody commits it any more */
 };
 
+/* What is to be made; members as of struct intent, all borrowed. */
+struct intention {
+	const char *name;
+	const void *id;
+	size_t id_size;
+	int64_t least; /* the number is no less */
+	int64_t protect_from;
+	bool undo_only;
+};
+
 /* Reserves id and the key's next number. CKR_ATTRIBUTE_VALUE_INVALID: id is in use. */
-MUST_USE CK_RV registry_intend(struct registry *registry, const char *name, const void *id,
-                               size_t id_size, bool undo_only, int64_t *ret_number);
+MUST_USE CK_RV registry_intend(struct registry *registry, const struct intention *intention,
+                               int64_t *ret_number);
 /* The same for an authority's pair. number: at least that; *ret_number is at least it, and greater than those of its other intents. */
 MUST_USE CK_RV registry_intend_authority(struct registry *registry, const void *id, size_t id_size,
                                          int64_t number, int64_t *ret_number);
@@ -237,6 +257,15 @@ MUST_USE CK_RV registry_intent_take_back(struct registry *registry, const char *
                                          int64_t number, const void *id, size_t id_size,
                                          bool *ret_given_up);
 MUST_USE CK_RV registry_intent_remove(struct registry *registry, const void *id, size_t id_size);
+
+/*
+ * How long pairs have been waiting that the KMS holds and the registry does not know: since
+ * when, of each of those that are there now. One that is new waits since now; those that are gone
+ * are forgotten. Kept by the file beside the log, unsigned: it may only delay something. A
+ * time that lies ahead, or long ago, counts as now. keep: false, nothing is written.
+ */
+MUST_USE CK_RV registry_waiting(struct registry *registry, const struct buffer *const *ids,
+                                size_t count, bool keep, int64_t *ret_since);
 
 /*
  * Whether any entry of the log has this CKA_ID, be it a version's or the authority's, and

@@ -126,6 +126,69 @@ registry_uncertified(struct registry *registry, int64_t after, int64_t *ret_obje
 }
 
 static CK_RV
+actives_read(struct store *store, sqlite3_stmt *statement, struct active **actives, size_t *count)
+{
+	int result;
+	CK_RV rv;
+
+	while ((result = sqlite3_step(statement)) == SQLITE_ROW) {
+		struct active *active;
+		const void *id;
+
+		if (sqlite3_column_type(statement, 1) != SQLITE_BLOB)
+			continue; /* no CKA_ID: whoever reads the version finds out */
+		/* Doubled when it is full, which it is at each power of two. */
+		if ((*count & (*count - 1)) == 0) {
+			struct active *grown = reallocarray(*actives, *count == 0 ? 1 : 2 * *count,
+			                                    sizeof *grown);
+
+			if (grown == NULL)
+				return CKR_HOST_MEMORY;
+			*actives = grown;
+		}
+		active = &(*actives)[(*count)++];
+		*active = (struct active){ sqlite3_column_int64(statement, 0), BUFFER_INIT };
+		id = sqlite3_column_blob(statement, 1);
+		rv = buffer_set(&active->id, id, (size_t)sqlite3_column_bytes(statement, 1));
+		if (rv != CKR_OK)
+			return rv;
+	}
+	return result == SQLITE_DONE ? CKR_OK : store_failure(store, result);
+}
+
+CK_RV
+registry_actives(struct registry *registry, struct active **ret_actives, size_t *ret_count)
+{
+	sqlite3_stmt *statement = NULL;
+	struct active *actives = NULL;
+	size_t count = 0;
+	CK_RV rv;
+
+	(void)pthread_mutex_lock(&registry->lock);
+	rv = store_statement(registry->store, ACTIVES, &statement);
+	if (rv == CKR_OK) {
+		rv = actives_read(registry->store, statement, &actives, &count);
+		store_done(statement);
+	}
+	(void)pthread_mutex_unlock(&registry->lock);
+	if (rv != CKR_OK) {
+		actives_free(actives, count);
+		return rv;
+	}
+	*ret_actives = actives;
+	*ret_count = count;
+	return CKR_OK;
+}
+
+void
+actives_free(struct active *actives, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		buffer_clear(&actives[i].id);
+	free(actives);
+}
+
+static CK_RV
 names_read(struct store *store, sqlite3_stmt *statement, char **ret_names, size_t max,
            size_t *count)
 {

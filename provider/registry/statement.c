@@ -5,6 +5,10 @@
 /* Which entries hand over to another authority. Registries of before that was possible get it with the first. */
 #define HANDOVER_SCHEMA "CREATE TABLE IF NOT EXISTS handovers (sequence INTEGER PRIMARY KEY)"
 
+/* Times that are noted of a CKA_ID, by their kind: see note.c. Older registries get it with the first. */
+#define NOTE_SCHEMA "CREATE TABLE IF NOT EXISTS notes (kind TEXT NOT NULL, id BLOB NOT NULL," \
+                    " time INTEGER NOT NULL, PRIMARY KEY (kind, id)) WITHOUT ROWID"
+
 const char store_schema[] =
 	"CREATE TABLE entries ("
 	" sequence INTEGER PRIMARY KEY,"
@@ -48,7 +52,8 @@ const char store_schema[] =
 	" name TEXT NOT NULL,"
 	" number INTEGER NOT NULL,"
 	" since INTEGER NOT NULL,"
-	" UNIQUE (name, number)) WITHOUT ROWID;";
+	" UNIQUE (name, number)) WITHOUT ROWID;"
+	NOTE_SCHEMA ";";
 
 /* Filters that every search ends with: ?1 before, ?2 active only, ?3 destroyed too, ?4 how many. */
 #define SEARCH_STATES \
@@ -140,6 +145,7 @@ const char *const statement_texts[STATEMENT_COUNT] = {
 	[SEARCH_NAME_ACTIVE] = "SELECT object FROM versions WHERE name = ?5 AND state = 'active'"
 	                       SEARCH_NAME_END("+number"),
 	[SEARCH_NUMBER] = "SELECT object FROM versions WHERE name = ?5 AND number = ?6" SEARCH_END,
+	[ACTIVES] = "SELECT object, id FROM versions WHERE state = 'active'",
 	[KEY_NAMES] = "SELECT name FROM keys WHERE name > ?1 ORDER BY name LIMIT ?2",
 	[DUE] = "SELECT DISTINCT v.name FROM versions AS v JOIN keys AS k ON k.name = v.name"
 	        " LEFT JOIN entries AS ve ON ve.sequence = v.sequence"
@@ -178,6 +184,12 @@ const char *const statement_texts[STATEMENT_COUNT] = {
 	[INTENT_USE] = "DELETE FROM intents WHERE id = ?1 AND since >= 0",
 	[INTENT_DELETE] = "DELETE FROM intents WHERE id = ?1",
 	[INTENT_COUNT] = "SELECT count(*) FROM intents WHERE id = ?1",
+	[NOTE_TABLE] = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'notes'",
+	[NOTE_TABLE_MAKE] = NOTE_SCHEMA,
+	[NOTE_INSERT] = "INSERT OR REPLACE INTO notes (kind, id, time) VALUES (?1, ?2, ?3)",
+	[NOTE_READ] = "SELECT time FROM notes WHERE kind = ?1 AND id = ?2",
+	[NOTES_CLEAR] = "DELETE FROM notes WHERE kind = ?1",
+	[NOTES_OF_INTENTS] = "DELETE FROM notes WHERE kind = ?1 AND id NOT IN (SELECT id FROM intents)",
 	[ENTRIES] = "SELECT sequence, previous, payload, signature FROM entries ORDER BY sequence",
 	[ENTRIES_FROM] = "SELECT sequence, previous, payload, signature FROM entries"
 	                 " WHERE sequence >= ?1 ORDER BY sequence LIMIT ?2",

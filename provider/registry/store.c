@@ -567,6 +567,20 @@ store_number(struct store *store, sqlite3_stmt *statement, int64_t *ret_number)
 }
 
 CK_RV
+store_has_table(struct store *store, enum statement which, bool *ret_has)
+{
+	sqlite3_stmt *statement = NULL;
+	int64_t tables = 0;
+	CK_RV rv = store_statement(store, which, &statement);
+
+	if (rv == CKR_OK)
+		rv = store_number(store, statement, &tables);
+	if (rv == CKR_OK)
+		*ret_has = tables != 0;
+	return rv;
+}
+
+CK_RV
 store_data_version(struct store *store, int64_t *ret_data_version)
 {
 	sqlite3_stmt *statement = NULL;

@@ -51,6 +51,7 @@ enum statement {
 	SEARCH_NAME,
 	SEARCH_NAME_ACTIVE,
 	SEARCH_NUMBER,
+	ACTIVES,
 	KEY_NAMES,
 	DUE,
 	COUNT,
@@ -63,6 +64,12 @@ enum statement {
 	INTENT_USE,
 	INTENT_DELETE,
 	INTENT_COUNT,
+	NOTE_TABLE,
+	NOTE_TABLE_MAKE,
+	NOTE_INSERT,
+	NOTE_READ,
+	NOTES_CLEAR,
+	NOTES_OF_INTENTS,
 	ENTRIES,
 	ENTRIES_FROM,
 	ENTRY_READ,
@@ -120,6 +127,8 @@ void store_done(sqlite3_stmt *statement);
 /* Runs a statement that gives no row, and ends it. */
 MUST_USE CK_RV store_run(struct store *store, sqlite3_stmt *statement);
 MUST_USE CK_RV store_run_plain(struct store *store, enum statement which);
+/* What a statement without parameters that counts tables finds: one at least. */
+MUST_USE CK_RV store_has_table(struct store *store, enum statement which, bool *ret_has);
 /* What result means, logged in one line. */
 MUST_USE CK_RV store_failure(struct store *store, int result);
 /* What a statement that gives one number gives, once its parameters are bound; done with it. */

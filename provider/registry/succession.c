@@ -16,20 +16,6 @@ handovers_clear(struct handovers *handovers)
 }
 
 /* A registry in which the authority was never rotated may not have the table. */
-static CK_RV
-table_exists(struct store *store, bool *ret_exists)
-{
-	sqlite3_stmt *statement = NULL;
-	int64_t tables = 0;
-	CK_RV rv = store_statement(store, HANDOVER_TABLE, &statement);
-
-	if (rv == CKR_OK)
-		rv = store_number(store, statement, &tables);
-	if (rv == CKR_OK)
-		*ret_exists = tables != 0;
-	return rv;
-}
-
 /* An entry that is missing or malformed stays without payload: it is no hand-over. */
 static CK_RV
 handovers_add(sqlite3_stmt *row, struct handovers *handovers)
@@ -61,7 +47,7 @@ handovers_read(struct store *store, struct handovers *ret_handovers)
 	int result = SQLITE_DONE;
 	CK_RV rv;
 
-	rv = table_exists(store, &exists);
+	rv = store_has_table(store, HANDOVER_TABLE, &exists);
 	if (rv == CKR_OK && exists)
 		rv = store_statement(store, HANDOVERS, &row);
 	while (rv == CKR_OK && exists && (result = sqlite3_step(row)) == SQLITE_ROW)
@@ -86,7 +72,7 @@ handovers_unmoved(struct store *store, const struct succession *succession, bool
 	size_t count = 0;
 	CK_RV rv;
 
-	rv = table_exists(store, &exists);
+	rv = store_has_table(store, HANDOVER_TABLE, &exists);
 	if (rv == CKR_OK && exists)
 		rv = store_statement(store, HANDOVER_SEQUENCES, &row);
 	if (rv != CKR_OK)

@@ -190,7 +190,9 @@ START_TEST(reader_changes_nothing)
 	ck_assert_uint_eq(registry_open(path, authority.authority, REGISTRY_READ, &reader, &why), CKR_OK);
 	ck_assert_uint_eq(registry_change(reader, &authority.signer, 1, build_nothing, NULL),
 	                  CKR_TOKEN_WRITE_PROTECTED);
-	ck_assert_uint_eq(registry_intend(reader, "x", "id", 2, false, &number), CKR_TOKEN_WRITE_PROTECTED);
+	ck_assert_uint_eq(registry_intend(reader, &(struct intention){
+		.name = "x", .id = "id", .id_size = 2
+	}, &number), CKR_TOKEN_WRITE_PROTECTED);
 	ck_assert_uint_eq(registry_intent_remove(reader, "id", 2), CKR_TOKEN_WRITE_PROTECTED);
 	ck_assert_uint_eq(registry_intent_give_up(reader, "id", 2, &given_up),
 	                  CKR_TOKEN_WRITE_PROTECTED);
@@ -524,8 +526,9 @@ START_TEST(what_was_given_up_is_not_committed)
 	ck_assert_uint_eq(change(build_intended, &single), CKR_FUNCTION_CANCELED);
 	assert_unchanged(1);
 	version->object = 0;
-	ck_assert_uint_eq(registry_intend(registry, "job-42", version->id.data, version->id.size, true,
-	                                  &number), CKR_OK);
+	ck_assert_uint_eq(registry_intend(registry, &(struct intention){
+		.name = "job-42", .id = version->id.data, .id_size = version->id.size, .undo_only = true
+	}, &number), CKR_OK);
 	/* It is another's to commit. */
 	ck_assert_uint_eq(change(build_single, &single), CKR_ACTION_PROHIBITED);
 	assert_unchanged(1);
@@ -581,7 +584,9 @@ START_TEST(its_maker_takes_an_intent_back)
 	version->object = 0;
 	ck_assert_uint_eq(change(build_intended, &single), CKR_FUNCTION_CANCELED);
 	ck_assert_uint_eq(registry_intent_remove(registry, id->data, id->size), CKR_OK);
-	ck_assert_uint_eq(registry_intend(registry, "job-42", id->data, id->size, false, &number), CKR_OK);
+	ck_assert_uint_eq(registry_intend(registry, &(struct intention){
+		.name = "job-42", .id = id->data, .id_size = id->size
+	}, &number), CKR_OK);
 	ck_assert_uint_eq(registry_intent_take_back(registry, "job-42", 1, id->data, id->size, &given_up),
 	                  CKR_OK);
 	ck_assert(given_up);
@@ -603,14 +608,23 @@ START_TEST(intents_reserve_and_go_with_the_commit)
 	int64_t number = 0;
 	size_t count = 0;
 
-	ck_assert_uint_eq(registry_intend(registry, "job-42", version->id.data, version->id.size, false, &number),
-	                  CKR_OK);
+	ck_assert_uint_eq(registry_intend(registry, &(struct intention){
+		.name = "job-42", .id = version->id.data, .id_size = version->id.size
+	}, &number), CKR_OK);
 	ck_assert_int_eq(number, 1);
-	ck_assert_uint_eq(registry_intend(registry, "job-42", "other", 5, false, &number), CKR_OK);
+	ck_assert_uint_eq(registry_intend(registry, &(struct intention){
+		.name = "job-42", .id = "other", .id_size = 5
+	}, &number), CKR_OK);
 	ck_assert_int_eq(number, 2);
-	ck_assert_uint_eq(registry_intend(registry, "x", "other", 5, false, &number), CKR_ATTRIBUTE_VALUE_INVALID);
-	ck_assert_uint_eq(registry_intend(registry, "x@1", "y", 1, false, &number), CKR_ATTRIBUTE_VALUE_INVALID);
-	ck_assert_uint_eq(registry_intend(registry, "x", "", 0, false, &number), CKR_ATTRIBUTE_VALUE_INVALID);
+	ck_assert_uint_eq(registry_intend(registry, &(struct intention){
+		.name = "x", .id = "other", .id_size = 5
+	}, &number), CKR_ATTRIBUTE_VALUE_INVALID);
+	ck_assert_uint_eq(registry_intend(registry, &(struct intention){
+		.name = "x@1", .id = "y", .id_size = 1
+	}, &number), CKR_ATTRIBUTE_VALUE_INVALID);
+	ck_assert_uint_eq(registry_intend(registry, &(struct intention){
+		.name = "x", .id = "", .id_size = 0
+	}, &number), CKR_ATTRIBUTE_VALUE_INVALID);
 	ck_assert_uint_eq(registry_intents(registry, &intents, &count), CKR_OK);
 	ck_assert_uint_eq(count, 2);
 	ck_assert_str_eq(intents[0].name, "job-42");
@@ -630,9 +644,12 @@ START_TEST(intents_reserve_and_go_with_the_commit)
 	ck_assert_uint_eq(count, 0);
 	intents_free(intents, count);
 	/* The id is now a version's. */
-	ck_assert_uint_eq(registry_intend(registry, "x", version->id.data, version->id.size, false, &number),
-	                  CKR_ATTRIBUTE_VALUE_INVALID);
-	ck_assert_uint_eq(registry_intend(registry, "job-42", "third", 5, false, &number), CKR_OK);
+	ck_assert_uint_eq(registry_intend(registry, &(struct intention){
+		.name = "x", .id = version->id.data, .id_size = version->id.size
+	}, &number), CKR_ATTRIBUTE_VALUE_INVALID);
+	ck_assert_uint_eq(registry_intend(registry, &(struct intention){
+		.name = "job-42", .id = "third", .id_size = 5
+	}, &number), CKR_OK);
 	ck_assert_int_eq(number, 2);
 	version_free(&version);
 }

@@ -129,7 +129,10 @@ START_TEST(refuses_an_algorithm_the_hsm_does_not_have)
 {
 	static const unsigned char gibberish[] = { 0x06, 0x03, 0x2a, 0x03, 0x04 };
 	struct algorithm algorithm = *algorithm_by_name("rsa-2048");
-	struct kms_pair pair = { &algorithm, kms_id, KMS_ID_SIZE, "x@1", true, true, true, false, 0 };
+	struct kms_pair pair = {
+		.algorithm = &algorithm, .id = kms_id, .id_size = KMS_ID_SIZE, .label = "x@1",
+		.decrypt = true, .sign = true, .unwrap = true,
+	};
 	struct buffer spki = BUFFER_INIT;
 
 	algorithm.bits = 32768;

@@ -340,7 +340,9 @@ START_TEST(locked_registry_is_read_but_not_changed)
 	ck_assert_int_eq(read_all(), 0);
 	ck_assert_uint_eq(registry_change(registry, &authority.signer, 3600, build_nothing, NULL),
 	                  CKR_FUNCTION_FAILED);
-	ck_assert_uint_eq(registry_intend(registry, "x", "id", 2, false, &number), CKR_FUNCTION_FAILED);
+	ck_assert_uint_eq(registry_intend(registry, &(struct intention){
+		.name = "x", .id = "id", .id_size = 2
+	}, &number), CKR_FUNCTION_FAILED);
 	kill_child(writer);
 	ck_assert_uint_eq(registry_change(registry, &authority.signer, 3600, build_nothing, NULL),
 	                  CKR_OK);

@@ -536,7 +536,9 @@ START_TEST(generation_grows_with_every_change)
 	ck_assert_uint_eq(registry_generation(writer, &is), CKR_OK);
 	ck_assert_uint_gt(is, was);
 	was = is;
-	ck_assert_uint_eq(registry_intend(writer, "job-44", "x", 1, false, &number), CKR_OK);
+	ck_assert_uint_eq(registry_intend(writer, &(struct intention){
+		.name = "job-44", .id = "x", .id_size = 1
+	}, &number), CKR_OK);
 	ck_assert_uint_eq(registry_generation(writer, &is), CKR_OK);
 	ck_assert_uint_gt(is, was);
 	registry_free(&reader);
