@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# kill -9 at each call to the file system that create, rotate, refresh and authority rotate make
-# for p11-kms's own files: the registry, its side files, configuration, authority, PIN. SoftHSM2 writes its token
-# in place and may lose it when it is killed there, so these points are not among them.
+# kill -9 at each call to the file system that create, rotate (at once, and for later), refresh and
+# authority rotate make for p11-kms's own files: the registry, its side files, configuration,
+# authority, PIN. SoftHSM2 writes its token in place and may lose it when it is killed there, so
+# these points are not among them.
 #
 # After each kill every version that is shown has its private half; what was answered OK is
 # there; and the next refresh finishes or removes what was left. P11_KMS_KILL_POINTS: every how
@@ -17,10 +18,11 @@ make_token
 registry=$hsm_folder/registry.db
 cd "$work"
 
-# Two keys that a refresh always finds due, and one to rotate.
+# Two keys that a refresh always finds due, one to rotate, and one to rotate for later.
 quietly "$p11_kms" create due-1 --algorithm p-256 --rotate-every 1s
 quietly "$p11_kms" create due-2 --algorithm p-256 --rotate-every 1s
 quietly "$p11_kms" create turned --algorithm p-256 --rotate-every never
+quietly "$p11_kms" create later --algorithm p-256 --rotate-every never
 
 points=0
 answered=0
@@ -84,6 +86,7 @@ try() {
 try create @ --algorithm p-256
 [ "$last" -gt $((every * 2)) ] || fail "killed too few times: does the trace see the calls?"
 try rotate turned
+try rotate later --activate-at 2100-01-01T00:00:00Z
 try refresh
 
 # Each hand-over makes the log longer, so that each try begins with the same files and the same HSM.
@@ -126,8 +129,13 @@ jq -e '[.[] | select((.check == "strays" or .check == "interrupted") and .result
 	fail "pairs are left that nobody knows"
 }
 
-step "every version that is shown works, and what was answered OK is among them"
+step "what was to be active later is so, on the day that was asked for"
 "$p11_kms" list --all --json >list.json
+jq -e '[.[] | select(.name == "later" and .version > 1)] | length > 1 and
+	all(.[]; .state == "pre-active" and .protect_from == "2100-01-01T00:00:00Z")' list.json >/dev/null ||
+	fail "later: $(jq -c '.[] | select(.name == "later") | [.version, .state, .protect_from]' list.json)"
+
+step "every version that is shown works, and what was answered OK is among them"
 authorities=$("$p11_kms" authority show --json | jq '.handovers + 1')
 "$python" - "$module" "$token" "$hsm_module" "$hsm_token" "$pin" list.json promised "$authorities" <<'END' ||
 import hashlib, json, sys
@@ -161,6 +169,14 @@ for public in ours_session.findObjects([(P.CKA_CLASS, P.CKO_PUBLIC_KEY)]):
     signature = hsm_session.sign(private[0], digest, ecdsa)
     assert ours_session.verify(public, digest, signature, ecdsa), f"{name}: does not verify"
     works.add(bytes(identifier).hex())
+# Applications don't see what is to be active later.
+for version in json.load(open(listed)):
+    if version["state"] == "pre-active":
+        private = hsm_session.findObjects([(P.CKA_CLASS, P.CKO_PRIVATE_KEY),
+                                           (P.CKA_ID, bytes.fromhex(version["id"]))])
+        assert len(private) == 1, f'{version["name"]}@{version["version"]}: {len(private)} private halves'
+        hsm_session.sign(private[0], digest, ecdsa)
+        works.add(version["id"])
 versions = {f'{v["name"]}@{v["version"]}': v["id"] for v in json.load(open(listed))}
 missing = [v for v in open(promised).read().split() if versions.get(v) not in works]
 assert not missing, f"answered OK, and not there: {missing}"
