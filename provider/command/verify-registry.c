@@ -211,13 +211,6 @@ check_keys(struct verification *verification)
 	            (long long)versions, plural(versions, "version", "versions"));
 }
 
-/* One that is dated later than now is no creation's: whoever can write the file can make one up. */
-static bool
-goes_on(const struct intent *intent, int64_t now)
-{
-	return intent->since > now - INTENT_AGE && intent->since < now + INTENT_AGE;
-}
-
 static void
 check_intents(struct verification *verification)
 {
@@ -230,7 +223,7 @@ check_intents(struct verification *verification)
 	if (rv != CKR_OK)
 		finding(verification->findings, RESULT_FAIL, "they can't be read: %s", ckr_name(rv));
 	for (size_t i = 0; i < count; i++)
-		old += !goes_on(&intents[i], verification->now);
+		old += !intent_is_young(&intents[i], verification->now);
 	intents_free(intents, count);
 	if (old != 0)
 		finding(verification->findings, RESULT_WARN,

@@ -120,49 +120,62 @@ look_whether_put_back(struct refresh *refresh)
 	return rv;
 }
 
+static const char *
+intent_name(const struct intent *intent)
+{
+	return intent_is_authority(intent) ? "an authority" : intent->name;
+}
+
+static CK_RV
+reconcile_one(struct refresh *refresh, const struct intent *intent)
+{
+	enum reconciled result;
+	int64_t now = clock_now();
+	CK_RV rv;
+
+	if (intent_is_young(intent, now)) {
+		log_info("the creation of %s@%lld began less than a minute ago, and is left alone",
+		         intent_name(intent), (long long)intent->number);
+		return CKR_OK;
+	}
+	if (intent->since > now)
+		log_warning("the creation of %s@%lld is to begin in the future, by what the registry says: it "
+		            "counts as interrupted; is the clock of this host right?", intent_name(intent),
+		            (long long)intent->number);
+	if (refresh->put_back) {
+		refresh->summary.held++;
+		return CKR_OK;
+	}
+	rv = intent_reconcile(refresh->lifecycle, intent, refresh->dry_run, &result);
+	if (rv == CKR_OK && result == RECONCILED_FINISHED)
+		refresh->summary.finished++;
+	else if (rv == CKR_OK && result == RECONCILED_UNDONE)
+		refresh->summary.undone++;
+	return weigh(refresh, "finishing the interrupted creation of", intent_name(intent), rv);
+}
+
 static CK_RV
 reconcile(struct refresh *refresh)
 {
-	int64_t before = clock_now() - INTENT_AGE;
-	enum reconciled result;
-	CK_RV rv;
+	CK_RV rv = CKR_OK;
 
-	for (size_t i = 0; i < refresh->intent_count; i++) {
-		const struct intent *intent = &refresh->intents[i];
-
+	for (size_t i = 0; rv == CKR_OK && i < refresh->intent_count; i++) {
 		if (!step(refresh))
 			break;
-		if (intent->since > before) {
-			log_info("the creation of %s@%lld began less than a minute ago, and is left alone",
-			         intent_is_authority(intent) ? "an authority" : intent->name,
-			         (long long)intent->number);
-			continue;
-		}
-		if (refresh->put_back) {
-			refresh->summary.held++;
-			continue;
-		}
-		rv = intent_reconcile(refresh->lifecycle, intent, refresh->dry_run, &result);
-		if (rv == CKR_OK && result == RECONCILED_FINISHED)
-			refresh->summary.finished++;
-		else if (rv == CKR_OK && result == RECONCILED_UNDONE)
-			refresh->summary.undone++;
-		rv = weigh(refresh, "finishing the interrupted creation of",
-		           intent_is_authority(intent) ? "an authority" : intent->name, rv);
-		if (rv != CKR_OK)
-			return rv;
+		rv = reconcile_one(refresh, &refresh->intents[i]);
 	}
-	return CKR_OK;
+	return rv;
 }
 
 /* A version of this key is being made right now. */
 static bool
 in_making(const struct refresh *refresh, const char *name)
 {
-	int64_t before = clock_now() - INTENT_AGE;
+	int64_t now = clock_now();
 
 	for (size_t i = 0; i < refresh->intent_count; i++) {
-		if (refresh->intents[i].since > before && strcmp(refresh->intents[i].name, name) == 0)
+		if (intent_is_young(&refresh->intents[i], now) &&
+		    strcmp(refresh->intents[i].name, name) == 0)
 			return true;
 	}
 	return false;

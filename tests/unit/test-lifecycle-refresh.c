@@ -127,6 +127,25 @@ START_TEST(rotates_what_is_due_once)
 }
 END_TEST
 
+/* An intent that is to be young for ever does not keep a key from being rotated. */
+START_TEST(rotates_in_spite_of_a_forged_intent)
+{
+	static const char *const times[] = {
+		"strftime('%s', 'now') + 315360000", "strftime('%s', 'now') + 70",
+		"1099511627776 + strftime('%s', 'now') + 3600", "-strftime('%s', 'now') - 3600",
+	};
+	struct version *due = make_due("due");
+	char sql[256];
+
+	snprintf(sql, sizeof sql, "INSERT INTO intents SELECT x'aabbcc', 'due', 7, %s", times[_i]);
+	meddle(sql);
+	ck_assert_uint_eq(refresh(false), CKR_OK);
+	ASSERT_SUMMARY(0, 1, 1, 0, 0);
+	ck_assert_uint_eq(intent_count(), 0);
+	version_free(&due);
+}
+END_TEST
+
 static size_t steps, last_done, last_total;
 
 /* context: how many steps may be made, NULL all. */
@@ -635,6 +654,7 @@ unit_suite(void)
 	tcase_add_test(tests, signs_a_new_head);
 	tcase_add_test(tests, dry_run_changes_nothing);
 	tcase_add_test(tests, rotates_what_is_due_once);
+	tcase_add_loop_test(tests, rotates_in_spite_of_a_forged_intent, 0, 4);
 	tcase_add_test(tests, looks_after_what_is_due_among_many_keys);
 	tcase_add_test(tests, finishes_an_interrupted_rotation);
 	tcase_add_test(tests, undoes_what_was_given_up);
