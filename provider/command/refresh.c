@@ -64,6 +64,8 @@ static const struct {
 	{ "purged", offsetof(struct refresh_summary, purged) },
 	{ "finished", offsetof(struct refresh_summary, finished) },
 	{ "undone", offsetof(struct refresh_summary, undone) },
+	{ "kept", offsetof(struct refresh_summary, kept) },
+	{ "untrue", offsetof(struct refresh_summary, untrue) },
 	{ "taken_up", offsetof(struct refresh_summary, taken_up) },
 	{ "waiting", offsetof(struct refresh_summary, waiting) },
 	{ "missing", offsetof(struct refresh_summary, missing) },
@@ -105,6 +107,12 @@ tell_more(const struct refresh_summary *summary)
 	if (summary->certified != 0)
 		say("  and %u %s made", summary->certified,
 		    plural(summary->certified, "certificate", "certificates"));
+	if (summary->kept != 0)
+		say("  and %u left in the KMS, of interrupted creations: this host can't keep what it has seen "
+		    "of the registry", summary->kept);
+	if (summary->untrue != 0)
+		say("  and %u %s of interrupted creations that %s not true: see the log", summary->untrue,
+		    plural(summary->untrue, "record", "records"), plural(summary->untrue, "is", "are"));
 	if (summary->waiting != 0)
 		say("  and %u %s for the next refresh: the KMS has not had %s for long", summary->waiting,
 		    plural(summary->waiting, "waits", "wait"), plural(summary->waiting, "it", "them"));
@@ -120,7 +128,8 @@ static int
 tell(const struct arguments *arguments, const struct workspace *workspace,
      const struct refresh_summary *summary, bool dry_run)
 {
-	bool good = summary->failed + summary->held + summary->missing == 0 && interrupted == 0;
+	bool good = interrupted == 0 &&
+	            summary->failed + summary->held + summary->missing + summary->untrue == 0;
 
 	if (arguments->options[OPTION_JSON] != NULL) {
 		if (!say_json(summary_json(workspace, summary, dry_run)))

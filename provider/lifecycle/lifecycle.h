@@ -114,6 +114,8 @@ int64_t lifecycle_purge_time(const struct key_record *key, const struct version 
 struct refresh_summary {
 	unsigned finished;    /* pairs a crash left that are now versions */
 	unsigned undone;      /* pairs a crash left that were removed */
+	unsigned kept;        /* such that stay for another host: this one can't keep what it has seen */
+	unsigned untrue;      /* what was said of such pairs, and is not so: somebody has changed the registry's file */
 	unsigned taken_up;    /* versions that other hosts made */
 	unsigned waiting;     /* such that a later refresh takes up: they were not there long enough */
 	unsigned missing;     /* versions that protect, and whose pair the KMS does not hold (any more) */

@@ -142,7 +142,8 @@ check_claim(struct lifecycle *lifecycle, const struct intent *intent, const char
 
 /* An intent that is not for a pair that may be touched goes alone. */
 static CK_RV
-drop(struct lifecycle *lifecycle, const struct intent *intent, const char *label)
+drop(struct lifecycle *lifecycle, const struct intent *intent, const char *label, bool dry_run,
+     enum reconciled *ret_result)
 {
 	struct registry_search search = {
 		.id = intent->id.data, .id_size = intent->id.size, .destroyed = true
@@ -155,6 +156,9 @@ drop(struct lifecycle *lifecycle, const struct intent *intent, const char *label
 	if (rv != CKR_OK)
 		return rv;
 	/* With a version in the index it is nothing but late: the commit came through after all. */
+	*ret_result = count != 0 ? RECONCILED_DROPPED : RECONCILED_UNTRUE;
+	if (dry_run)
+		return CKR_OK;
 	if (count == 0)
 		log_warning("token %s: what the registry says of an interrupted creation of %s is not true "
 		            "of the key with that CKA_ID, which stays as it is; run p11-kms verify, and "
@@ -171,10 +175,8 @@ undo_given_up(struct lifecycle *lifecycle, const struct intent *intent, const ch
 	const struct buffer *id = &intent->id;
 	CK_RV rv = check_claim(lifecycle, intent, label, deadline);
 
-	if (rv == CKR_ATTRIBUTE_VALUE_INVALID) {
-		*ret_result = RECONCILED_DROPPED;
-		return dry_run ? CKR_OK : drop(lifecycle, intent, label);
-	}
+	if (rv == CKR_ATTRIBUTE_VALUE_INVALID)
+		return drop(lifecycle, intent, label, dry_run, ret_result);
 	if (rv == CKR_OK && !registry_remembers(lifecycle->registry)) {
 		log_warning("token %s: the pair \"%s\", which an interrupted creation seems to have left, "
 		            "stays in the KMS: this host can't keep what it has seen of the registry",

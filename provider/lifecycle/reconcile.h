@@ -48,7 +48,8 @@ MUST_USE CK_RV pair_finish(struct lifecycle *lifecycle, const struct found_pair 
 enum reconciled {
 	RECONCILED_FINISHED,
 	RECONCILED_UNDONE,
-	RECONCILED_DROPPED, /* only the intent went: it was late, or not true */
+	RECONCILED_DROPPED, /* only the intent went: it was late */
+	RECONCILED_UNTRUE,  /* the same: it was not true of the pair, or of any (logged) */
 	RECONCILED_LEFT,    /* pair and intent stay for another host: see below */
 };
 

@@ -126,6 +126,27 @@ intent_name(const struct intent *intent)
 	return intent_is_authority(intent) ? "an authority" : intent->name;
 }
 
+static void
+count_reconciled(struct refresh_summary *summary, enum reconciled result)
+{
+	switch (result) {
+	case RECONCILED_FINISHED:
+		summary->finished++;
+		break;
+	case RECONCILED_UNDONE:
+		summary->undone++;
+		break;
+	case RECONCILED_UNTRUE:
+		summary->untrue++;
+		break;
+	case RECONCILED_LEFT:
+		summary->kept++;
+		break;
+	case RECONCILED_DROPPED:
+		break;
+	}
+}
+
 static CK_RV
 reconcile_one(struct refresh *refresh, const struct intent *intent)
 {
@@ -147,10 +168,8 @@ reconcile_one(struct refresh *refresh, const struct intent *intent)
 		return CKR_OK;
 	}
 	rv = intent_reconcile(refresh->lifecycle, intent, refresh->dry_run, &result);
-	if (rv == CKR_OK && result == RECONCILED_FINISHED)
-		refresh->summary.finished++;
-	else if (rv == CKR_OK && result == RECONCILED_UNDONE)
-		refresh->summary.undone++;
+	if (rv == CKR_OK)
+		count_reconciled(&refresh->summary, result);
 	return weigh(refresh, "finishing the interrupted creation of", intent_name(intent), rv);
 }
 

@@ -253,6 +253,7 @@ START_TEST(who_remembers_nothing_removes_nothing)
 	for (int i = 0; i < 2; i++) {
 		ck_assert_uint_eq(refresh(false), CKR_OK);
 		ASSERT_SUMMARY(0, i == 0 ? 1 : 0, 0, 0, 0); /* the one without a pair */
+		ck_assert_uint_eq(summary.kept, 1);
 		ck_assert_uint_eq(pair_count(), 3);
 		ck_assert_uint_eq(intent_count(), 1);
 		ck_assert_int_eq(current_number("job"), 1);
@@ -328,6 +329,7 @@ START_TEST(keeps_the_pair_of_a_version)
 	         "VALUES (x'%s', 'job', 1, 1)", hex);
 	meddle(sql);
 	ck_assert_uint_eq(refresh(false), CKR_OK);
+	ck_assert_uint_eq(summary.untrue, 0); /* only late */
 	ck_assert_uint_eq(intent_count(), 0);
 	ck_assert_uint_eq(kms_public_key(kms, version->id.data, version->id.size, soon(), &spki),
 	                  CKR_OK);
@@ -367,15 +369,18 @@ START_TEST(keeps_the_authority_from_a_forged_intent)
 	forge_intent(id, "zzz", 1);
 	ck_assert_uint_eq(refresh(true), CKR_OK);
 	ASSERT_SUMMARY(0, 0, 0, 0, 0);
+	ck_assert_uint_eq(summary.untrue, 1);
 	ck_assert_uint_eq(intent_count(), 1);
 	ck_assert_uint_eq(refresh(false), CKR_OK);
 	ASSERT_SUMMARY(0, 0, 0, 0, 0);
+	ck_assert_uint_eq(summary.untrue, 1);
 	ck_assert(private_key_is_there(id));
 	ck_assert_uint_eq(intent_count(), 0);
 	/* Nor does it become a version, which an application could sign with. */
 	forge_intent(id, "job", 2);
 	ck_assert_uint_eq(refresh(false), CKR_OK);
 	ASSERT_SUMMARY(0, 0, 0, 0, 0);
+	ck_assert_uint_eq(summary.untrue, 1);
 	ck_assert_int_eq(current_number("job"), 1);
 	version_free(&version);
 }
@@ -431,6 +436,7 @@ START_TEST(keeps_the_keys_of_others)
 	forge_intent(&id, "job", 2);
 	ck_assert_uint_eq(refresh(false), CKR_OK);
 	ASSERT_SUMMARY(0, 0, 0, 0, 0);
+	ck_assert_uint_eq(summary.untrue, 1);
 	ck_assert(private_key_is_there(&id));
 	ck_assert_uint_eq(intent_count(), 0);
 	ck_assert_int_eq(current_number("job"), 1);
