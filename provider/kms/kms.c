@@ -311,7 +311,7 @@ kms_public_key(struct kms *kms, const void *id, size_t id_size, struct deadline 
 CK_RV
 kms_check_private(struct kms *kms, const void *id, size_t id_size, struct deadline deadline)
 {
-	struct kms_id_request request = { id, id_size, NULL, NULL };
+	struct kms_id_request request = { .id = id, .id_size = id_size };
 
 	if (kms->backend->check_private == NULL)
 		return CKR_OK;
