@@ -136,9 +136,10 @@ prepare(struct lifecycle *lifecycle, const struct adoption *adoption, struct dea
 	if (rv != CKR_OK)
 		goto out;
 	rv = read_public_half(lifecycle, version, deadline);
-	if (rv == CKR_OK)
-		rv = kms_check_private(lifecycle->kms, version->id.data, version->id.size, deadline);
 	if (rv != CKR_OK)
+		goto out;
+	rv = kms_check_private(lifecycle->kms, version->id.data, version->id.size, deadline);
+	if (rv != CKR_OK && rv != CKR_KEY_HANDLE_INVALID) /* what is not there proves nothing */
 		goto out;
 	rv = settle_usage(lifecycle, adoption->usage, version, deadline);
 	if (rv != CKR_OK)

@@ -21,10 +21,10 @@
 /* How an attribute of a template is taken. */
 enum rule {
 	RULE_READ,     /* its value is read below */
+	RULE_FORMED,   /* the same, in the form that other keys' has */
 	RULE_TRUE,     /* only true can be had */
 	RULE_FALSE,    /* only false can be had */
 	RULE_EITHER,   /* true or false, told truthfully afterwards */
-	RULE_FORMED,   /* the same, in the form that it has for other keys */
 	RULE_SESSION,  /* kept with a pair of the session, in that form; keys on the token have none */
 	RULE_OURS,     /* set by the token: section 4.1.2, CKR_ATTRIBUTE_READ_ONLY */
 };
