@@ -181,17 +181,25 @@ out:
 }
 
 CK_RV
-pair_check(struct lifecycle *lifecycle, const struct version *version, struct deadline deadline)
+pair_check_public(const struct lifecycle *lifecycle, const struct version *version)
 {
 	const char *why = NULL;
 	CK_RV rv;
 
 	rv = public_key_check(version->spki.data, version->spki.size, version->algorithm, &why);
-	if (rv != CKR_OK) {
+	if (rv != CKR_OK)
 		log_error("the KMS of token %s made a bad public key for %s: %s",
 		          lifecycle->config->name, version->name, why != NULL ? why : ckr_name(rv));
+	return rv;
+}
+
+static CK_RV
+pair_check(struct lifecycle *lifecycle, const struct version *version, struct deadline deadline)
+{
+	CK_RV rv = pair_check_public(lifecycle, version);
+
+	if (rv != CKR_OK)
 		return rv;
-	}
 	return lifecycle_prove(lifecycle->kms, lifecycle->token, version->usage, version->id.data,
 	                       version->id.size, &version->spki, deadline);
 }

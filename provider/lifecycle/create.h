@@ -27,8 +27,7 @@ int64_t protect_until(const struct config_token *config, int64_t from, int64_t r
 
 /* NULL when it is none that a key can have. */
 const struct algorithm *spki_algorithm(const struct buffer *spki);
-/* The public half follows the rules for keys in the registry, the private half works. */
-MUST_USE CK_RV pair_check(struct lifecycle *lifecycle, const struct version *version,
-                          struct deadline deadline);
+/* The public half follows the rules for keys in the registry. */
+MUST_USE CK_RV pair_check_public(const struct lifecycle *lifecycle, const struct version *version);
 
 #endif

@@ -68,6 +68,31 @@ out:
 	return rv;
 }
 
+/*
+ * What protects must do all that its key is for. An agreement may be left out: pairs that were
+ * made to sign only were made so on purpose, and the pair does not tell.
+ */
+static CK_RV
+prove(struct lifecycle *lifecycle, bool superseded, struct deadline deadline,
+      struct version *version)
+{
+	unsigned proven = 0;
+	CK_RV rv = pair_check_public(lifecycle, version);
+
+	if (rv == CKR_OK)
+		rv = lifecycle_try(lifecycle->kms, lifecycle->token, version->usage, version->id.data,
+		                   version->id.size, &version->spki, deadline, &proven);
+	if (rv == CKR_OK && !superseded && (version->usage & ~proven & ~(unsigned)USAGE_DERIVE) != 0)
+		rv = CKR_FUNCTION_FAILED;
+	if (rv == CKR_FUNCTION_FAILED)
+		log_error("token %s: the private key of %s@%lld does not do with its public half what "
+		          "its key is for", lifecycle->config->name, version->name,
+		          (long long)version->number);
+	if (rv == CKR_OK)
+		version->usage = proven;
+	return rv;
+}
+
 static int64_t
 later(int64_t a, int64_t b)
 {
@@ -93,7 +118,7 @@ pair_finish(struct lifecycle *lifecycle, const struct found_pair *pair,
 	rv = intended_version(pair, key, spki, &version);
 	if (rv != CKR_OK)
 		goto out;
-	rv = pair_check(lifecycle, version, deadline);
+	rv = prove(lifecycle, pair->superseded, deadline, version);
 	if (rv != CKR_OK)
 		goto out;
 	commit.version = version;
