@@ -15,17 +15,24 @@
 
 /*
  * What servers are asked for besides the pair itself, from all to nothing: one that does not
- * know an attribute refuses the request whole, and makes nothing.
+ * know an attribute refuses the request whole, and makes nothing. Without Sensitive and
+ * Extractable (KMIP 1.4), whoever is this client can get the private key. More servers lack
+ * these than Object Group; one that lacks that refuses the first three, and loses nothing else.
  */
-enum sealing {
-	SEAL_WHOLE_IN_GROUP, /* Sensitive, not Extractable (KMIP 1.4); Object Group */
-	SEAL_WHOLE,
-	SEAL_SENSITIVE,
-	SEAL_NONE_IN_GROUP,  /* whoever is this client can get the private key */
-	SEAL_NONE,
-	SEAL_NO_LABEL,       /* nor Application Specific Information */
-	SEAL_LEVELS
+static const struct trial {
+	bool not_extractable, sensitive, group, label;
+} trials[] = {
+	{ true, true, true, true },
+	{ false, true, true, true },
+	{ false, false, true, true },
+	{ true, true, false, true },
+	{ false, true, false, true },
+	{ false, false, false, true },
+	{ false, false, false, false },
 };
+
+#define TRIAL_COUNT (sizeof trials / sizeof *trials)
+#define TRIAL_PLAIN 5 /* the label alone */
 
 /* KMIP 1.4, sections 3.4 to 3.7. */
 static void
@@ -47,26 +54,26 @@ write_algorithm(struct ttlv_writer *writer, const struct algorithm *algorithm)
 
 static void
 write_half(struct ttlv_writer *writer, uint32_t tag, const char *name,
-           const struct kmip_pair *pair, uint32_t usage, unsigned sealing)
+           const struct kmip_pair *pair, uint32_t usage, const struct trial *trial)
 {
 	bool private_half = tag == KMIP_PRIVATE_KEY_TEMPLATE_ATTRIBUTE;
 
 	ttlv_open(writer, tag);
 	kmip_attribute_name(writer, name);
 	kmip_attribute_integer(writer, "Cryptographic Usage Mask", (int32_t)usage);
-	if (sealing < SEAL_NO_LABEL)
+	if (trial->label)
 		kmip_attribute_application(writer, pair->label);
-	if (sealing == SEAL_WHOLE_IN_GROUP || sealing == SEAL_NONE_IN_GROUP)
+	if (trial->group)
 		kmip_attribute_text(writer, "Object Group", pair->group);
-	if (private_half && sealing <= SEAL_SENSITIVE)
+	if (private_half && trial->sensitive)
 		kmip_attribute_boolean(writer, "Sensitive", true);
-	if (private_half && sealing <= SEAL_WHOLE)
+	if (private_half && trial->not_extractable)
 		kmip_attribute_boolean(writer, "Extractable", false);
 	ttlv_close(writer);
 }
 
 static CK_RV
-request(struct kmip_session *session, const struct kmip_pair *pair, unsigned sealing,
+request(struct kmip_session *session, const struct kmip_pair *pair, const struct trial *trial,
         char *ret_private, char *ret_public)
 {
 	struct ttlv_writer *writer = kmip_session_request(session, KMIP_CREATE_KEY_PAIR);
@@ -78,9 +85,9 @@ request(struct kmip_session *session, const struct kmip_pair *pair, unsigned sea
 	write_algorithm(writer, pair->algorithm);
 	ttlv_close(writer);
 	write_half(writer, KMIP_PRIVATE_KEY_TEMPLATE_ATTRIBUTE, pair->private_name, pair,
-	           pair->private_usage, sealing);
+	           pair->private_usage, trial);
 	write_half(writer, KMIP_PUBLIC_KEY_TEMPLATE_ATTRIBUTE, pair->public_name, pair,
-	           pair->public_usage, sealing);
+	           pair->public_usage, trial);
 	kmip_session_commit(session);
 	rv = kmip_session_call(session, KMIP_CREATE_KEY_PAIR, &answer);
 	if (rv == CKR_OK &&
@@ -109,33 +116,34 @@ create(struct kmip_session *session, const struct kmip_pair *pair, char *ret_pri
 {
 	struct kmip *kmip = session->kmip;
 	bool quiet = session->quiet;
-	unsigned sealing;
-	CK_RV rv;
+	CK_RV rv = CKR_FUNCTION_FAILED;
+	size_t trial;
 
 	monitor_lock(&kmip->monitor);
-	sealing = kmip->sealing;
+	trial = kmip->sealing;
 	monitor_unlock(&kmip->monitor);
-	if (session->minor < 4 && sealing < SEAL_NONE_IN_GROUP)
-		sealing = SEAL_NONE_IN_GROUP;
 	session->quiet = true;
-	do {
-		rv = request(session, pair, sealing++, ret_private, ret_public);
+	for (; trial < TRIAL_COUNT; trial++) {
+		if (trials[trial].sensitive && session->minor < 4)
+			continue;
+		rv = request(session, pair, &trials[trial], ret_private, ret_public);
+		if (!is_refused(rv))
+			break;
 		/* A server that gives no reason may have made something: not again and again. */
 		if (rv == CKR_FUNCTION_FAILED)
-			sealing = sealing <= SEAL_NONE ? SEAL_NONE : SEAL_LEVELS;
-	} while (is_refused(rv) && sealing < SEAL_LEVELS);
+			trial = trial < TRIAL_PLAIN ? TRIAL_PLAIN - 1 : TRIAL_COUNT;
+	}
 	session->quiet = quiet;
 	if (is_refused(rv))
 		return CKR_MECHANISM_INVALID;
 	if (rv != CKR_OK)
 		return rv;
-	sealing--;
-	if (sealing >= SEAL_NONE_IN_GROUP)
+	if (!trials[trial].sensitive)
 		log_info("token %s: KMIP server %s does not know Sensitive and Extractable: its own rules "
 		         "decide whether %s can be fetched from it", kmip->config->name,
 		         session->server->name, pair->label);
 	monitor_lock(&kmip->monitor);
-	kmip->sealing = sealing;
+	kmip->sealing = (unsigned)trial;
 	monitor_unlock(&kmip->monitor);
 	return CKR_OK;
 }

@@ -35,6 +35,13 @@ quietly "$p11_kms" rotate job-42
 expect_match '0 failed' "$p11_kms" refresh
 quietly "$p11_kms" verify
 
+step "both halves of all its versions are one Object Group at the server"
+grouped=$(/usr/bin/python3 -c 'import sqlite3, sys
+print(sqlite3.connect(sys.argv[1]).execute("""select count(*) from object_group_map
+    join object_groups on object_groups.id = object_group_id
+    where object_group = "p11-kms:job-42" """).fetchone()[0])' "$work/kms.db")
+[ "$grouped" -eq 4 ] || fail "$grouped objects are in the group, not 4"
+
 step "signatures with PKCS#1 v1.5, which openssl verifies"
 id=$(id_of job-42@2)
 public_key "$id" "$work/job-42.pem"

@@ -97,8 +97,8 @@ START_TEST(attributes_that_the_server_does_not_know_are_left_out)
 		bool sealing, groups;
 		unsigned requests;
 	} rows[] = {
-		{ 4, true, true, 1 }, { 4, true, false, 2 }, { 4, false, true, 4 },
-		{ 4, false, false, 5 }, { 2, false, true, 1 }, { 2, false, false, 2 },
+		{ 4, true, true, 1 }, { 4, true, false, 4 }, { 4, false, true, 3 },
+		{ 4, false, false, 6 }, { 2, false, true, 1 }, { 2, false, false, 2 },
 	};
 
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
