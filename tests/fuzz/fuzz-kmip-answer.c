@@ -14,8 +14,6 @@
 #include "kms/kmip-connection.h"
 #include "kms/kmip-message.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,30 +33,6 @@ require(bool condition)
 	if (!condition)
 		abort();
 }
-
-/* The log, formatted and dropped. */
-
-static void
-drop(const char *format, va_list arguments)
-{
-	char line[1024];
-
-	vsnprintf(line, sizeof line, format, arguments);
-}
-
-#define DROPPED(name) \
-	void name(const char *format, ...) \
-	{ \
-		va_list arguments; \
-		va_start(arguments, format); \
-		drop(format, arguments); \
-		va_end(arguments); \
-	}
-
-DROPPED(log_error)
-DROPPED(log_warning)
-DROPPED(log_info)
-DROPPED(log_debug)
 
 /* kmip-tls.h */
 
