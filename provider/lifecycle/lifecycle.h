@@ -106,7 +106,12 @@ MUST_USE CK_RV lifecycle_restore(struct lifecycle *lifecycle, int64_t object);
 MUST_USE CK_RV lifecycle_deactivate(struct lifecycle *lifecycle, int64_t object);
 /* The same for one whose private half is no secret any more. CKR_ATTRIBUTE_VALUE_INVALID: no reason that a record can hold (record_reason_valid). */
 MUST_USE CK_RV lifecycle_compromise(struct lifecycle *lifecycle, int64_t object, const char *reason);
-/* Destroys a destroy-pending version at once, whatever is left of its grace. CKR_OBJECT_HANDLE_INVALID, CKR_ACTION_PROHIBITED as above. When the KMS fails, the next refresh removes the pair. */
+/*
+ * Destroys a destroy-pending version at once, whatever is left of its grace.
+ * CKR_OBJECT_HANDLE_INVALID, CKR_ACTION_PROHIBITED as above. CKR_FUNCTION_FAILED: the KMS has
+ * reasons to keep the pair (logged; kms_destroy_pair). When the KMS fails, or has such reasons, a
+ * later refresh removes the pair.
+ */
 MUST_USE CK_RV lifecycle_purge(struct lifecycle *lifecycle, int64_t object);
 /* When a destroy-pending version will be purged. */
 int64_t lifecycle_purge_time(const struct key_record *key, const struct version *version);

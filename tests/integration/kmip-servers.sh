@@ -110,6 +110,7 @@ for forget in '' --forget; do
 	expect_match 'job-7@2 stays in the KMIP server' "$p11_kms" refresh
 	grep -q ', 0 failed' "$work/match.out" || fail "it is taken for a failure"
 	expect_refusal 'job-7@2 stays in the KMIP server' "$p11_kms" purge job-7@2 --yes
+	grep -q 'could not purge' "$work/refused.out" || fail "it is not said that it failed"
 	"$p11_kms" decrypt job-7@1 --in "$work/before" | cmp - "$work/plain" || fail "version 1 is lost"
 	expect_match ', 0 failed' "$p11_kms" refresh
 	tells 'the KMS holds all 2'
