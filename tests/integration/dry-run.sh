@@ -94,6 +94,27 @@ writes_nothing "of odd folders with side files"
 would 'x["rotated"] == 1'
 export P11_KMS_CONFIG="$work/shared.conf"
 
+step "by a user who may write nothing of it"
+if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null 2>&1; then
+	give_to_nobody
+	# SoftHSM2 writes to its own folder.
+	cp -r "$hsm_folder" nobodys-hsm
+	sed "s|$hsm_folder|$work/nobodys-hsm|" "$SOFTHSM2_CONF" >nobodys-hsm/softhsm2.conf
+	chown -R 65534:65534 nobodys-hsm
+	sed "s|^pin-source = .*|pin-source = $work/nobodys-hsm/pin|; s|$hsm_folder|$work/nobodys-hsm|" \
+		shared.conf >nobodys.conf
+	chmod 644 nobodys.conf
+	snapshot before
+	SOFTHSM2_CONF=$work/nobodys-hsm/softhsm2.conf P11_KMS_CONFIG=$work/nobodys.conf \
+		as_nobody "$nobodys_command" refresh --dry-run --json >summary.json 2>said ||
+		fail "nobody's refresh --dry-run: $(cat said)"
+	grep -q 'stays in the KMS: this host can.t keep what it has seen' said ||
+		fail "it does not tell that it would undo nothing: $(cat said)"
+	snapshot after
+	cmp before after || fail "nobody's refresh --dry-run changed: $(diff before after)"
+	would 'x["rotated"] == 1 and x["purged"] == 1 and x["undone"] == 0 and x["failed"] == 0'
+fi
+
 step "what it said is what refresh does"
 quietly "$p11_kms" refresh --json
 cp quiet.out summary.json
