@@ -79,7 +79,7 @@ check_all(struct verification *verification)
 	if (pinned)
 		verify_registry(verification);
 	else
-		verify_registry_skip(verification, "there is no pinned authority to check it with");
+		verify_registry_skip(verification, "there is no pinned authority");
 	verify_kms(verification);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The moves between the states of a version: which there are, and what the two that end its protecting do. */
+/* The moves between the states of a version, and what the two that end its protecting do. */
 #include "lifecycle-fixture.h"
 
 #include "lifecycle/policy.h"
