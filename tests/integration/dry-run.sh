@@ -46,9 +46,9 @@ quietly "$p11_kms" create due --rotate-every 1s --algorithm p-256
 quietly "$p11_kms" create old --set destroy-after=1s --algorithm p-256
 quietly "$p11_kms" destroy old@1 --yes
 quietly pkcs11-tool --module "$hsm_module" --token-label "$hsm_token" --login --pin "$pin" \
-	--keypairgen --key-type EC:prime256v1 --id 77 --label due@2 --usage-sign
+	--keypairgen --key-type EC:prime256v1 --id 77 --label nobody@1 --usage-sign
 sqlite3 "$registry" "INSERT INTO intents (id, name, number, since)
-	VALUES (x'77', 'due', 2, strftime('%s') - 3600 + (1 << 40))"
+	VALUES (x'77', 'nobody', 1, strftime('%s') - 3600)"
 sleep 2
 rm -rf "$XDG_STATE_HOME"
 writes_nothing "of a registry that was never seen here"
