@@ -510,11 +510,12 @@ open_and_fork(enum registry_mode mode, const struct pipes *pipes)
 	    registry_count(registry, &keys, &versions) != CKR_OK)
 		_exit(1);
 	child = fork();
-	if (child != 0) {
-		ssize_t wrote = write(pipes->to_parent[1], &child, sizeof child);
-
-		_exit(child > 0 && wrote == (ssize_t)sizeof child ? 0 : 2);
-	}
+	if (child != 0)
+		_exit(child > 0 ? 0 : 2);
+	/* By itself: what its parent wrote could come after its own first byte. */
+	child = getpid();
+	if (write(pipes->to_parent[1], &child, sizeof child) != (ssize_t)sizeof child)
+		_exit(4);
 	status = (char)after_fork(registry, pipes);
 	_exit(write(pipes->to_parent[1], &status, 1) == 1 ? 0 : 3);
 }
