@@ -174,13 +174,19 @@ drop(struct lifecycle *lifecycle, const struct intent *intent, const char *label
 		.id = intent->id.data, .id_size = intent->id.size, .destroyed = true
 	};
 	int64_t object;
-	size_t count;
-	CK_RV rv;
+	size_t count = 0;
+	CK_RV rv = CKR_OK;
 
-	rv = registry_search(lifecycle->registry, &search, &object, 1, &count);
+	if (buffer_equal(&lifecycle->token->authority_id, intent->id.data, intent->id.size))
+		count = 1;
+	else
+		rv = registry_search(lifecycle->registry, &search, &object, 1, &count);
 	if (rv != CKR_OK)
 		return rv;
-	/* With a version in the index it is nothing but late: the commit came through after all. */
+	/*
+	 * With a version in the index, or as the authority that signs, it is nothing but late: the
+	 * commit came through after all.
+	 */
 	*ret_result = count != 0 ? RECONCILED_DROPPED : RECONCILED_UNTRUE;
 	if (dry_run)
 		return CKR_OK;
