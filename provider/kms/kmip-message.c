@@ -174,6 +174,8 @@ kmip_answer_failure(const struct kmip_answer *answer)
 	case KMIP_USAGE_LIMIT_EXCEEDED:
 	case KMIP_WRONG_KEY_LIFECYCLE_STATE:
 		return CKR_KEY_FUNCTION_NOT_PERMITTED;
+	case KMIP_SERVER_LIMIT_EXCEEDED:
+		return CKR_DEVICE_MEMORY;
 	case KMIP_INVALID_MESSAGE:
 	case KMIP_MISSING_DATA:
 	case KMIP_INVALID_FIELD:
@@ -215,6 +217,7 @@ kmip_reason_name(uint32_t reason)
 		{ KMIP_KEY_FORMAT_NOT_SUPPORTED, "Key Format Type Not Supported" },
 		{ KMIP_OBJECT_ALREADY_EXISTS, "Object Already Exists" },
 		{ KMIP_GENERAL_FAILURE, "General Failure" },
+		{ KMIP_SERVER_LIMIT_EXCEEDED, "Server Limit Exceeded" },
 	};
 	static _Thread_local char unknown[sizeof "reason 0x00000000"];
 

@@ -57,7 +57,8 @@ void kmip_answer_clear(struct kmip_answer *answer);
 /*
  * What a failure means whichever operation it was: CKR_KEY_HANDLE_INVALID (no such object),
  * CKR_USER_NOT_LOGGED_IN (who we are was not accepted), CKR_FUNCTION_NOT_SUPPORTED,
- * CKR_KEY_FUNCTION_NOT_PERMITTED, CKR_ARGUMENTS_BAD (what we asked for), CKR_FUNCTION_FAILED.
+ * CKR_KEY_FUNCTION_NOT_PERMITTED, CKR_ARGUMENTS_BAD (what we asked for), CKR_DEVICE_MEMORY (no
+ * room for now), CKR_FUNCTION_FAILED.
  */
 CK_RV kmip_answer_failure(const struct kmip_answer *answer);
 

@@ -7,9 +7,15 @@
 #include "kms/breaker.h"
 #include "kms/pin.h"
 
+#include <errno.h>
 #include <openssl/rand.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+/* How often a KMS that has no room is asked, and the first pause; the next are twice as long each. */
+#define THROTTLE_TRIES 3
+#define BACK_OFF_MS 100
 
 struct kms {
 	const struct config_token *config; /* borrowed */
@@ -124,15 +130,39 @@ report(struct kms *kms, CK_RV rv, const struct kms_attempt *attempt)
 		            kms->config->name, ckr_name(attempt->own != CKR_OK ? attempt->own : rv));
 }
 
+/*
+ * It has no room for the call just now: HSMs say so with these two codes, KMIP servers with Server
+ * Limit Exceeded (see kmip_answer_failure). Of a change that was sent, CKR_DEVICE_MEMORY says that
+ * there is no room for what was to be made, which lasts.
+ */
+static bool
+is_throttled(CK_RV rv, const struct kms_attempt *attempt)
+{
+	return rv == CKR_SESSION_COUNT || (rv == CKR_DEVICE_MEMORY && !attempt->final);
+}
+
+/* Before the next try, longer each time. False: there is none, or no time for one. */
+static bool
+back_off(unsigned tries, struct deadline deadline)
+{
+	int64_t pause = (int64_t)BACK_OFF_MS << (tries - 1);
+	struct timespec left = { pause / 1000, pause % 1000 * 1000000 };
+
+	if (tries == THROTTLE_TRIES || pause >= deadline_left_ms(deadline))
+		return false;
+	while (nanosleep(&left, &left) != 0 && errno == EINTR)
+		;
+	return true;
+}
+
 /* One try, and one more when the first lost something that can be made anew. */
 static CK_RV
-call(struct kms *kms, kms_operation operation, void *request, struct deadline deadline)
+try_call(struct kms *kms, kms_operation operation, void *request, struct deadline deadline,
+         struct kms_attempt *ret_attempt)
 {
 	struct kms_attempt attempt = { .deadline = deadline };
 	CK_RV rv;
 
-	if (deadline_passed(deadline) || !breaker_admit(&kms->breaker, clock_monotonic_ms()))
-		return CKR_DEVICE_ERROR;
 	rv = operation(kms->state, request, &attempt);
 	if (is_lost(rv) && !attempt.final && !deadline_passed(deadline)) {
 		log_debug("token %s: %s; once more", kms->config->name, ckr_name(rv));
@@ -140,11 +170,33 @@ call(struct kms *kms, kms_operation operation, void *request, struct deadline de
 		attempt.deadline = deadline;
 		rv = operation(kms->state, request, &attempt);
 	}
+	*ret_attempt = attempt;
+	return rv;
+}
+
+static CK_RV
+call(struct kms *kms, kms_operation operation, void *request, struct deadline deadline)
+{
+	struct kms_attempt attempt;
+	unsigned tries = 0;
+	bool throttled;
+	CK_RV rv;
+
+	if (deadline_passed(deadline) || !breaker_admit(&kms->breaker, clock_monotonic_ms()))
+		return CKR_DEVICE_ERROR;
+	do {
+		rv = try_call(kms, operation, request, deadline, &attempt);
+		throttled = is_throttled(rv, &attempt);
+	} while (throttled && back_off(++tries, deadline));
 	report(kms, rv, &attempt);
-	if (!is_failure(rv))
+	if (!throttled && !is_failure(rv))
 		return rv;
 	kms->device_error = attempt.own != CKR_OK ? attempt.own : rv;
-	return CKR_DEVICE_ERROR;
+	if (!throttled)
+		return CKR_DEVICE_ERROR;
+	log_warning("token %s: the KMS, or the number of its connections, has no room for a call (%s)",
+	            kms->config->name, ckr_name(rv));
+	return CKR_FUNCTION_FAILED;
 }
 
 static enum kms_pin_need

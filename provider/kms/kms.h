@@ -13,9 +13,9 @@
  *
  * All may be called by several threads. All obey the deadline between the steps they are
  * made of. Failures common to all: CKR_DEVICE_ERROR (unreachable, breaker open, deadline
- * passed), CKR_USER_NOT_LOGGED_IN, CKR_HOST_MEMORY. A login the KMS has lost is renewed,
- * lost sessions and handles are found again, and the call is tried once more; generating and
- * destroying are not.
+ * passed), CKR_FUNCTION_FAILED (throttled, three times), CKR_USER_NOT_LOGGED_IN,
+ * CKR_HOST_MEMORY. A login the KMS has lost is renewed, lost sessions and handles are found
+ * again, and the call is tried once more; generating and destroying are not.
  */
 #ifndef P11_KMS_KMS_KMS_H
 #define P11_KMS_KMS_KMS_H

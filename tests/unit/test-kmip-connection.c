@@ -194,6 +194,36 @@ START_TEST(a_refusal_after_the_handshake_is_told)
 }
 END_TEST
 
+/* Server Limit Exceeded is the one reason that means it; General Failure may mean anything. */
+START_TEST(a_throttling_server_is_asked_three_times)
+{
+	static const unsigned char id[] = { 1 };
+	struct kms_pair pair = {
+		.algorithm = algorithm_by_name("p-256"), .id = id, .id_size = sizeof id,
+		.label = "job@1", .sign = true,
+	};
+	struct buffer spki = BUFFER_INIT;
+	struct kms *kms = NULL;
+
+	ck_assert_uint_eq(kms_new(&kmip_fixture.config, &kms), CKR_OK);
+	ck_assert_uint_eq(kms_ping(kms, soon()), CKR_OK);
+	kmip_fixture.reasons[KMIP_LOCATE] = KMIP_SERVER_LIMIT_EXCEEDED;
+	ck_assert_uint_eq(kms_find_pair(kms, id, sizeof id, NULL, soon()), CKR_FUNCTION_FAILED);
+	ck_assert_uint_eq(kmip_fixture.requests[KMIP_LOCATE], 3);
+	ck_assert_uint_eq(kms_device_error(kms), KMIP_SERVER_LIMIT_EXCEEDED);
+	kmip_fixture.reasons[KMIP_LOCATE] = KMIP_GENERAL_FAILURE;
+	ck_assert_uint_eq(kms_find_pair(kms, id, sizeof id, NULL, soon()), CKR_DEVICE_ERROR);
+	ck_assert_uint_eq(kmip_fixture.requests[KMIP_LOCATE], 4);
+	/* Nothing is made twice. */
+	kmip_fixture.reasons[KMIP_LOCATE] = 0;
+	kmip_fixture.reasons[KMIP_CREATE_KEY_PAIR] = KMIP_SERVER_LIMIT_EXCEEDED;
+	ck_assert_uint_eq(kms_generate_pair(kms, &pair, soon(), &spki), CKR_DEVICE_MEMORY);
+	ck_assert_uint_eq(kmip_fixture.requests[KMIP_CREATE_KEY_PAIR], 1);
+	kms_free(&kms);
+	buffer_clear(&spki);
+}
+END_TEST
+
 Suite *
 unit_suite(void)
 {
@@ -208,6 +238,7 @@ unit_suite(void)
 	tcase_add_test(tests, a_full_pool_is_no_dead_server);
 	tcase_add_test(tests, a_silent_end_is_noticed);
 	tcase_add_test(tests, a_refusal_after_the_handshake_is_told);
+	tcase_add_test(tests, a_throttling_server_is_asked_three_times);
 	suite_add_tcase(suite, tests);
 	return suite;
 }

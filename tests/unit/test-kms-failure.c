@@ -370,7 +370,7 @@ START_TEST(waits_for_a_session_no_longer_than_the_deadline)
 	softhsm_functions()->C_OpenSession = faulty_open_session;
 	strike(CKR_SESSION_COUNT, 1000);
 	start = clock_monotonic_ms();
-	ck_assert_uint_eq(kms_ping(kms, deadline_in(200)), CKR_DEVICE_ERROR);
+	ck_assert_uint_eq(kms_ping(kms, deadline_in(200)), CKR_FUNCTION_FAILED);
 	ck_assert_int_ge(clock_monotonic_ms() - start, 190);
 	ck_assert_int_lt(clock_monotonic_ms() - start, 1000);
 	strike(CKR_SESSION_COUNT, 2);
@@ -443,6 +443,63 @@ START_TEST(does_not_take_a_failing_token_for_a_missing_key)
 }
 END_TEST
 
+static CK_RV
+sign_by(struct deadline deadline)
+{
+	struct kms_key key = KMS_KEY;
+	CK_MECHANISM mechanism = { CKM_ECDSA, NULL, 0 };
+	unsigned char digest[32] = { 0 }, signature[64];
+	size_t size = sizeof signature;
+
+	return kms_sign(kms, &key, &mechanism, digest, sizeof digest, deadline, signature, &size);
+}
+
+START_TEST(a_throttled_hsm_is_asked_three_times)
+{
+	int64_t start;
+
+	kms_generate("p-256");
+	ck_assert_uint_eq(sign_by(soon()), CKR_OK);
+	softhsm_functions()->C_SignInit = faulty_sign_init;
+	strike(CKR_DEVICE_MEMORY, 2);
+	start = clock_monotonic_ms();
+	ck_assert_uint_eq(sign_by(soon()), CKR_OK);
+	ck_assert_uint_eq(calls, 3);
+	ck_assert_int_ge(clock_monotonic_ms() - start, 300); /* 100 ms, 200 ms */
+	strike(CKR_DEVICE_MEMORY, 1000);
+	ck_assert_uint_eq(sign_by(soon()), CKR_FUNCTION_FAILED);
+	ck_assert_uint_eq(calls, 3);
+	ck_assert_uint_eq(kms_device_error(kms), CKR_DEVICE_MEMORY);
+	/* No longer than the deadline, and no pause that nothing follows. */
+	strike(CKR_DEVICE_MEMORY, 1000);
+	start = clock_monotonic_ms();
+	ck_assert_uint_eq(sign_by(deadline_in(250)), CKR_FUNCTION_FAILED);
+	ck_assert_uint_eq(calls, 2);
+	ck_assert_int_lt(clock_monotonic_ms() - start, 250);
+	/* It answers, so the breaker is closed. */
+	strike(CKR_OK, 0);
+	ck_assert_uint_eq(sign_by(soon()), CKR_OK);
+}
+END_TEST
+
+/* Nothing is made twice; and what is full stays so. */
+START_TEST(a_full_token_is_said_to_be)
+{
+	struct kms_pair pair = {
+		.algorithm = algorithm_by_name("p-256"), .id = kms_id, .id_size = KMS_ID_SIZE,
+		.label = "job@1", .sign = true,
+	};
+	struct buffer spki = BUFFER_INIT;
+
+	ck_assert_uint_eq(kms_ping(kms, soon()), CKR_OK);
+	softhsm_functions()->C_GenerateKeyPair = faulty_generate;
+	strike(CKR_DEVICE_MEMORY, 1000);
+	ck_assert_uint_eq(kms_generate_pair(kms, &pair, soon(), &spki), CKR_DEVICE_MEMORY);
+	ck_assert_uint_eq(calls, 1);
+	buffer_clear(&spki);
+}
+END_TEST
+
 Suite *
 unit_suite(void)
 {
@@ -469,6 +526,8 @@ unit_suite(void)
 	tcase_add_test(tcase, reports_a_module_that_is_missing);
 	tcase_add_test(tcase, refuses_several_tokens);
 	tcase_add_test(tcase, does_not_take_a_failing_token_for_a_missing_key);
+	tcase_add_test(tcase, a_throttled_hsm_is_asked_three_times);
+	tcase_add_test(tcase, a_full_token_is_said_to_be);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }
