@@ -93,6 +93,11 @@ kmip_forked(struct kmip *kmip)
 		while (server->idle_count > 0)
 			kmip_stream_abandon(&server->idle[--server->idle_count]);
 	}
+	/*
+	 * Those that the parent's threads use, or are about to: their memory may be in the middle of
+	 * anything and is left, but the server must see them end when the parent ends them.
+	 */
+	kmip_descriptors_forked(&kmip->descriptors);
 }
 
 /* Moves a server's idle connections out, to be closed without the lock. */
@@ -233,7 +238,7 @@ open_new(struct kmip *kmip, const struct kmip_login *login, struct kmip_server *
 	CK_RV rv;
 
 	rv = kmip_stream_open(server->endpoint, login->tls, session, verified_ms, deadline,
-	                      ret_stream, &why);
+	                      &kmip->descriptors, ret_stream, &why);
 	SSL_SESSION_free(session);
 	if (rv == CKR_OK) {
 		log_debug("token %s: connected to the KMIP server %s with %s", kmip->config->name,

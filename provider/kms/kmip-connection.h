@@ -51,6 +51,7 @@ struct kmip {
 	struct kmip_server *servers;       /* owned */
 	size_t server_count;
 	struct kmip_names *names;          /* owned: kmip-names.h */
+	struct kmip_descriptors descriptors; /* of all connections */
 
 	struct monitor monitor;            /* guards what follows */
 	unsigned lent;                     /* connections in use */

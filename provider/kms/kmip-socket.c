@@ -41,6 +41,44 @@ fail_late(char **ret_why, const char *what)
 	return false;
 }
 
+static void
+note(struct kmip_descriptors *descriptors, int fd)
+{
+	int none;
+
+	for (size_t i = 0; i < KMIP_DESCRIPTORS_MAX; i++) {
+		none = 0;
+		if (atomic_compare_exchange_strong(&descriptors->noted[i], &none, fd + 1))
+			return;
+	}
+}
+
+void
+kmip_socket_close(int socket, struct kmip_descriptors *descriptors)
+{
+	int noted;
+
+	/* Before it is closed: after that the number may be another file's. */
+	for (size_t i = 0; i < KMIP_DESCRIPTORS_MAX; i++) {
+		noted = socket + 1;
+		if (atomic_compare_exchange_strong(&descriptors->noted[i], &noted, 0))
+			break;
+	}
+	(void)close(socket);
+}
+
+void
+kmip_descriptors_forked(struct kmip_descriptors *descriptors)
+{
+	int noted;
+
+	for (size_t i = 0; i < KMIP_DESCRIPTORS_MAX; i++) {
+		noted = atomic_exchange(&descriptors->noted[i], 0);
+		if (noted != 0)
+			(void)close(noted - 1);
+	}
+}
+
 /* 1: ready; 0: the deadline passed; -1: errno. */
 static int
 wait_for(int socket, short events, struct deadline deadline)
@@ -78,8 +116,8 @@ set_options(int fd)
 }
 
 static bool
-connect_address(const struct addrinfo *address, struct deadline deadline, int *ret_socket,
-                char **ret_why)
+connect_address(const struct addrinfo *address, struct deadline deadline,
+                struct kmip_descriptors *descriptors, int *ret_socket, char **ret_why)
 {
 	socklen_t size = sizeof(int);
 	int fd, ready, error = 0;
@@ -88,20 +126,21 @@ connect_address(const struct addrinfo *address, struct deadline deadline, int *r
 	            address->ai_protocol);
 	if (fd < 0)
 		return fail(ret_why, "no socket", errno);
+	note(descriptors, fd);
 	set_options(fd);
 	if (connect(fd, address->ai_addr, address->ai_addrlen) != 0)
 		error = errno;
 	if (error == EINPROGRESS || error == EINTR) {
 		ready = wait_for(fd, POLLOUT, deadline);
 		if (ready == 0) {
-			(void)close(fd);
+			kmip_socket_close(fd, descriptors);
 			return fail_late(ret_why, "no connection");
 		}
 		if (ready < 0 || getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0)
 			error = errno;
 	}
 	if (error != 0) {
-		(void)close(fd);
+		kmip_socket_close(fd, descriptors);
 		return fail(ret_why, "no connection", error);
 	}
 	*ret_socket = fd;
@@ -128,8 +167,8 @@ look_up(const struct endpoint *endpoint, struct addrinfo **ret_addresses, char *
 }
 
 bool
-kmip_socket_connect(const struct endpoint *endpoint, struct deadline deadline, int *ret_socket,
-                    char **ret_why)
+kmip_socket_connect(const struct endpoint *endpoint, struct deadline deadline,
+                    struct kmip_descriptors *descriptors, int *ret_socket, char **ret_why)
 {
 	struct addrinfo *addresses = NULL, *address;
 	struct deadline part;
@@ -141,7 +180,7 @@ kmip_socket_connect(const struct endpoint *endpoint, struct deadline deadline, i
 		/* An address that swallows everything leaves time for the next. */
 		part = address->ai_next == NULL ? deadline
 		                                : deadline_in(deadline_left_ms(deadline) / 2);
-		done = connect_address(address, part, ret_socket, ret_why);
+		done = connect_address(address, part, descriptors, ret_socket, ret_why);
 	}
 	freeaddrinfo(addresses);
 	if (done) {

@@ -7,14 +7,32 @@
 #include "base/compiler.h"
 #include "base/endpoint.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
+/* More than one token ever has: KMIP_CONNECTIONS_MAX in use, KMIP_IDLE_MAX idle at each server. */
+#define KMIP_DESCRIPTORS_MAX 192
+
+/*
+ * The sockets of one token, noted from before they are connected until they are closed. So a
+ * forked child can close them, whatever the parent's threads were doing with them. All zero at
+ * first; may be used by several threads, and needs no lock.
+ */
+struct kmip_descriptors {
+	atomic_int noted[KMIP_DESCRIPTORS_MAX]; /* and 1; 0: none */
+};
+
+/* In a forked child: closes those that are still noted. */
+void kmip_descriptors_forked(struct kmip_descriptors *descriptors);
+
 /* Of all: on failure *ret_why (caller frees; NULL when memory was short) says what went wrong. */
 
-/* Tries the host's addresses in their order. */
+/* Tries the host's addresses in their order. The socket is noted in descriptors. */
 MUST_USE bool kmip_socket_connect(const struct endpoint *endpoint, struct deadline deadline,
-                                  int *ret_socket, char **ret_why);
+                                  struct kmip_descriptors *descriptors, int *ret_socket,
+                                  char **ret_why);
+void kmip_socket_close(int socket, struct kmip_descriptors *descriptors);
 /* All of it. */
 MUST_USE bool kmip_socket_send(int socket, const void *data, size_t size,
                                struct deadline deadline, char **ret_why);

@@ -4,7 +4,6 @@
 #include "base/log.h"
 #include "base/openssl.h"
 #include "base/text.h"
-#include "kms/kmip-socket.h"
 #include "kms/ttlv.h"
 
 #include <openssl/err.h>
@@ -13,7 +12,6 @@
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* What is read from the network at once: a TLS record and its header. */
 #define PIECE_SIZE 16704
@@ -23,6 +21,7 @@
 
 struct kmip_stream {
 	int socket;
+	struct kmip_descriptors *descriptors; /* borrowed */
 	SSL *tls;          /* owns the two */
 	BIO *in, *out;     /* from and to the network */
 	int64_t verified_ms, used_ms;
@@ -209,7 +208,8 @@ stream_new(const struct endpoint *endpoint, SSL_CTX *context, SSL_SESSION *sessi
 
 CK_RV
 kmip_stream_open(const struct endpoint *endpoint, SSL_CTX *context, SSL_SESSION *session,
-                 int64_t verified_ms, struct deadline deadline, struct kmip_stream **ret_stream,
+                 int64_t verified_ms, struct deadline deadline,
+                 struct kmip_descriptors *descriptors, struct kmip_stream **ret_stream,
                  char **ret_why)
 {
 	struct kmip_stream *stream = NULL;
@@ -218,7 +218,8 @@ kmip_stream_open(const struct endpoint *endpoint, SSL_CTX *context, SSL_SESSION 
 	rv = stream_new(endpoint, context, session, &stream);
 	if (rv != CKR_OK)
 		return rv;
-	if (!kmip_socket_connect(endpoint, deadline, &stream->socket, ret_why))
+	stream->descriptors = descriptors;
+	if (!kmip_socket_connect(endpoint, deadline, descriptors, &stream->socket, ret_why))
 		rv = CKR_DEVICE_ERROR;
 	else
 		rv = shake_hands(stream, deadline, ret_why);
@@ -236,7 +237,7 @@ static void
 stream_free(struct kmip_stream **stream)
 {
 	if ((*stream)->socket >= 0)
-		(void)close((*stream)->socket);
+		kmip_socket_close((*stream)->socket, (*stream)->descriptors);
 	SSL_free((*stream)->tls);
 	free(*stream);
 	*stream = NULL;

@@ -12,6 +12,7 @@
 #include "base/compiler.h"
 #include "base/endpoint.h"
 #include "base/pkcs11.h"
+#include "kms/kmip-socket.h"
 
 #include <openssl/ssl.h>
 #include <stdbool.h>
@@ -21,7 +22,8 @@ struct kmip_stream; /* opaque */
 
 /*
  * Connects and shakes hands; the server's certificate must be for endpoint->host. session
- * (NULL: none) is one to resume, whose certificate was verified at verified_ms.
+ * (NULL: none) is one to resume, whose certificate was verified at verified_ms. descriptors
+ * (borrowed for as long as the stream lives) has its socket noted.
  * CKR_DEVICE_ERROR: *ret_why (caller frees; NULL when memory was short) says what went wrong, to
  * go on "HOST:PORT: ". A host's name is looked up with getaddrinfo, which knows no deadline; an
  * address is not looked up.
@@ -29,6 +31,7 @@ struct kmip_stream; /* opaque */
 MUST_USE CK_RV kmip_stream_open(const struct endpoint *endpoint, SSL_CTX *context,
                                 SSL_SESSION *session, int64_t verified_ms,
                                 struct deadline deadline,
+                                struct kmip_descriptors *descriptors,
                                 struct kmip_stream **ret_stream, char **ret_why);
 /* Says goodbye, without waiting, when the stream is still sound. */
 void kmip_stream_close(struct kmip_stream **stream);

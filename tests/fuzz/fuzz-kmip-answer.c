@@ -110,9 +110,11 @@ struct kmip_stream {
 
 CK_RV
 kmip_stream_open(const struct endpoint *endpoint, SSL_CTX *context, SSL_SESSION *session,
-                 int64_t verified_ms, struct deadline deadline, struct kmip_stream **ret_stream,
+                 int64_t verified_ms, struct deadline deadline,
+                 struct kmip_descriptors *descriptors, struct kmip_stream **ret_stream,
                  char **ret_why)
 {
+	(void)descriptors;
 	(void)endpoint;
 	(void)session;
 	(void)verified_ms;

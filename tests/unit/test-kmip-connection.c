@@ -7,12 +7,15 @@
 #include "kms/kmip-login.h"
 #include "kms/kmip-socket.h"
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static struct kmip *kmip;
@@ -152,13 +155,13 @@ START_TEST(a_silent_end_is_noticed)
 	int fd = -1, value = 0;
 	char *why = NULL;
 
-	ck_assert(kmip_socket_connect(kmip->servers->endpoint, soon(), &fd, &why));
+	ck_assert(kmip_socket_connect(kmip->servers->endpoint, soon(), &kmip->descriptors, &fd, &why));
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		ck_assert_int_eq(getsockopt(fd, rows[i].level, rows[i].name, &value, &size), 0);
 		ck_assert_int_ge(value, rows[i].least);
 		ck_assert_int_le(value, rows[i].most);
 	}
-	ck_assert_int_eq(close(fd), 0);
+	kmip_socket_close(fd, &kmip->descriptors);
 }
 END_TEST
 
@@ -224,6 +227,102 @@ START_TEST(a_throttling_server_is_asked_three_times)
 }
 END_TEST
 
+/* A server that takes connections, and never says a word; and a kmip that waits for it. */
+struct waiting {
+	struct kmip *kmip;
+	int listener, port;
+};
+
+static void
+listen_mutely(struct waiting *waiting)
+{
+	struct sockaddr_in address = {
+		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	socklen_t size = sizeof address;
+	char uri[64];
+
+	waiting->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	ck_assert_int_eq(bind(waiting->listener, (struct sockaddr *)&address, size), 0);
+	ck_assert_int_eq(listen(waiting->listener, 16), 0);
+	ck_assert_int_eq(getsockname(waiting->listener, (struct sockaddr *)&address, &size), 0);
+	waiting->port = ntohs(address.sin_port);
+	snprintf(uri, sizeof uri, "kmip://127.0.0.1:%d", waiting->port);
+	free(kmip_fixture.config.kms);
+	kmip_fixture.config.kms = strdup(uri);
+	ck_assert_uint_eq(kmip_new(&kmip_fixture.config, NULL, &waiting->kmip), CKR_OK);
+}
+
+static void *
+wait_in_vain(void *argument)
+{
+	struct waiting *waiting = argument;
+	struct kms_attempt attempt = { .deadline = soon() };
+
+	ck_assert_uint_eq(kmip_backend.ping(waiting->kmip, NULL, &attempt), CKR_DEVICE_ERROR);
+	return NULL;
+}
+
+static unsigned
+connected_to(int port)
+{
+	struct sockaddr_in peer;
+	unsigned count = 0;
+
+	for (int fd = 0; fd < 256; fd++) {
+		socklen_t size = sizeof peer;
+
+		count += getpeername(fd, (struct sockaddr *)&peer, &size) == 0 &&
+		         peer.sin_family == AF_INET && ntohs(peer.sin_port) == port;
+	}
+	return count;
+}
+
+/* Else a server believes in connections whose owner has gone, for as long as the child lives. */
+START_TEST(a_child_closes_what_is_in_use)
+{
+	struct kms_attempt attempt = { .deadline = soon() };
+	struct kmip_stream *lent = NULL, *idle = NULL;
+	int port = atoi(kmip->servers->endpoint->port), status = 0, accepted;
+	struct waiting waiting = { .kmip = NULL };
+	pthread_t thread;
+	pid_t child;
+
+	take(&lent);
+	take(&idle);
+	kmip_connection_put(kmip, kmip->servers, &idle);
+	listen_mutely(&waiting);
+	ck_assert_int_eq(pthread_create(&thread, NULL, wait_in_vain, &waiting), 0);
+	accepted = accept(waiting.listener, NULL, NULL); /* in the middle of the handshake */
+	ck_assert_int_ge(accepted, 0);
+	ck_assert_uint_eq(connected_to(port), 2);
+	ck_assert_uint_eq(connected_to(waiting.port), 1);
+	child = fork();
+	if (child == 0) {
+		kmip_forked(kmip);
+		kmip_forked(waiting.kmip);
+		/* Another program, in which valgrind looks for no leaks: other threads' memory is lost. */
+		execl(connected_to(port) + connected_to(waiting.port) == 0 ? "/bin/true" : "/bin/false",
+		      "child", (char *)NULL);
+		abort();
+	}
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert(WIFEXITED(status));
+	ck_assert_int_eq(WEXITSTATUS(status), 0);
+	/* The parent's go on: no goodbye was sent. */
+	kmip_connection_put(kmip, kmip->servers, &lent);
+	for (int i = 0; i < 2; i++) {
+		ck_assert_uint_eq(kmip_backend.ping(kmip, NULL, &attempt), CKR_OK);
+		ck_assert_uint_eq(kmip->servers->idle_count, 2);
+	}
+	ck_assert_uint_eq(kmip_fixture.connections, 2);
+	ck_assert_int_eq(pthread_join(thread, NULL), 0);
+	kmip_free(&waiting.kmip);
+	close(accepted);
+	close(waiting.listener);
+}
+END_TEST
+
 Suite *
 unit_suite(void)
 {
@@ -239,6 +338,7 @@ unit_suite(void)
 	tcase_add_test(tests, a_silent_end_is_noticed);
 	tcase_add_test(tests, a_refusal_after_the_handshake_is_told);
 	tcase_add_test(tests, a_throttling_server_is_asked_three_times);
+	tcase_add_test(tests, a_child_closes_what_is_in_use);
 	suite_add_tcase(suite, tests);
 	return suite;
 }
