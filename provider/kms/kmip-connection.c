@@ -15,8 +15,12 @@
 /* How long a server that can't be reached is passed over, at first and at most. */
 #define PAUSE_MIN_MS 1000
 #define PAUSE_MAX_MS 8000
-/* What a try of such a server may cost a call that another server could answer. */
-#define PROBE_MS 500
+/*
+ * What a try of such a server may cost a call that another server could answer: at first, and at
+ * most, when it has been too short for the server to shake hands.
+ */
+#define PROBE_MIN_MS 500
+#define PROBE_MAX_MS 2000
 
 CK_RV
 kmip_new(const struct config_token *config, struct pin *pin, struct kmip **ret_kmip)
@@ -228,6 +232,37 @@ session_to_resume(struct kmip *kmip, const struct kmip_login *login, struct kmip
 	return session;
 }
 
+/* Tries a server that was passed over. False: another call does already. */
+static bool
+probe_begin(struct kmip *kmip, struct kmip_server *server, struct deadline *part)
+{
+	int64_t now = clock_monotonic_ms();
+	bool begun;
+
+	monitor_lock(&kmip->monitor);
+	if (server->probe_ms < PROBE_MIN_MS)
+		server->probe_ms = PROBE_MIN_MS;
+	if (deadline_left_ms(*part) > server->probe_ms)
+		*part = deadline_in(server->probe_ms);
+	begun = server->probed_until_ms <= now;
+	if (begun)
+		server->probed_until_ms = part->at_ms;
+	monitor_unlock(&kmip->monitor);
+	return begun;
+}
+
+static void
+probe_end(struct kmip *kmip, struct kmip_server *server, bool answers, struct deadline part)
+{
+	monitor_lock(&kmip->monitor);
+	server->probed_until_ms = 0;
+	if (answers)
+		server->probe_ms = 0;
+	else if (deadline_passed(part) && server->probe_ms < PROBE_MAX_MS)
+		server->probe_ms *= 2;
+	monitor_unlock(&kmip->monitor);
+}
+
 static CK_RV
 open_new(struct kmip *kmip, const struct kmip_login *login, struct kmip_server *server,
          struct deadline deadline, struct kmip_stream **ret_stream)
@@ -255,7 +290,8 @@ is_passed_over(struct kmip *kmip, const struct kmip_server *server, bool *ret_wa
 	bool passed_over;
 
 	monitor_lock(&kmip->monitor);
-	passed_over = server->retry_at_ms > clock_monotonic_ms();
+	passed_over = server->retry_at_ms > clock_monotonic_ms() ||
+	              server->probed_until_ms > clock_monotonic_ms();
 	*ret_was = server->pause_ms != 0;
 	monitor_unlock(&kmip->monitor);
 	return passed_over;
@@ -283,16 +319,30 @@ candidates(struct kmip *kmip, struct kmip_server **ret_servers, bool *ret_suspec
 
 /* What one server may take of the time, when others are left to ask. */
 static struct deadline
-share(struct deadline deadline, bool last, bool suspected)
+share(struct deadline deadline, bool last)
 {
-	int64_t left = deadline_left_ms(deadline);
-	int64_t part = left / 2;
+	return last ? deadline : deadline_in(deadline_left_ms(deadline) / 2);
+}
 
-	if (last)
-		return deadline;
-	if (suspected && part > PROBE_MS)
-		part = PROBE_MS;
-	return deadline_in(part);
+/* A connection that is idle, or a new one. CKR_DEVICE_ERROR: the next server's turn. */
+static CK_RV
+take_one(struct kmip *kmip, const struct kmip_login *login, struct kmip_server *server,
+         struct deadline part, bool probe, struct kmip_stream **ret_stream, bool *ret_reused)
+{
+	struct kmip_stream *stream = take_alive(kmip, login, server);
+	CK_RV rv = CKR_OK;
+
+	*ret_reused = stream != NULL;
+	if (stream == NULL) {
+		if (probe && !probe_begin(kmip, server, &part))
+			return CKR_DEVICE_ERROR;
+		rv = open_new(kmip, login, server, part, &stream);
+		if (probe)
+			probe_end(kmip, server, rv == CKR_OK, part);
+	}
+	if (rv == CKR_OK)
+		*ret_stream = stream;
+	return rv;
 }
 
 static CK_RV
@@ -306,16 +356,13 @@ take_any(struct kmip *kmip, const struct kmip_login *login, struct kmip_server *
 	CK_RV rv = CKR_DEVICE_ERROR;
 
 	for (size_t i = 0; i < count && !deadline_passed(deadline); i++) {
-		struct deadline part = share(deadline, i + 1 == count, suspected[i]);
-		struct kmip_stream *stream = take_alive(kmip, login, servers[i]);
-		bool reused = stream != NULL;
+		bool last = i + 1 == count;
 
-		rv = reused ? CKR_OK : open_new(kmip, login, servers[i], part, &stream);
+		rv = take_one(kmip, login, servers[i], share(deadline, last), suspected[i] && !last,
+		              ret_stream, ret_reused);
 		if (rv == CKR_OK) {
 			*ret_server = servers[i];
-			*ret_stream = stream;
-			*ret_reused = reused;
-			*ret_deadline = share(deadline, i + 1 == count, false);
+			*ret_deadline = share(deadline, last);
 			return CKR_OK;
 		}
 		if (rv != CKR_DEVICE_ERROR)

@@ -38,6 +38,8 @@ struct kmip_server {
 	int64_t session_ms;   /* when the certificate was verified for it */
 	int64_t retry_at_ms;  /* passed over until then */
 	int64_t pause_ms;     /* … and how long that was */
+	int64_t probe_ms;     /* what the next try after that may take while another server answers */
+	int64_t probed_until_ms; /* one call tries it: the others pass it over until then */
 	struct kmip_stream *idle[KMIP_IDLE_MAX]; /* owned, the last used last */
 	size_t idle_count;
 	struct complaint complaint;

@@ -85,7 +85,10 @@ ten_more
 step "the first is back, and is asked again"
 before=$(asked first)
 kmip_start first double "$first"
-wait_for 60 more_than first "$before" || fail "the first is not asked again"
+# It is passed over for at most 8 s; the rest is for a machine that is busy.
+began=$(now_ms)
+wait_for 12 more_than first "$before" || fail "the first is not asked again"
+echo "  after $(($(now_ms) - began)) ms"
 ten_more
 
 step "the first stalls: it costs a part of the deadline, once in a while"

@@ -313,6 +313,7 @@ serve_connection(void *argument)
 	sigaddset(&signals, SIGPIPE);
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
 	SSL_set_fd(tls, server.sockets[index]);
+	usleep(1000 * kmip_fixture.handshake_ms);
 	if (SSL_accept(tls) == 1) {
 		pthread_mutex_lock(&server.lock);
 		kmip_fixture.connections++;

@@ -43,6 +43,7 @@ struct kmip_fixture {
 	bool remembers;                    /* Get Attributes tells of destroyed objects, false */
 	enum kmip_told told;               /* the unique identifiers of a new pair, as they are */
 	enum kmip_trust trust;             /* KMIP_TRUST */
+	unsigned handshake_ms;             /* how long it waits before it shakes hands, 0 */
 	const char *username, *password;   /* must be sent, NULL: not */
 
 	/* What it has seen. */

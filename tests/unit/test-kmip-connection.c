@@ -323,6 +323,98 @@ START_TEST(a_child_closes_what_is_in_use)
 }
 END_TEST
 
+/* The first that can be reached; returns which. */
+static size_t
+take_from(struct kmip_stream **ret_stream)
+{
+	struct kmip_server *server = NULL;
+	struct deadline part;
+	bool reused;
+
+	ck_assert_uint_eq(kmip_connection_take(kmip, &login, NULL, deadline_in(patience(6000)), &server,
+	                                       ret_stream, &reused, &part), CKR_OK);
+	return (size_t)(server - kmip->servers);
+}
+
+/* The same server twice: the first has failed, the second has an idle connection. */
+static void
+fail_over(void)
+{
+	struct kmip_stream *stream = NULL;
+	char uri[128];
+
+	snprintf(uri, sizeof uri, "kmip://127.0.0.1:%s,127.0.0.1:%s", kmip->servers->endpoint->port,
+	         kmip->servers->endpoint->port);
+	free(kmip_fixture.config.kms);
+	kmip_fixture.config.kms = strdup(uri);
+	reopen();
+	ck_assert_uint_eq(take_from(&stream), 0);
+	kmip_connection_drop(kmip, &kmip->servers[0], &stream, true, NULL);
+	ck_assert_uint_eq(take_from(&stream), 1);
+	kmip_connection_put(kmip, &kmip->servers[1], &stream);
+}
+
+/* Its pause is over, and it is slow. */
+static void
+end_pause(void)
+{
+	kmip_fixture.handshake_ms = 600;
+	kmip->servers[0].retry_at_ms = clock_monotonic_ms() - 1;
+}
+
+START_TEST(a_slow_server_gets_back)
+{
+	struct kmip_stream *stream = NULL;
+	int64_t began;
+
+	fail_over();
+	end_pause();
+	began = clock_monotonic_ms();
+	ck_assert_uint_eq(take_from(&stream), 1); /* half a second is not enough for it */
+	ck_assert_int_lt(clock_monotonic_ms() - began, patience(700));
+	kmip_connection_put(kmip, &kmip->servers[1], &stream);
+	end_pause();
+	ck_assert_uint_eq(take_from(&stream), 0); /* twice as long is */
+	kmip_connection_put(kmip, &kmip->servers[0], &stream);
+	ck_assert_int_eq(kmip->servers[0].pause_ms, 0);
+}
+END_TEST
+
+static void *
+take_slowly(void *argument)
+{
+	struct kmip_stream *stream = NULL;
+	size_t *ret_index = argument;
+
+	*ret_index = take_from(&stream);
+	kmip_connection_put(kmip, &kmip->servers[*ret_index], &stream);
+	return NULL;
+}
+
+START_TEST(one_call_tries_a_server_that_was_away)
+{
+	struct kmip_stream *first = NULL, *second = NULL;
+	pthread_t thread;
+	size_t index = 99;
+	int64_t began;
+
+	fail_over();
+	ck_assert_uint_eq(take_from(&first), 1);
+	ck_assert_uint_eq(take_from(&second), 1);
+	kmip_connection_put(kmip, &kmip->servers[1], &first);
+	kmip_connection_put(kmip, &kmip->servers[1], &second);
+	end_pause();
+	ck_assert_int_eq(pthread_create(&thread, NULL, take_slowly, &index), 0);
+	usleep(100000);
+	began = clock_monotonic_ms();
+	ck_assert_uint_eq(take_from(&first), 1);
+	ck_assert_int_lt(clock_monotonic_ms() - began, patience(100));
+	ck_assert_int_eq(pthread_join(thread, NULL), 0);
+	ck_assert_uint_eq(index, 1);
+	kmip_connection_put(kmip, &kmip->servers[1], &first);
+}
+END_TEST
+
 Suite *
 unit_suite(void)
 {
@@ -339,6 +431,8 @@ unit_suite(void)
 	tcase_add_test(tests, a_refusal_after_the_handshake_is_told);
 	tcase_add_test(tests, a_throttling_server_is_asked_three_times);
 	tcase_add_test(tests, a_child_closes_what_is_in_use);
+	tcase_add_test(tests, a_slow_server_gets_back);
+	tcase_add_test(tests, one_call_tries_a_server_that_was_away);
 	suite_add_tcase(suite, tests);
 	return suite;
 }
