@@ -54,6 +54,20 @@ kmip_configuration "localhost:$port_13" "tls-crl = $certificates/ca.crl"
 quietly "$p11_kms" init
 rm -rf "$work/host" "$work/home/state" # also what was seen of it
 
+step "a revocation list that is out of date"
+refuses 'certificate is refused: CRL has expired' "localhost:$port_13" \
+	"tls-crl = $certificates/old.crl"
+
+step "a CA in the middle: the lists of both are needed"
+scripted_start below --certificate below
+for list in ca middle; do
+	refuses 'certificate is refused: unable to get certificate CRL' "localhost:$kmip_port" \
+		"tls-crl = $certificates/$list.crl"
+done
+kmip_configuration "localhost:$kmip_port" "tls-crl = $certificates/chain.crl"
+quietly "$p11_kms" init
+rm -rf "$work/host" "$work/home/state" # also what was seen of it
+
 step "a client whose certificate has expired, or is of another CA"
 for port in $ports; do
 	refuses 'expired.pem has expired' "localhost:$port" \
