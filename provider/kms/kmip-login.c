@@ -193,6 +193,13 @@ log_in(struct kmip *kmip, const struct kmip_tls_edition *edition)
 	return rv;
 }
 
+/* A password in a file was rejected, and the file is the same. */
+static bool
+is_latched_locked(const struct kmip *kmip, const struct kmip_tls_edition *edition)
+{
+	return kmip->latched && kmip_tls_edition_equal(&kmip->rejected, edition);
+}
+
 /* The login in use, or why none is to be made. False: it is to be made anew. */
 static bool
 share_current(struct kmip *kmip, const struct kmip_tls_edition *edition,
@@ -201,7 +208,7 @@ share_current(struct kmip *kmip, const struct kmip_tls_edition *edition,
 	bool known = true;
 
 	monitor_lock(&kmip->monitor);
-	if (kmip->latched && kmip_tls_edition_equal(&kmip->rejected, edition))
+	if (is_latched_locked(kmip, edition))
 		*ret_rv = CKR_USER_NOT_LOGGED_IN;
 	else if (kmip->tls != NULL && kmip_tls_edition_equal(&kmip->edition, edition) &&
 	         !kmip_tls_has_expired(kmip->tls))
@@ -233,9 +240,13 @@ kmip_login_try(struct kmip *kmip, const void *pin, size_t pin_size, struct kms_a
 {
 	struct kmip_tls_edition edition = kmip_tls_edition(kmip->config);
 	struct secret *secret = NULL;
+	bool latched;
 	CK_RV rv;
 
-	rv = secret_dup(pin, pin_size, &secret);
+	monitor_lock(&kmip->monitor);
+	latched = is_latched_locked(kmip, &edition);
+	monitor_unlock(&kmip->monitor);
+	rv = latched ? CKR_DEVICE_ERROR : secret_dup(pin, pin_size, &secret);
 	if (rv == CKR_OK)
 		rv = make(kmip, secret, &edition, ret_login);
 	secret_free(&secret);

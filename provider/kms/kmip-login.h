@@ -23,7 +23,10 @@ MUST_USE CK_RV kmip_login_get(struct kmip *kmip, struct kms_attempt *attempt,
                               struct kmip_login *ret_login);
 void kmip_login_clear(struct kmip_login *login);
 
-/* The same with this PIN, and not kept yet. CKR_PIN_INCORRECT. */
+/*
+ * The same with this PIN, and not kept yet. CKR_PIN_INCORRECT; CKR_DEVICE_ERROR also for a password
+ * that was rejected and is still in its file: the PIN is not at fault.
+ */
 MUST_USE CK_RV kmip_login_try(struct kmip *kmip, const void *pin, size_t pin_size,
                               struct kms_attempt *attempt, struct kmip_login *ret_login);
 /*

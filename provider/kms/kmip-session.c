@@ -74,8 +74,10 @@ refused(struct kmip_session *session, enum kmip_operation operation,
 	attempt->final = true;
 	if (session->trying && kmip_password_is_pin(session->kmip))
 		return CKR_PIN_INCORRECT;
-	return kmip_login_rejected(session->kmip, &session->login, session->server->name,
-	                           answer->message);
+	rv = kmip_login_rejected(session->kmip, &session->login, session->server->name,
+	                         answer->message);
+	/* The PIN, which opened the key, is not what the server objects to. */
+	return session->trying ? CKR_DEVICE_ERROR : rv;
 }
 
 CK_RV

@@ -20,7 +20,7 @@ struct kmip_file_edition {
 	struct timespec modified;
 };
 
-/* Which contents of the files a login was made from, without reading them: an SSL_CTX's, and the password's. */
+/* Which contents of the files a login was made from, without reading them. */
 struct kmip_tls_edition {
 	struct kmip_file_edition files[5];
 };

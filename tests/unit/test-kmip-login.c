@@ -219,7 +219,7 @@ START_TEST(the_key_decides_who_must_log_in)
 }
 END_TEST
 
-/* Not at the server, which may tell by an alert, or by silence; and a connection that is kept ends, too. */
+/* It is told here: a server may tell by silence. A connection that is kept ends with it. */
 START_TEST(a_certificate_that_expires_meanwhile)
 {
 	unsigned queries;
@@ -232,6 +232,27 @@ START_TEST(a_certificate_that_expires_meanwhile)
 	ck_assert_uint_eq(ping(), CKR_DEVICE_ERROR);
 	ck_assert_uint_eq(kmip_fixture.requests[KMIP_QUERY], queries);
 	kmip_fixture_certify_client(3600);
+	ck_assert_uint_eq(ping(), CKR_OK);
+}
+END_TEST
+
+/* The PIN is right, it opens the key; what is wrong is the administrator's to mend. */
+START_TEST(a_login_sends_no_rejected_password)
+{
+	struct config_token *config = &kmip_fixture.config;
+
+	kmip_fixture.username = "job";
+	kmip_fixture.password = "secret";
+	config->kmip_username = strdup("job");
+	config->kmip_password_source = strdup(unit_path("password"));
+	write_secret(config->kmip_password_source, "wrong");
+	encrypt_key("sesame");
+	reopen();
+	for (int i = 0; i < 5; i++)
+		ck_assert_uint_eq(kms_login(kms, "sesame", 6, soon()), CKR_DEVICE_ERROR);
+	ck_assert_uint_eq(kmip_fixture.requests[KMIP_DISCOVER_VERSIONS], 1);
+	write_secret(config->kmip_password_source, "secret");
+	ck_assert_uint_eq(kms_login(kms, "sesame", 6, soon()), CKR_OK);
 	ck_assert_uint_eq(ping(), CKR_OK);
 }
 END_TEST
@@ -252,6 +273,7 @@ unit_suite(void)
 	tcase_add_test(tests, a_missing_key_is_no_open_one);
 	tcase_add_test(tests, the_key_decides_who_must_log_in);
 	tcase_add_test(tests, a_certificate_that_expires_meanwhile);
+	tcase_add_test(tests, a_login_sends_no_rejected_password);
 	suite_add_tcase(suite, tests);
 	return suite;
 }
