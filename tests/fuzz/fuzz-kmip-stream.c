@@ -25,6 +25,7 @@
 #include <openssl/x509.h>
 
 #include <fcntl.h>
+#include <unistd.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -120,14 +121,28 @@ act(void)
 /* kmip-socket.h */
 
 bool
-kmip_socket_connect(const struct endpoint *endpoint, struct deadline deadline, int *ret_socket,
-                    char **ret_why)
+kmip_socket_connect(const struct endpoint *endpoint, struct deadline deadline,
+                    struct kmip_descriptors *descriptors, int *ret_socket, char **ret_why)
 {
+	(void)descriptors;
 	(void)endpoint;
 	(void)deadline;
 	(void)ret_why;
 	*ret_socket = open("/dev/null", O_RDWR | O_CLOEXEC);
 	return *ret_socket >= 0;
+}
+
+void
+kmip_socket_close(int socket, struct kmip_descriptors *descriptors)
+{
+	(void)descriptors;
+	(void)close(socket);
+}
+
+void
+kmip_descriptors_forked(struct kmip_descriptors *descriptors)
+{
+	(void)descriptors;
 }
 
 bool
@@ -246,6 +261,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct endpoint endpoint = { .host = (char *)"localhost" };
+	static struct kmip_descriptors descriptors;
 	static SSL_CTX *theirs, *ours;
 	struct kmip_stream *stream = NULL;
 	SSL_SESSION *session;
@@ -262,8 +278,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		require(ours != NULL);
 	}
 	server_start(theirs, data, size);
-	require(kmip_stream_open(&endpoint, ours, NULL, 0, deadline_in(60000), &stream, &why) ==
-	        CKR_OK);
+	require(kmip_stream_open(&endpoint, ours, NULL, 0, deadline_in(60000), &descriptors, &stream,
+	                         &why) == CKR_OK);
 	/* Some connections were idle, and are looked at first. */
 	while (exchange(stream) && (++requests % 2 == 1 || kmip_stream_is_alive(stream)))
 		;
