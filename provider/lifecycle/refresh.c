@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define PAGE 64
+#define PING_PAUSE_MS 5000 /* many broken keys must not mean as many questions to the KMS */
 
 struct refresh {
 	struct lifecycle *lifecycle; /* borrowed */
@@ -23,6 +24,7 @@ struct refresh {
 	void *context;
 	size_t done, total;
 	bool stopped;
+	int64_t answered_ms; /* when the KMS answered a ping last; 0: never */
 	struct intent *intents; /* owned, as what follows */
 	size_t intent_count;
 	char **names;           /* of the keys that have something due */
@@ -39,6 +41,21 @@ step(struct refresh *refresh)
 	if (!refresh->stopped)
 		refresh->done++;
 	return !refresh->stopped;
+}
+
+static CK_RV
+ping(struct refresh *refresh)
+{
+	struct lifecycle *lifecycle = refresh->lifecycle;
+	int64_t now = clock_monotonic_ms();
+	CK_RV rv;
+
+	if (refresh->answered_ms != 0 && now < refresh->answered_ms + PING_PAUSE_MS)
+		return CKR_OK;
+	rv = kms_ping(lifecycle->kms, deadline_in(lifecycle->config->deadline_ms));
+	if (rv == CKR_OK)
+		refresh->answered_ms = now;
+	return rv;
 }
 
 /*
@@ -61,7 +78,7 @@ weigh(struct refresh *refresh, const char *what, const char *name, CK_RV rv)
 	case CKR_TOKEN_WRITE_PROTECTED:
 		return rv;
 	case CKR_DEVICE_ERROR:
-		return kms_ping(lifecycle->kms, deadline_in(lifecycle->config->deadline_ms));
+		return ping(refresh);
 	default:
 		return CKR_OK;
 	}

@@ -635,6 +635,38 @@ START_TEST(goes_on_after_a_failure)
 }
 END_TEST
 
+static unsigned asked;
+
+static CK_RV
+count_token_info(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
+{
+	asked++;
+	return softhsm_original.C_GetTokenInfo(slot, info);
+}
+
+/* Many broken keys are not as many questions whether the KMS is there. */
+START_TEST(asks_the_kms_once_for_many_broken_keys)
+{
+	char name[16];
+
+	for (int i = 0; i < 12; i++) {
+		struct version *version;
+
+		snprintf(name, sizeof name, "key-%d", i);
+		version = make_due(name);
+		version_free(&version);
+	}
+	meddle("UPDATE entries SET signature = zeroblob(length(signature)) WHERE sequence IN"
+	       " (SELECT sequence FROM keys)");
+	softhsm_functions()->C_GetTokenInfo = count_token_info;
+	asked = 0;
+	ck_assert_uint_eq(refresh(false), CKR_OK);
+	softhsm_functions()->C_GetTokenInfo = softhsm_original.C_GetTokenInfo;
+	ck_assert_uint_ge(summary.failed, 12);
+	ck_assert_uint_lt(asked, 6);
+}
+END_TEST
+
 START_TEST(fails_without_the_kms)
 {
 	kms_reopen(true);
@@ -679,6 +711,7 @@ unit_suite(void)
 	tcase_add_test(tests, updates_the_token_record);
 	tcase_add_test(tests, refreshes_may_cross);
 	tcase_add_test(tests, goes_on_after_a_failure);
+	tcase_add_test(tests, asks_the_kms_once_for_many_broken_keys);
 	tcase_add_test(tests, fails_without_the_kms);
 	suite_add_tcase(suite, tests);
 	return suite;
