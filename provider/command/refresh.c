@@ -141,7 +141,8 @@ tell(const struct arguments *arguments, const struct workspace *workspace,
 		tell_more(summary);
 	}
 	if (interrupted != 0)
-		complain("interrupted: %u keys are left; run `p11-kms refresh` again", summary->left);
+		complain("interrupted: %u things are left to do; run `p11-kms refresh` again",
+		         summary->left);
 	return good ? EXIT_DONE : EXIT_FAILED;
 }
 

@@ -132,7 +132,7 @@ struct refresh_summary {
 	unsigned certified;   /* versions that a certificate was made for */
 	unsigned held;        /* what must wait for `rebuild`: a backup of the registry was put back */
 	unsigned failed;      /* what could not be done, each logged */
-	unsigned left;        /* keys not looked at, when it was told to stop */
+	unsigned left;        /* keys, pairs and versions that there was something to do about, when it was told to stop */
 };
 
 /* done of total, for a bar; may be NULL. False: stop here, the next refresh goes on. */

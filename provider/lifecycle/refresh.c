@@ -197,8 +197,9 @@ reconcile(struct refresh *refresh)
 
 	for (size_t i = 0; rv == CKR_OK && i < refresh->intent_count; i++) {
 		if (!step(refresh))
-			break;
-		rv = reconcile_one(refresh, &refresh->intents[i]);
+			refresh->summary.left++;
+		else
+			rv = reconcile_one(refresh, &refresh->intents[i]);
 	}
 	return rv;
 }
@@ -280,19 +281,42 @@ call_over(struct refresh *refresh, struct stray **ret_strays, size_t *ret_count)
 	return rv;
 }
 
+/* Something is done about it, which may take long. */
+static bool
+is_work(const struct stray *stray)
+{
+	return stray->kind == STRAY_VERSION || stray->kind == STRAY_DESTROYED;
+}
+
+static CK_RV
+clear_up(struct refresh *refresh, const struct stray *strays, size_t count)
+{
+	CK_RV rv = CKR_OK;
+
+	for (size_t i = 0; i < count; i++)
+		refresh->total += is_work(&strays[i]);
+	for (size_t i = 0; rv == CKR_OK && i < count; i++) {
+		if (is_work(&strays[i]) && !step(refresh))
+			refresh->summary.left++;
+		else
+			rv = weigh(refresh, "taking up, or removing,", strays[i].label,
+			           stray(refresh, &strays[i]));
+	}
+	return rv;
+}
+
 static CK_RV
 look_around(struct refresh *refresh)
 {
 	struct stray *strays = NULL;
 	size_t count = 0;
-	CK_RV rv = call_over(refresh, &strays, &count);
+	CK_RV rv;
 
-	if (rv != CKR_OK)
-		rv = weigh(refresh, "looking for versions in", "the KMS", rv);
-	else
-		for (size_t i = 0; rv == CKR_OK && !refresh->stopped && i < count; i++)
-			rv = weigh(refresh, "taking up, or removing,", strays[i].label,
-			           stray(refresh, &strays[i]));
+	if (refresh->stopped)
+		return CKR_OK; /* the list alone may take long */
+	rv = call_over(refresh, &strays, &count);
+	rv = rv == CKR_OK ? clear_up(refresh, strays, count)
+	                  : weigh(refresh, "looking for versions in", "the KMS", rv);
 	strays_free(strays, count);
 	return rv;
 }
@@ -313,7 +337,7 @@ look_after_keys(struct refresh *refresh)
 		const char *name = refresh->names[i];
 
 		if (!step(refresh)) {
-			refresh->summary.left = (unsigned)(refresh->name_count - i);
+			refresh->summary.left += (unsigned)(refresh->name_count - i);
 			return CKR_OK;
 		}
 		rv = key_upkeep(refresh->lifecycle, name, upkeep_how(refresh, name), &refresh->summary);
@@ -360,8 +384,9 @@ certify(struct refresh *refresh)
 		refresh->total += count;
 		for (size_t i = 0; i < count; i++) {
 			if (!step(refresh))
-				return CKR_OK;
-			rv = certify_one(refresh, objects[i]);
+				refresh->summary.left++;
+			else
+				rv = certify_one(refresh, objects[i]);
 			if (rv != CKR_OK)
 				return rv;
 		}

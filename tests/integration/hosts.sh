@@ -71,6 +71,28 @@ expect_states "$p11_kms_b" several "6:active 5:deactivated 4:deactivated 3:destr
 encrypts "$p11_kms_b" several b.enc
 decrypts "$p11_kms" several@6 b.enc
 
+step "SIGTERM between two pairs: the next refresh goes on"
+quietly "$p11_kms" create many --algorithm p-256
+quietly "$p11_kms_b" refresh # it knows no key of that name: nothing is taken up
+expect_match ' 0 failed' "$p11_kms_b" refresh
+quietly "$p11_kms_b" adopt many --id "$("$p11_kms" show many --json | jq -r .id)"
+# shellcheck disable=SC2046 # a name for each rotation
+quietly "$p11_kms" rotate $(yes many | head -n 40)
+quietly "$p11_kms_b" refresh
+time_passes
+P11_KMS_LOG=info "$p11_kms_b" refresh >stopped.out 2>stopped.err &
+other=$!
+wait_for 20 grep -q 'took up many@' stopped.err || fail "nothing is taken up: $(cat stopped.err)"
+kill -TERM $other
+status=0
+wait $other || status=$?
+[ $status -eq 1 ] || fail "status $status: $(cat stopped.out stopped.err)"
+grep -q 'things are left to do; run .p11-kms refresh. again' stopped.err || fail "$(cat stopped.err)"
+before=$(grep -c 'took up' stopped.err)
+[ "$before" -lt 40 ] || fail "the signal came too late to show anything"
+expect_match "$((40 - before)) taken up" "$p11_kms_b" refresh
+expect_match 'many@41|version *41' "$p11_kms_b" show many
+
 step "one that is to be active later is so on the other host too"
 quietly "$p11_kms" rotate later --activate-at 2100-06-01T00:00:00Z
 quietly "$p11_kms_b" refresh

@@ -428,6 +428,46 @@ START_TEST(misses_pairs_of_versions_that_protect)
 }
 END_TEST
 
+/* context: how many steps may be made. */
+static bool
+some_steps(void *context, size_t done, size_t total)
+{
+	ck_assert_uint_le(done, total);
+	return done < *(size_t *)context;
+}
+
+/* It can be stopped between two pairs, too, and tells what is left: here a key to be rotated as well. */
+START_TEST(stops_between_two_pairs)
+{
+	struct create_request request = {
+		.name = "due", .rotate_every = 60, .protect_from = clock_now() - 100
+	};
+	struct version *due;
+	size_t most = 2;
+
+	kms_config.self_signed = true;
+	rotate_times("job", 1);
+	host_copy(1);
+	rotate_times("job", 5);
+	host_turn(1);
+	ck_assert_uint_eq(refresh(), CKR_OK);
+	age_notes();
+	due = make_by(&request);
+	ck_assert_uint_eq(lifecycle_refresh(lifecycle, false, some_steps, &most, &summary), CKR_OK);
+	ck_assert_uint_eq(summary.taken_up, 2);
+	ck_assert_uint_eq(summary.rotated, 0);
+	/* Three pairs, the key, and certificates for the two that were taken up. */
+	ck_assert_uint_eq(summary.left, 3 + 1 + 2);
+	ck_assert_int_eq(current_number("job"), 3);
+	ck_assert_uint_eq(refresh(), CKR_OK);
+	ck_assert_uint_eq(summary.taken_up, 3);
+	ck_assert_uint_eq(summary.rotated, 1);
+	ck_assert_uint_eq(summary.left, 0);
+	ck_assert_int_eq(current_number("job"), 6);
+	version_free(&due);
+}
+END_TEST
+
 Suite *
 unit_suite(void)
 {
@@ -446,6 +486,7 @@ unit_suite(void)
 	tcase_add_test(tests, finishes_what_was_to_be_active_later);
 	tcase_add_test(tests, keeps_the_newer_policy);
 	tcase_add_test(tests, misses_pairs_of_versions_that_protect);
+	tcase_add_test(tests, stops_between_two_pairs);
 	suite_add_tcase(suite, tests);
 	return suite;
 }
