@@ -262,6 +262,7 @@ struct activation {
 	const struct config_token *config;
 	int64_t object;
 	char label[64]; /* for the log: name, cut, and number */
+	bool current;
 };
 
 static CK_RV
@@ -292,6 +293,7 @@ build_activation(struct registry *registry, struct change *change, void *context
 	rv = supersede_all(registry, change, &building);
 	if (rv == CKR_OK)
 		rv = change_add_version(change, version);
+	activation->current = version->state == STATE_ACTIVE;
 	snprintf(activation->label, sizeof activation->label, "%.40s@%lld", version->name,
 	         (long long)version->number);
 out:
@@ -301,7 +303,7 @@ out:
 }
 
 CK_RV
-version_activate(struct lifecycle *lifecycle, int64_t object)
+version_activate(struct lifecycle *lifecycle, int64_t object, bool *ret_current)
 {
 	struct signer signer = authority_signer_use(lifecycle->signer);
 	struct activation activation = { .config = lifecycle->config, .object = object };
@@ -309,9 +311,15 @@ version_activate(struct lifecycle *lifecycle, int64_t object)
 
 	rv = registry_change(lifecycle->registry, &signer, lifecycle->config->expires_after,
 	                     build_activation, &activation);
-	if (rv == CKR_OK)
+	if (rv != CKR_OK)
+		return rv;
+	if (activation.current)
 		log_info("token %s: the time of %s has come", lifecycle->config->name, activation.label);
-	return rv;
+	else
+		log_warning("token %s: the time of %s has come, but a later version is the current one: it "
+		            "only decrypts and verifies", lifecycle->config->name, activation.label);
+	*ret_current = activation.current;
+	return CKR_OK;
 }
 
 CK_RV

@@ -29,8 +29,8 @@ struct commit {
  */
 MUST_USE CK_RV version_commit(struct lifecycle *lifecycle, struct commit *commit);
 
-/* Makes a pre-active version whose time has come the current one. CKR_ACTION_PROHIBITED: it is not one (any more). */
-MUST_USE CK_RV version_activate(struct lifecycle *lifecycle, int64_t object);
+/* Makes a pre-active version whose time has come the current one; *ret_current: false, a later one is, and it only processes. CKR_ACTION_PROHIBITED: it is not pre-active (any more). */
+MUST_USE CK_RV version_activate(struct lifecycle *lifecycle, int64_t object, bool *ret_current);
 
 /* Ends the time of a version that was current, by the key's overlap; nothing when it was superseded and still protects. */
 MUST_USE CK_RV version_supersede(struct change *change, struct version *old, int64_t overlap,

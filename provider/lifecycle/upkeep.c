@@ -94,17 +94,44 @@ activate(struct upkeep *upkeep)
 	/* Oldest first: the newest one is the current one in the end. */
 	for (size_t i = upkeep->count; rv == CKR_OK && i-- > 0;) {
 		const struct outline *version = &upkeep->versions[i];
+		bool current = true;
 
 		if (version->state != STATE_PRE_ACTIVE || version->protect_from > upkeep->now)
 			continue;
 		if (!upkeep->dry_run)
-			rv = version_activate(upkeep->lifecycle, version->object);
-		if (rv == CKR_OK)
+			rv = version_activate(upkeep->lifecycle, version->object, &current);
+		if (rv == CKR_OK && current)
 			upkeep->summary->activated++;
+		else if (rv == CKR_OK)
+			upkeep->summary->deactivated++;
 	}
 	if (rv != CKR_OK || upkeep->dry_run)
 		return rv;
 	return outline_read(upkeep);
+}
+
+/*
+ * A later version waits for its time, and the current one protects until then: it is the rotation
+ * that is due. One whose time comes too late for that is passed over, since nothing may be left to
+ * protect with.
+ */
+static bool
+another_waits(const struct upkeep *upkeep, const struct outline *current)
+{
+	for (size_t i = 0; i < upkeep->count; i++) {
+		const struct outline *version = &upkeep->versions[i];
+
+		if (version->state != STATE_PRE_ACTIVE || version->number < current->number)
+			continue;
+		if (current->protect_until == 0 || version->protect_from < current->protect_until)
+			return true;
+		log_warning("token %s: %s@%lld is to be active only after %s@%lld protects no more: the key is "
+		            "rotated before, and %s@%lld will only decrypt and verify",
+		            upkeep->lifecycle->config->name, upkeep->name, (long long)version->number,
+		            upkeep->name, (long long)current->number, upkeep->name,
+		            (long long)version->number);
+	}
+	return false;
 }
 
 static CK_RV
@@ -122,7 +149,8 @@ rotate(struct upkeep *upkeep)
 			current = &upkeep->versions[i];
 	}
 	if (current == NULL || upkeep->key->rotate_every == 0 ||
-	    current->protect_from + upkeep->key->rotate_every > upkeep->now)
+	    current->protect_from + upkeep->key->rotate_every > upkeep->now ||
+	    another_waits(upkeep, current))
 		return CKR_OK;
 	if (!upkeep->dry_run)
 		rv = version_create(upkeep->lifecycle, &request, current->object,
