@@ -114,9 +114,10 @@ static CK_RV
 intent_columns(struct store *store, sqlite3_stmt *row, struct intent *intent)
 {
 	const char *name = (const char *)sqlite3_column_text(row, 1);
+	const void *id = sqlite3_column_blob(row, 0);
 	CK_RV rv;
 
-	rv = buffer_set(&intent->id, sqlite3_column_blob(row, 0), (size_t)sqlite3_column_bytes(row, 0));
+	rv = buffer_set(&intent->id, id, (size_t)sqlite3_column_bytes(row, 0));
 	if (rv != CKR_OK)
 		return rv;
 	intent->name = strdup(name == NULL ? "" : name);
@@ -143,8 +144,11 @@ intents_read(struct store *store, sqlite3_stmt *statement, struct intent **inten
 	CK_RV rv;
 
 	while ((result = sqlite3_step(statement)) == SQLITE_ROW) {
-		struct intent *grown = reallocarray(*intents, *count + 1, sizeof **intents);
+		struct intent *grown;
 
+		if (sqlite3_column_type(statement, 0) != SQLITE_BLOB)
+			continue; /* written by hand: it names no pair */
+		grown = reallocarray(*intents, *count + 1, sizeof **intents);
 		if (grown == NULL)
 			return CKR_HOST_MEMORY;
 		*intents = grown;

@@ -33,17 +33,21 @@ column_text_dup(sqlite3_stmt *row, int column)
 	return strdup(text == NULL ? "" : text);
 }
 
-/* Columns 1 to 4 of VERSION_READ. */
+/* Columns 1 to 4 of VERSION_READ. A CKA_ID that is no BLOB is none: SQLite's types are per value, and reading one as another may move it. */
 static CK_RV
 version_columns(sqlite3_stmt *statement, struct index_row *row)
 {
+	const void *id;
+
 	row->name = column_text_dup(statement, 1);
 	row->number = sqlite3_column_int64(statement, 2);
 	row->state = column_text_dup(statement, 4);
 	if (row->name == NULL || row->state == NULL)
 		return CKR_HOST_MEMORY;
-	return buffer_set(&row->id, sqlite3_column_blob(statement, 3),
-	                  (size_t)sqlite3_column_bytes(statement, 3));
+	if (sqlite3_column_type(statement, 3) != SQLITE_BLOB)
+		return CKR_OK;
+	id = sqlite3_column_blob(statement, 3);
+	return buffer_set(&row->id, id, (size_t)sqlite3_column_bytes(statement, 3));
 }
 
 /* Steps once and copies the row; the entry's columns begin at entry_column_first. */

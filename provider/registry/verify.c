@@ -77,6 +77,7 @@ row_names(sqlite3_stmt *row, const struct version *version)
 
 	return name != NULL && strcmp(name, version->name) == 0 &&
 	       sqlite3_column_int64(row, 2) == version->number &&
+	       sqlite3_column_type(row, 3) == SQLITE_BLOB &&
 	       (size_t)sqlite3_column_bytes(row, 3) == version->id.size &&
 	       memcmp(sqlite3_column_blob(row, 3), version->id.data, version->id.size) == 0;
 }

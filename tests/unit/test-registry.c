@@ -390,6 +390,7 @@ static const char *const index_faults[] = {
 	"UPDATE versions SET number = 2 WHERE object = 3",
 	"UPDATE versions SET id = x'01' WHERE object = 3",
 	"UPDATE versions SET id = x'' WHERE object = 3",
+	"UPDATE versions SET id = CAST(id AS TEXT) WHERE object = 3",
 	"UPDATE versions SET state = 'deactivated' WHERE object = 3",
 	"UPDATE versions SET state = '' WHERE object = 3",
 	"DELETE FROM entries WHERE sequence = 3",
@@ -546,6 +547,23 @@ START_TEST(generation_grows_with_every_change)
 }
 END_TEST
 
+/* SQLite's types are per value: what is no BLOB is no CKA_ID. */
+START_TEST(an_intent_without_a_cka_id_is_none)
+{
+	struct registry *writer = fixture_registry(path, &authority);
+	struct intent *intents = NULL;
+	size_t count = 7;
+
+	fixture_sql(path, "INSERT INTO intents VALUES ('abc', 'job', 2, 1), (5, 'job', 3, 1),"
+	            " (x'616263', 'job', 4, 1)");
+	ck_assert_uint_eq(registry_intents(writer, &intents, &count), CKR_OK);
+	ck_assert_uint_eq(count, 1);
+	ck_assert_int_eq(intents[0].number, 4);
+	intents_free(intents, count);
+	registry_free(&writer);
+}
+END_TEST
+
 Suite *
 unit_suite(void)
 {
@@ -571,6 +589,7 @@ unit_suite(void)
 	tcase_add_test(tests, schema_of_others_does_nothing);
 	tcase_add_test(tests, damaged_file_is_a_device_error);
 	tcase_add_test(tests, generation_grows_with_every_change);
+	tcase_add_test(tests, an_intent_without_a_cka_id_is_none);
 	tcase_set_timeout(tests, 120);
 	suite_add_tcase(suite, tests);
 	return suite;
