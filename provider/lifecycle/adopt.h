@@ -21,8 +21,9 @@ struct adoption {
  * Looks at the public half, has the private half prove itself, and commits: the current
  * version, unless the key has one of a higher number; then it only processes.
  *
- * CKR_ACTION_PROHIBITED: the id is in the registry already. CKR_OBJECT_HANDLE_INVALID: it is hidden. CKR_ATTRIBUTE_VALUE_INVALID: the
- * name and number are in use, or can't be had, or the algorithm has no such usage.
+ * CKR_ACTION_PROHIBITED: the id is in the registry already. CKR_OBJECT_HANDLE_INVALID: it is
+ * hidden. CKR_ATTRIBUTE_VALUE_INVALID: the name and number are in use, or can't be had, or the
+ * algorithm has no such usage.
  * CKR_KEY_HANDLE_INVALID: the KMS has no public half of this id. CKR_PUBLIC_KEY_INVALID: a bad
  * one, or of an algorithm that is not known (logged). CKR_FUNCTION_FAILED: the private half
  * does nothing with it (logged). CKR_KEY_FUNCTION_NOT_PERMITTED: the private half wants a login

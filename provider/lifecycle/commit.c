@@ -200,7 +200,10 @@ supersede_all(struct registry *registry, struct change *change, const struct bui
 	return commit->replaces == 0 || replaced ? CKR_OK : CKR_ACTION_PROHIBITED;
 }
 
-/* May be called again when another writer was faster: all is set anew. late: it is not, and never becomes, the current one. */
+/*
+ * May be called again when another writer was faster: all is set anew. late: it is not, and never
+ * becomes, the current one.
+ */
 static void
 settle_state(const struct building *building, bool late)
 {

@@ -29,7 +29,10 @@ struct commit {
  */
 MUST_USE CK_RV version_commit(struct lifecycle *lifecycle, struct commit *commit);
 
-/* Makes a pre-active version whose time has come the current one; *ret_current: false, a later one is, and it only processes. CKR_ACTION_PROHIBITED: it is not pre-active (any more). */
+/*
+ * Makes a pre-active version whose time has come the current one; *ret_current: false, a later one
+ * is, and it only processes. CKR_ACTION_PROHIBITED: it is not pre-active (any more).
+ */
 MUST_USE CK_RV version_activate(struct lifecycle *lifecycle, int64_t object, bool *ret_current);
 
 /* Ends the time of a version that was current, by the key's overlap; nothing when it was superseded and still protects. */

@@ -33,7 +33,10 @@ column_text_dup(sqlite3_stmt *row, int column)
 	return strdup(text == NULL ? "" : text);
 }
 
-/* Columns 1 to 4 of VERSION_READ. A CKA_ID that is no BLOB is none: SQLite's types are per value, and reading one as another may move it. */
+/*
+ * Columns 1 to 4 of VERSION_READ. A CKA_ID that is no BLOB is none: SQLite's types are per value, and
+ * reading one as another may move it.
+ */
 static CK_RV
 version_columns(sqlite3_stmt *statement, struct index_row *row)
 {
