@@ -177,7 +177,8 @@ drop(struct lifecycle *lifecycle, const struct intent *intent, const char *label
 	size_t count = 0;
 	CK_RV rv = CKR_OK;
 
-	if (buffer_equal(&lifecycle->token->authority_id, intent->id.data, intent->id.size))
+	if (intent_is_authority(intent) &&
+	    buffer_equal(&lifecycle->token->authority_id, intent->id.data, intent->id.size))
 		count = 1;
 	else
 		rv = registry_search(lifecycle->registry, &search, &object, 1, &count);

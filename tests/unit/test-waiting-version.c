@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A version that waits for its time: when it takes over, what is not rotated meanwhile, and what else the
- * looking after one key tells. */
+/* A version that waits for its time, and the others of its key: what looking after it does. */
 #include "lifecycle-fixture.h"
 
 #include "lifecycle/policy.h"
