@@ -10,33 +10,6 @@ make_hsm
 make_configuration
 cd "$work"
 
-# expect STATUS COMMAND...: exits with it; output in $work/out, $work/err.
-expect() {
-	wanted=$1
-	shift
-	got=0
-	"$@" >"$work/out" 2>"$work/err" </dev/null || got=$?
-	if [ "$got" -ne "$wanted" ]; then
-		cat "$work/out" "$work/err" >&2
-		fail "exit status $got, not $wanted: $*"
-	fi
-}
-
-# says PATTERN, prints PATTERN: on stderr, on stdout, of the last expect.
-says() {
-	grep -Eq -- "$1" "$work/err" || { cat "$work/err" >&2; fail "stderr has no '$1'"; }
-}
-prints() {
-	grep -Eq -- "$1" "$work/out" || { cat "$work/out" >&2; fail "stdout has no '$1'"; }
-}
-
-# json EXPRESSION: of the last expect's output, which is in x.
-json() {
-	python3 -c 'import json, sys
-x = json.load(open(sys.argv[1]))
-sys.exit(0 if eval(sys.argv[2]) else 1)' "$work/out" "$1" || { cat "$work/out" >&2; fail "not so: $1"; }
-}
-
 # sql TEXT: changes the registry's file as no program of ours would.
 sql() {
 	python3 -c 'import sqlite3, sys

@@ -10,28 +10,6 @@ make_token
 cd "$work"
 echo 'what is encrypted' >data
 
-# expect STATUS COMMAND...: exits with it; output in $work/out, $work/err.
-expect() {
-	wanted=$1
-	shift
-	got=0
-	"$@" >"$work/out" 2>"$work/err" </dev/null || got=$?
-	if [ "$got" -ne "$wanted" ]; then
-		cat "$work/out" "$work/err" >&2
-		fail "exit status $got, not $wanted: $*"
-	fi
-}
-
-# says PATTERN: on stderr, of the last expect. json EXPRESSION: of its output, which is in x.
-says() {
-	grep -Eq -- "$1" "$work/err" || { cat "$work/err" >&2; fail "stderr has no '$1'"; }
-}
-json() {
-	python3 -c 'import json, sys
-x = json.load(open(sys.argv[1]))
-sys.exit(0 if eval(sys.argv[2]) else 1)' "$work/out" "$1" || { cat "$work/out" >&2; fail "not so: $1"; }
-}
-
 # is STATE VERSION...: each of them, by show.
 is() {
 	is_wanted=$1

@@ -3,6 +3,7 @@
 
 #include "base/openssl.h"
 #include "lifecycle/commit.h"
+#include "lifecycle/policy.h"
 
 #include <sqlite3.h>
 #include <stdio.h>
@@ -221,4 +222,15 @@ meddle(const char *sql)
 	                              &database), SQLITE_OK);
 	ck_assert_msg(sqlite3_exec(database, sql, NULL, NULL, &why) == SQLITE_OK, "%s", why);
 	ck_assert_int_eq(sqlite3_close(database), SQLITE_OK);
+}
+
+void
+set_policy(const char *name, const char *setting)
+{
+	struct policy_change change = { .given = 0 };
+	char *why = NULL;
+
+	ck_assert(policy_parse(setting, &change, &why));
+	ck_assert_uint_eq(lifecycle_set_policy(lifecycle, name, &change), CKR_OK);
+	policy_change_clear(&change);
 }

@@ -25,6 +25,8 @@ struct deadline patiently(void);
 /* Ends the test when it fails. Caller frees. */
 struct version *make(const char *name, const char *algorithm, unsigned usage);
 struct version *make_by(const struct create_request *request);
+/* As `p11-kms policy NAME --set SETTING`. */
+void set_policy(const char *name, const char *setting);
 /* Reads it again; caller frees. */
 struct version *reread(const struct version *version);
 enum version_state state_of(const struct version *version);

@@ -7,17 +7,6 @@
 
 #include <stdio.h>
 
-static void
-set_policy(const char *name, const char *setting)
-{
-	struct policy_change change = { .given = 0 };
-	char *why = NULL;
-
-	ck_assert(policy_parse(setting, &change, &why));
-	ck_assert_uint_eq(lifecycle_set_policy(lifecycle, name, &change), CKR_OK);
-	policy_change_clear(&change);
-}
-
 static int64_t
 last_entry(void)
 {

@@ -2,7 +2,6 @@
 /* What refresh does with pairs that the KMS holds and the registry does not know. */
 #include "lifecycle-fixture.h"
 
-#include "lifecycle/policy.h"
 #include "lifecycle/restored.h"
 
 #include <stdio.h>
@@ -74,17 +73,6 @@ START_TEST(takes_up_nothing_that_the_log_has)
 	version_free(&next);
 }
 END_TEST
-
-static void
-set_policy(const char *name, const char *setting)
-{
-	struct policy_change change = { .given = 0 };
-	char *why = NULL;
-
-	ck_assert(policy_parse(setting, &change, &why));
-	ck_assert_uint_eq(lifecycle_set_policy(lifecycle, name, &change), CKR_OK);
-	policy_change_clear(&change);
-}
 
 static void
 rotate_times(const char *name, int times)

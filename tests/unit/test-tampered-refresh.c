@@ -10,7 +10,6 @@
  */
 #include "lifecycle-fixture.h"
 
-#include "lifecycle/policy.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -57,17 +56,6 @@ object_of(const char *name, int64_t number)
 	ck_assert_uint_eq(registry_search(registry, &search, &object, 1, &count), CKR_OK);
 	ck_assert_uint_eq(count, 1);
 	return object;
-}
-
-static void
-set_policy(const char *name, const char *setting)
-{
-	struct policy_change change = { .given = 0 };
-	char *why = NULL;
-
-	ck_assert(policy_parse(setting, &change, &why));
-	ck_assert_uint_eq(lifecycle_set_policy(lifecycle, name, &change), CKR_OK);
-	policy_change_clear(&change);
 }
 
 /* Each kind of what can be turned back: states, moves that were undone, policies. */

@@ -2,7 +2,6 @@
 /* A version that waits for its time, and the others of its key: what looking after it does. */
 #include "lifecycle-fixture.h"
 
-#include "lifecycle/policy.h"
 #include "lifecycle/upkeep.h"
 
 #include <stdio.h>
@@ -12,17 +11,6 @@
 #define DAY INT64_C(86400)
 
 static struct refresh_summary summary;
-
-static void
-set_policy(const char *name, const char *setting)
-{
-	struct policy_change change = { .given = 0 };
-	char *why = NULL;
-
-	ck_assert(policy_parse(setting, &change, &why));
-	ck_assert_uint_eq(lifecycle_set_policy(lifecycle, name, &change), CKR_OK);
-	policy_change_clear(&change);
-}
 
 static void
 look_after(const char *name)
