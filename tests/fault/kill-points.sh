@@ -68,7 +68,14 @@ look() {
 	}
 }
 
-# try COMMAND...: killed at each call; a NAME of @ is another one each time.
+# What is left is nobody's work after a while: the next refresh finishes or removes it.
+tidy() {
+	sqlite3 "$registry" "UPDATE intents SET since = since - 3600"
+	quietly "$p11_kms" refresh
+}
+
+# try COMMAND...: killed at each call; a NAME of @ is another one each time. Now and then what is
+# left is cleared away: a command that finds ever more of it makes ever more calls.
 try() {
 	nth=1
 	while :; do
@@ -78,6 +85,7 @@ try() {
 		look "call $nth of $*"
 		nth=$((nth + every))
 		[ "$nth" -lt 2000 ] || fail "a command with 2000 calls?"
+		[ $((points % 20)) -ne 0 ] || tidy
 	done
 	step "$1: killed at calls up to $nth, then it went through"
 	last=$nth
@@ -106,8 +114,7 @@ keep "$XDG_STATE_HOME" kept-state
 nth=1
 while killed_at "$nth" authority rotate; do
 	look "call $nth of authority rotate"
-	sqlite3 "$registry" "UPDATE intents SET since = since - 3600"
-	quietly "$p11_kms" refresh
+	tidy
 	quietly "$p11_kms" verify
 	signed=$("$p11_kms" authority show --json | jq '.handovers + 1')
 	held=$(authorities_held)
@@ -120,8 +127,7 @@ done
 step "authority rotate: killed at calls up to $nth, then it went through"
 
 step "refresh finishes or removes what is left, once it is old enough to be nobody's work"
-sqlite3 "$registry" "UPDATE intents SET since = since - 3600"
-quietly "$p11_kms" refresh
+tidy
 "$p11_kms" verify --json >verified.json || fail "verify, after the last refresh: $(cat verified.json)"
 jq -e '[.[] | select((.check == "strays" or .check == "interrupted") and .result != "ok")] == []' \
 	verified.json >/dev/null || {
