@@ -391,7 +391,7 @@ templates_read(const struct mechanism *mechanism, struct template public_templat
 	return rv;
 }
 
-/* A pair of the session. Where the templates name no verb: what the type of key is made for. */
+/* A pair of the session. */
 static CK_RV
 generate_in_session(struct session *session, const struct create_request *request, unsigned bits,
                     struct template public_template, struct template private_template,

@@ -167,7 +167,7 @@ token_unlocked(const struct token *token)
 bool
 token_hides_private(const struct token *token)
 {
-	return token_needs_login(token) && !token->logged_in;
+	return !token->logged_in && token_needs_login(token);
 }
 
 /*
