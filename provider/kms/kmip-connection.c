@@ -98,8 +98,8 @@ kmip_forked(struct kmip *kmip)
 			kmip_stream_abandon(&server->idle[--server->idle_count]);
 	}
 	/*
-	 * Those that the parent's threads use, or are about to: their memory may be in the middle of
-	 * anything and is left, but the server must see them end when the parent ends them.
+	 * Also those that the parent's threads use, or are about to: their memory may be in the middle
+	 * of anything and is left, but the server must see them end when the parent ends them.
 	 */
 	kmip_descriptors_forked(&kmip->descriptors);
 }

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /*
@@ -41,15 +42,27 @@ fail_late(char **ret_why, const char *what)
 	return false;
 }
 
+/* In kmip_descriptor.noted, while the rest is written: a child that is born now leaves it. */
+#define BEING_NOTED (-1)
+
 static void
 note(struct kmip_descriptors *descriptors, int fd)
 {
+	struct stat status;
 	int none;
 
+	if (fstat(fd, &status) != 0)
+		return;
 	for (size_t i = 0; i < KMIP_DESCRIPTORS_MAX; i++) {
+		struct kmip_descriptor *descriptor = &descriptors->all[i];
+
 		none = 0;
-		if (atomic_compare_exchange_strong(&descriptors->noted[i], &none, fd + 1))
-			return;
+		if (!atomic_compare_exchange_strong(&descriptor->noted, &none, BEING_NOTED))
+			continue;
+		descriptor->device = status.st_dev;
+		descriptor->inode = status.st_ino;
+		descriptor->noted = fd + 1;
+		return;
 	}
 }
 
@@ -61,10 +74,21 @@ kmip_socket_close(int socket, struct kmip_descriptors *descriptors)
 	/* Before it is closed: after that the number may be another file's. */
 	for (size_t i = 0; i < KMIP_DESCRIPTORS_MAX; i++) {
 		noted = socket + 1;
-		if (atomic_compare_exchange_strong(&descriptors->noted[i], &noted, 0))
+		if (atomic_compare_exchange_strong(&descriptors->all[i].noted, &noted, 0))
 			break;
 	}
 	(void)close(socket);
+}
+
+/* The child may have closed it, as daemons do with all that they inherit, and opened another file. */
+static void
+close_inherited(int fd, const struct kmip_descriptor *descriptor)
+{
+	struct stat status;
+
+	if (fstat(fd, &status) == 0 && status.st_dev == descriptor->device &&
+	    status.st_ino == descriptor->inode)
+		(void)close(fd);
 }
 
 void
@@ -73,9 +97,9 @@ kmip_descriptors_forked(struct kmip_descriptors *descriptors)
 	int noted;
 
 	for (size_t i = 0; i < KMIP_DESCRIPTORS_MAX; i++) {
-		noted = atomic_exchange(&descriptors->noted[i], 0);
-		if (noted != 0)
-			(void)close(noted - 1);
+		noted = atomic_exchange(&descriptors->all[i].noted, 0);
+		if (noted > 0)
+			close_inherited(noted - 1, &descriptors->all[i]);
 	}
 }
 

@@ -10,9 +10,17 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 /* More than one token ever has: KMIP_CONNECTIONS_MAX in use, KMIP_IDLE_MAX idle at each server. */
 #define KMIP_DESCRIPTORS_MAX 192
+
+/* A socket: the number alone may be another file's by the time that a child looks at it. */
+struct kmip_descriptor {
+	atomic_int noted; /* the number and 1; 0: none */
+	dev_t device;
+	ino_t inode;
+};
 
 /*
  * The sockets of one token, noted from before they are connected until they are closed. So a
@@ -20,10 +28,10 @@
  * first; may be used by several threads, and needs no lock.
  */
 struct kmip_descriptors {
-	atomic_int noted[KMIP_DESCRIPTORS_MAX]; /* and 1; 0: none */
+	struct kmip_descriptor all[KMIP_DESCRIPTORS_MAX];
 };
 
-/* In a forked child: closes those that are still noted. */
+/* In a forked child: closes those that are still noted, and still what they were. */
 void kmip_descriptors_forked(struct kmip_descriptors *descriptors);
 
 /* Of all: on failure *ret_why (caller frees; NULL when memory was short) says what went wrong. */

@@ -236,8 +236,6 @@ kmip_stream_open(const struct endpoint *endpoint, SSL_CTX *context, SSL_SESSION 
 static void
 stream_free(struct kmip_stream **stream)
 {
-	if ((*stream)->socket >= 0)
-		kmip_socket_close((*stream)->socket, (*stream)->descriptors);
 	SSL_free((*stream)->tls);
 	free(*stream);
 	*stream = NULL;
@@ -258,6 +256,8 @@ kmip_stream_close(struct kmip_stream **stream)
 			free(why);
 		(void)openssl_failure(CKR_DEVICE_ERROR);
 	}
+	if ((*stream)->socket >= 0)
+		kmip_socket_close((*stream)->socket, (*stream)->descriptors);
 	stream_free(stream);
 }
 

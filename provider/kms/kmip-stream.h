@@ -35,7 +35,10 @@ MUST_USE CK_RV kmip_stream_open(const struct endpoint *endpoint, SSL_CTX *contex
                                 struct kmip_stream **ret_stream, char **ret_why);
 /* Says goodbye, without waiting, when the stream is still sound. */
 void kmip_stream_close(struct kmip_stream **stream);
-/* In a forked child: lets go of the parent's connection, which goes on. */
+/*
+ * In a forked child: lets go of the parent's connection, which goes on. Its socket is left to
+ * kmip_descriptors_forked, which knows whether it is still that.
+ */
 void kmip_stream_abandon(struct kmip_stream **stream);
 
 /*

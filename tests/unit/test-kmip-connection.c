@@ -8,6 +8,7 @@
 #include "kms/kmip-socket.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -263,18 +264,25 @@ wait_in_vain(void *argument)
 	return NULL;
 }
 
+#define DESCRIPTORS 256
+
+static bool
+is_connection(int fd, int port)
+{
+	struct sockaddr_in peer;
+	socklen_t size = sizeof peer;
+
+	return getpeername(fd, (struct sockaddr *)&peer, &size) == 0 && peer.sin_family == AF_INET &&
+	       ntohs(peer.sin_port) == port;
+}
+
 static unsigned
 connected_to(int port)
 {
-	struct sockaddr_in peer;
 	unsigned count = 0;
 
-	for (int fd = 0; fd < 256; fd++) {
-		socklen_t size = sizeof peer;
-
-		count += getpeername(fd, (struct sockaddr *)&peer, &size) == 0 &&
-		         peer.sin_family == AF_INET && ntohs(peer.sin_port) == port;
-	}
+	for (int fd = 0; fd < DESCRIPTORS; fd++)
+		count += is_connection(fd, port);
 	return count;
 }
 
@@ -320,6 +328,38 @@ START_TEST(a_child_closes_what_is_in_use)
 	kmip_free(&waiting.kmip);
 	close(accepted);
 	close(waiting.listener);
+}
+END_TEST
+
+/* A daemon closes all that it has inherited, and opens its log, before it initialises the module. */
+START_TEST(a_child_closes_nothing_but_the_connections)
+{
+	int port = atoi(kmip->servers->endpoint->port), status = 0, opened = 0, log;
+	struct kmip_stream *lent = NULL, *idle = NULL;
+	bool ours[DESCRIPTORS] = { false };
+	pid_t child;
+
+	take(&lent);
+	take(&idle);
+	kmip_connection_put(kmip, kmip->servers, &idle);
+	ck_assert_uint_eq(connected_to(port), 2);
+	child = fork();
+	if (child == 0) {
+		log = open("/dev/null", O_WRONLY);
+		for (int fd = 0; fd < DESCRIPTORS; fd++) {
+			ours[fd] = is_connection(fd, port) && dup2(log, fd) == fd;
+			opened += ours[fd];
+		}
+		kmip_forked(kmip);
+		for (int fd = 0; fd < DESCRIPTORS; fd++)
+			opened -= ours[fd] && fcntl(fd, F_GETFD) >= 0 ? 1 : 0;
+		execl(opened == 0 ? "/bin/true" : "/bin/false", "child", (char *)NULL);
+		abort();
+	}
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert(WIFEXITED(status));
+	ck_assert_int_eq(WEXITSTATUS(status), 0);
+	kmip_connection_put(kmip, kmip->servers, &lent);
 }
 END_TEST
 
@@ -431,6 +471,7 @@ unit_suite(void)
 	tcase_add_test(tests, a_refusal_after_the_handshake_is_told);
 	tcase_add_test(tests, a_throttling_server_is_asked_three_times);
 	tcase_add_test(tests, a_child_closes_what_is_in_use);
+	tcase_add_test(tests, a_child_closes_nothing_but_the_connections);
 	tcase_add_test(tests, a_slow_server_gets_back);
 	tcase_add_test(tests, one_call_tries_a_server_that_was_away);
 	suite_add_tcase(suite, tests);
