@@ -201,9 +201,11 @@ destroy_half(struct kmip_session *session, const char *identifier)
 		return CKR_OK;
 	kmip_session_commit(session);
 	rv = try_on(session, KMIP_REVOKE, identifier);
-	if (kmip_session_is_lost(rv))
-		return rv;
-	rv = try_on(session, KMIP_DESTROY, identifier);
+	if (!kmip_session_is_lost(rv))
+		rv = try_on(session, KMIP_DESTROY, identifier);
+	/* Nothing was done for want of room, and what is destroyed already is not found again. */
+	if (rv == CKR_DEVICE_MEMORY)
+		session->attempt->final = false;
 	return rv == CKR_KEY_HANDLE_INVALID ? CKR_OK : rv;
 }
 

@@ -140,8 +140,8 @@ kmip_session_call(struct kmip_session *session, enum kmip_operation operation,
 bool
 kmip_session_is_lost(CK_RV rv)
 {
-	return rv == CKR_DEVICE_ERROR || rv == CKR_HOST_MEMORY || rv == CKR_USER_NOT_LOGGED_IN ||
-	       rv == CKR_PIN_INCORRECT;
+	return rv == CKR_DEVICE_ERROR || rv == CKR_DEVICE_MEMORY || rv == CKR_HOST_MEMORY ||
+	       rv == CKR_USER_NOT_LOGGED_IN || rv == CKR_PIN_INCORRECT;
 }
 
 /* The best version that the server names and we speak, 0: none. */

@@ -57,7 +57,10 @@ struct ttlv_writer *kmip_session_request_on(struct kmip_session *session,
 MUST_USE CK_RV kmip_session_call(struct kmip_session *session, enum kmip_operation operation,
                                  struct kmip_answer *answer);
 
-/* After a call: the server has not answered, or does not know us, so that others need not be made. */
+/*
+ * After a call: the server has not answered, does not know us, or has no room for calls just now
+ * (CKR_DEVICE_MEMORY), so that others need not be made. It tells nothing of what the server can do.
+ */
 bool kmip_session_is_lost(CK_RV rv);
 
 /* A successful answer lacks what it must have: CKR_DEVICE_ERROR, logged; the connection goes. */

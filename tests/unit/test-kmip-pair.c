@@ -181,6 +181,36 @@ START_TEST(a_destroy_that_does_nothing_is_no_success)
 }
 END_TEST
 
+/* The pair is there, and not ready: another one would be one too many. */
+START_TEST(a_throttled_activation_is_told)
+{
+	kmip_fixture.reasons[KMIP_ACTIVATE] = KMIP_SERVER_LIMIT_EXCEEDED;
+	ck_assert_uint_eq(try_generate("rsa-2048"), CKR_DEVICE_MEMORY);
+	ck_assert_uint_eq(kmip_fixture.requests[KMIP_ACTIVATE], 1);
+	ck_assert_uint_eq(kmip_fixture.requests[KMIP_CREATE_KEY_PAIR], 1);
+	ck_assert_uint_eq(kms_destroy_pair(kms, id, sizeof id, soon()), CKR_OK);
+	ck_assert_uint_eq(kmip_fixture_objects(), 0);
+}
+END_TEST
+
+START_TEST(a_throttled_destruction_is_tried_three_times)
+{
+	static const uint32_t operations[] = { KMIP_REVOKE, KMIP_DESTROY };
+
+	generate("rsa-2048");
+	for (size_t i = 0; i < sizeof operations / sizeof *operations; i++) {
+		kmip_fixture.requests[operations[i]] = 0;
+		kmip_fixture.reasons[operations[i]] = KMIP_SERVER_LIMIT_EXCEEDED;
+		ck_assert_uint_eq(kms_destroy_pair(kms, id, sizeof id, soon()), CKR_FUNCTION_FAILED);
+		ck_assert_uint_eq(kmip_fixture.requests[operations[i]], 3);
+		ck_assert_uint_eq(kmip_fixture_objects(), 2);
+		kmip_fixture.reasons[operations[i]] = 0;
+	}
+	ck_assert_uint_eq(kms_destroy_pair(kms, id, sizeof id, soon()), CKR_OK);
+	ck_assert_uint_eq(kmip_fixture_objects(), 0);
+}
+END_TEST
+
 START_TEST(both_halves_of_a_pair_of_others_are_destroyed)
 {
 	static const char other[] = "uid:object-0";
@@ -242,6 +272,8 @@ unit_suite(void)
 	tcase_add_test(tests, attributes_that_the_server_does_not_know_are_left_out);
 	tcase_add_test(tests, answers_about_other_objects_are_none);
 	tcase_add_test(tests, a_destroy_that_does_nothing_is_no_success);
+	tcase_add_test(tests, a_throttled_activation_is_told);
+	tcase_add_test(tests, a_throttled_destruction_is_tried_three_times);
 	tcase_add_test(tests, both_halves_of_a_pair_of_others_are_destroyed);
 	tcase_add_test(tests, a_destruction_that_was_interrupted_is_finished);
 	tcase_add_test(tests, identifiers_that_a_server_mistakes_are_not_used);

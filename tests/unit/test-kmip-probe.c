@@ -93,6 +93,30 @@ START_TEST(describes_what_is_missing)
 }
 END_TEST
 
+/* What a server has no room for just now is not what it can't do: that would be written down. */
+START_TEST(a_throttling_server_is_not_described)
+{
+	static const uint32_t operations[] = {
+		KMIP_DISCOVER_VERSIONS, KMIP_QUERY, KMIP_ACTIVATE, KMIP_SIGN, KMIP_DECRYPT,
+	};
+	struct kms_description description;
+
+	for (size_t i = 0; i < sizeof operations / sizeof *operations; i++) {
+		reopen();
+		kmip_fixture.requests[operations[i]] = 0;
+		kmip_fixture.reasons[operations[i]] = KMIP_SERVER_LIMIT_EXCEEDED;
+		ck_assert_uint_eq(kms_describe(kms, soon(), &description), CKR_FUNCTION_FAILED);
+		ck_assert_uint_eq(kmip_fixture.requests[operations[i]], 3);
+		ck_assert_uint_eq(kms_device_error(kms), KMIP_SERVER_LIMIT_EXCEEDED);
+		/* Nor is it passed over, which would be one that fails. */
+		kmip_fixture.reasons[operations[i]] = 0;
+		describe(&description);
+		ck_assert_uint_eq(description.lack_count, 0);
+		kms_description_clear(&description);
+	}
+}
+END_TEST
+
 START_TEST(a_version_that_is_too_old_is_refused)
 {
 	struct kms_description description;
@@ -158,6 +182,7 @@ unit_suite(void)
 	tcase_add_test(tests, describes_a_server_that_hashes);
 	tcase_add_test(tests, describes_an_older_server);
 	tcase_add_test(tests, describes_what_is_missing);
+	tcase_add_test(tests, a_throttling_server_is_not_described);
 	tcase_add_test(tests, a_version_that_is_too_old_is_refused);
 	tcase_add_test(tests, a_server_need_not_tell_what_it_is);
 	tcase_add_test(tests, a_server_need_not_tell_its_versions);
