@@ -32,7 +32,8 @@ static const struct trial {
 };
 
 #define TRIAL_COUNT (sizeof trials / sizeof *trials)
-#define TRIAL_PLAIN 5 /* the label alone */
+#define TRIAL_SEALED 3 /* sealed, in no group */
+#define TRIAL_PLAIN 5  /* the label alone */
 
 /* KMIP 1.4, sections 3.4 to 3.7. */
 static void
@@ -110,28 +111,43 @@ is_refused(CK_RV rv)
 	       rv == CKR_FUNCTION_FAILED;
 }
 
+/*
+ * A server that gives no reason may have made something: it is not asked again and again. Nor does
+ * it say which attribute it means, so that the seal is the last to go.
+ */
+static size_t
+next_trial(size_t trial, CK_RV rv)
+{
+	if (rv != CKR_FUNCTION_FAILED)
+		return trial + 1;
+	if (trials[trial].group)
+		return TRIAL_SEALED;
+	return trial < TRIAL_PLAIN ? TRIAL_PLAIN : TRIAL_COUNT;
+}
+
 static CK_RV
 create(struct kmip_session *session, const struct kmip_pair *pair, char *ret_private,
        char *ret_public)
 {
 	struct kmip *kmip = session->kmip;
-	bool quiet = session->quiet;
-	CK_RV rv = CKR_FUNCTION_FAILED;
+	bool quiet = session->quiet, explained = true;
+	CK_RV rv = CKR_ARGUMENTS_BAD;
 	size_t trial;
 
 	monitor_lock(&kmip->monitor);
 	trial = kmip->sealing;
 	monitor_unlock(&kmip->monitor);
 	session->quiet = true;
-	for (; trial < TRIAL_COUNT; trial++) {
-		if (trials[trial].sensitive && session->minor < 4)
+	while (trial < TRIAL_COUNT) {
+		if (trials[trial].sensitive && session->minor < 4) {
+			trial++;
 			continue;
+		}
 		rv = request(session, pair, &trials[trial], ret_private, ret_public);
 		if (!is_refused(rv))
 			break;
-		/* A server that gives no reason may have made something: not again and again. */
-		if (rv == CKR_FUNCTION_FAILED)
-			trial = trial < TRIAL_PLAIN ? TRIAL_PLAIN - 1 : TRIAL_COUNT;
+		explained &= rv != CKR_FUNCTION_FAILED;
+		trial = next_trial(trial, rv);
 	}
 	session->quiet = quiet;
 	if (is_refused(rv))
@@ -142,6 +158,9 @@ create(struct kmip_session *session, const struct kmip_pair *pair, char *ret_pri
 		log_info("token %s: KMIP server %s does not know Sensitive and Extractable: its own rules "
 		         "decide whether %s can be fetched from it", kmip->config->name,
 		         session->server->name, pair->label);
+	/* What has failed for an unknown reason may have nothing to do with the attributes. */
+	if (!explained)
+		return CKR_OK;
 	monitor_lock(&kmip->monitor);
 	kmip->sealing = (unsigned)trial;
 	monitor_unlock(&kmip->monitor);

@@ -388,6 +388,7 @@ kmip_fixture_start(void)
 	kmip_fixture.digested = true;
 	kmip_fixture.sealing = true;
 	kmip_fixture.groups = true;
+	kmip_fixture.unknown = KMIP_INVALID_FIELD;
 	kmip_fixture.rsa = rsa_key();
 	kmip_fixture.ec = EVP_EC_gen("P-256");
 	make_certificates();

@@ -36,6 +36,7 @@ struct kmip_fixture {
 	bool digested;                     /* Digested Data are taken, true */
 	bool sealing;                      /* Sensitive and Extractable are known, true */
 	bool groups;                       /* Object Groups are known, true */
+	uint32_t unknown;                  /* the reason for what is not, KMIP_INVALID_FIELD */
 	enum kmip_plaintext plaintext;     /* how Decrypt tells it, as Data */
 	unsigned failing;                  /* Signs and Decrypts to come that are General Failures, 0 */
 	bool idle;                         /* Destroy succeeds and does nothing, false */
@@ -50,6 +51,7 @@ struct kmip_fixture {
 	unsigned requests[KMIP_OPERATIONS]; /* by operation */
 	unsigned private_gets;              /* Get of a private key */
 	unsigned connections, resumed;      /* TLS connections, and how many of them were resumed */
+	bool sealed;                        /* the last pair that was made: Sensitive, not Extractable */
 	int32_t last_salt;                  /* of the last Sign, -1: none */
 };
 

@@ -155,7 +155,7 @@ create_half(const struct ttlv *template, struct object *object)
 
 	if ((!kmip_fixture.sealing && find_attribute(template, "Sensitive", &value)) ||
 	    (!kmip_fixture.groups && find_attribute(template, "Object Group", &value)))
-		return KMIP_INVALID_FIELD;
+		return kmip_fixture.unknown;
 	ck_assert(find_attribute(template, "Name", &value));
 	copy_text(&value, KMIP_NAME_VALUE, object->name, sizeof object->name);
 	ck_assert(find_attribute(template, "Application Specific Information", &value));
@@ -189,6 +189,9 @@ create(const struct ttlv *payload, struct ttlv_writer *answer)
 		reason = create_half(&structure, &pair[half]);
 		if (reason != 0)
 			return reason;
+		if (types[half] == KMIP_OBJECT_PRIVATE_KEY)
+			kmip_fixture.sealed = find_attribute(&structure, "Sensitive", &value) &&
+			                      find_attribute(&structure, "Extractable", &value);
 	}
 	ttlv_text(answer, KMIP_PRIVATE_KEY_UNIQUE_IDENTIFIER, pair[as[0]].identifier);
 	ttlv_text(answer, KMIP_PUBLIC_KEY_UNIQUE_IDENTIFIER, pair[as[1]].identifier);

@@ -82,11 +82,11 @@ START_TEST(pairs_that_the_server_does_not_make)
 		ck_assert_uint_eq(try_generate("rsa-2048"), rows[i].rv);
 	}
 	ck_assert_uint_eq(kmip_fixture_objects(), 0);
-	/* Once with less, when it does not say why. */
+	/* Twice with less, when it does not say why. */
 	kmip_fixture.requests[KMIP_CREATE_KEY_PAIR] = 0;
 	kmip_fixture.reasons[KMIP_CREATE_KEY_PAIR] = KMIP_GENERAL_FAILURE;
 	ck_assert_uint_eq(try_generate("rsa-2048"), CKR_MECHANISM_INVALID);
-	ck_assert_uint_eq(kmip_fixture.requests[KMIP_CREATE_KEY_PAIR], 2);
+	ck_assert_uint_eq(kmip_fixture.requests[KMIP_CREATE_KEY_PAIR], 3);
 }
 END_TEST
 
@@ -115,6 +115,42 @@ START_TEST(attributes_that_the_server_does_not_know_are_left_out)
 		buffer_clear(&spki);
 		generate("rsa-2048");
 		ck_assert_uint_eq(kmip_fixture.requests[KMIP_CREATE_KEY_PAIR], rows[i].requests + 1);
+		ck_assert_uint_eq(kms_destroy_pair(kms, id, sizeof id, soon()), CKR_OK);
+		buffer_clear(&spki);
+	}
+}
+END_TEST
+
+/* A server that does not say why may mean anything by it: the seal is the last thing to go. */
+START_TEST(a_refusal_without_a_reason_does_not_cost_the_seal)
+{
+	static const struct {
+		int minor;
+		bool sealing, groups;
+		unsigned requests; /* each time: nothing is learned from them */
+	} rows[] = {
+		{ 4, true, false, 2 }, { 4, false, true, 3 }, { 4, false, false, 3 }, { 2, false, false, 2 },
+	};
+
+	kmip_fixture.unknown = KMIP_GENERAL_FAILURE;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		kmip_fixture.minor = rows[i].minor;
+		kmip_fixture.sealing = rows[i].sealing;
+		kmip_fixture.groups = rows[i].groups;
+		reopen();
+		for (int j = 0; j < 2; j++) {
+			kmip_fixture.requests[KMIP_CREATE_KEY_PAIR] = 0;
+			generate("rsa-2048");
+			ck_assert_uint_eq(kmip_fixture.requests[KMIP_CREATE_KEY_PAIR], rows[i].requests);
+			ck_assert(kmip_fixture.sealed == rows[i].sealing);
+			ck_assert_uint_eq(kms_destroy_pair(kms, id, sizeof id, soon()), CKR_OK);
+			buffer_clear(&spki);
+		}
+		/* One failure is not for ever. */
+		kmip_fixture.sealing = kmip_fixture.groups = true;
+		generate("rsa-2048");
+		ck_assert(kmip_fixture.sealed == (rows[i].minor >= 4));
+		ck_assert_str_eq(kmip_objects_group(), "p11-kms:job");
 		ck_assert_uint_eq(kms_destroy_pair(kms, id, sizeof id, soon()), CKR_OK);
 		buffer_clear(&spki);
 	}
@@ -270,6 +306,7 @@ unit_suite(void)
 	tcase_add_test(tests, makes_and_uses_an_ec_pair);
 	tcase_add_test(tests, pairs_that_the_server_does_not_make);
 	tcase_add_test(tests, attributes_that_the_server_does_not_know_are_left_out);
+	tcase_add_test(tests, a_refusal_without_a_reason_does_not_cost_the_seal);
 	tcase_add_test(tests, answers_about_other_objects_are_none);
 	tcase_add_test(tests, a_destroy_that_does_nothing_is_no_success);
 	tcase_add_test(tests, a_throttled_activation_is_told);
