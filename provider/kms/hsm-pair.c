@@ -143,6 +143,9 @@ generate(const struct hsm_session *session, const struct kms_pair *pair, bool on
 	rv = session->functions->C_GenerateKeyPair(
 		session->handle, mechanism, public_template.attributes, public_template.count,
 		private_template.attributes, private_template.count, ret_public, ret_private);
+	/* It has no room for a pair, also not for one in the session: that lasts. */
+	if (rv == CKR_DEVICE_MEMORY)
+		session->attempt->final = true;
 	return rv;
 }
 

@@ -132,8 +132,8 @@ report(struct kms *kms, CK_RV rv, const struct kms_attempt *attempt)
 
 /*
  * It has no room for the call just now: HSMs say so with these two codes, KMIP servers with Server
- * Limit Exceeded (see kmip_answer_failure). Of a change that was sent, CKR_DEVICE_MEMORY says that
- * there is no room for what was to be made, which lasts.
+ * Limit Exceeded (see kmip_answer_failure). Of a pair that was asked for, CKR_DEVICE_MEMORY says
+ * that there is no room for it, which lasts: the backend has made the attempt final.
  */
 static bool
 is_throttled(CK_RV rv, const struct kms_attempt *attempt)

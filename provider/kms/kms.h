@@ -111,7 +111,11 @@ struct kms_pair {
 	unsigned bits; /* RSA, session pairs: of the modulus, in place of the algorithm's; else 0 */
 };
 
-/* Makes a token pair: private half sensitive, never extractable. ret_spki: DER SubjectPublicKeyInfo. CKR_MECHANISM_INVALID, CKR_KEY_SIZE_RANGE: the KMS has no such algorithm. */
+/*
+ * Makes a token pair: private half sensitive, never extractable. ret_spki: DER
+ * SubjectPublicKeyInfo. CKR_MECHANISM_INVALID, CKR_KEY_SIZE_RANGE: the KMS has no such algorithm.
+ * CKR_DEVICE_MEMORY: it has no room for a pair, and is not asked again.
+ */
 MUST_USE CK_RV kms_generate_pair(struct kms *kms, const struct kms_pair *pair,
                                  struct deadline deadline, struct buffer *ret_spki);
 /*

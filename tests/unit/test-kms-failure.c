@@ -489,12 +489,17 @@ START_TEST(a_full_token_is_said_to_be)
 		.algorithm = algorithm_by_name("p-256"), .id = kms_id, .id_size = KMS_ID_SIZE,
 		.label = "job@1", .sign = true,
 	};
+	struct kms_session_key *key = NULL;
 	struct buffer spki = BUFFER_INIT;
 
 	ck_assert_uint_eq(kms_ping(kms, soon()), CKR_OK);
 	softhsm_functions()->C_GenerateKeyPair = faulty_generate;
 	strike(CKR_DEVICE_MEMORY, 1000);
 	ck_assert_uint_eq(kms_generate_pair(kms, &pair, soon(), &spki), CKR_DEVICE_MEMORY);
+	ck_assert_uint_eq(calls, 1);
+	strike(CKR_DEVICE_MEMORY, 1000);
+	ck_assert_uint_eq(kms_generate_session_pair(kms, &pair, soon(), &spki, &key),
+	                  CKR_DEVICE_MEMORY);
 	ck_assert_uint_eq(calls, 1);
 	buffer_clear(&spki);
 }
