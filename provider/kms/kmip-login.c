@@ -294,11 +294,15 @@ kmip_logout(struct kmip *kmip)
 static bool
 latch(struct kmip *kmip, const struct kmip_login *login)
 {
+	struct kmip_tls_edition now;
 	bool current;
 
 	monitor_lock(&kmip->monitor);
 	current = kmip->tls == login->tls;
-	if (kmip->config->kmip_password_source != NULL) {
+	/* One that is not in its file any more is not sent again anyhow; a newer one may be latched. */
+	now = kmip_tls_edition(kmip->config);
+	if (kmip->config->kmip_password_source != NULL &&
+	    kmip_tls_edition_equal(&login->edition, &now)) {
 		kmip->latched = true;
 		kmip->rejected = login->edition;
 	}

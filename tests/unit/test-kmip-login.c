@@ -4,6 +4,8 @@
 
 #include "unit.h"
 
+#include "kms/kmip-login.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,8 +64,8 @@ write_secret(const char *path, const char *content)
 	ck_assert_int_eq(chmod(path, 0600), 0);
 }
 
-/* Servers lock users who try too often. */
-START_TEST(a_password_that_is_rejected_is_not_sent_again)
+static void
+use_password(const char *password)
 {
 	struct config_token *config = &kmip_fixture.config;
 
@@ -71,8 +73,16 @@ START_TEST(a_password_that_is_rejected_is_not_sent_again)
 	kmip_fixture.password = "secret";
 	config->kmip_username = strdup("job");
 	config->kmip_password_source = strdup(unit_path("password"));
-	write_secret(config->kmip_password_source, "secret");
+	write_secret(config->kmip_password_source, password);
 	reopen();
+}
+
+/* Servers lock users who try too often. */
+START_TEST(a_password_that_is_rejected_is_not_sent_again)
+{
+	struct config_token *config = &kmip_fixture.config;
+
+	use_password("secret");
 	ck_assert(kms_logs_in_itself(kms));
 	ck_assert_uint_eq(ping(), CKR_OK);
 	kmip_fixture.password = "changed";
@@ -91,17 +101,36 @@ START_TEST(a_password_that_is_rejected_is_not_sent_again)
 }
 END_TEST
 
+/* The server takes its time to refuse the password that was in the file before. */
+START_TEST(a_late_refusal_does_not_let_a_newer_password_through)
+{
+	struct kms_attempt attempt = { .deadline = soon() };
+	struct kmip_login late = { .tls = NULL }, newer = { .tls = NULL };
+	struct kmip *kmip = NULL;
+
+	use_password("wrong");
+	ck_assert_uint_eq(kmip_new(&kmip_fixture.config, NULL, &kmip), CKR_OK);
+	ck_assert_uint_eq(kmip_login_get(kmip, &attempt, &late), CKR_OK);
+	write_secret(kmip_fixture.config.kmip_password_source, "as wrong");
+	ck_assert_uint_eq(kmip_login_get(kmip, &attempt, &newer), CKR_OK);
+	ck_assert_uint_eq(kmip_login_rejected(kmip, &newer, "server", NULL), CKR_USER_NOT_LOGGED_IN);
+	kmip_login_clear(&newer);
+	ck_assert_uint_eq(kmip_login_rejected(kmip, &late, "server", NULL), CKR_USER_NOT_LOGGED_IN);
+	kmip_login_clear(&late);
+	ck_assert_uint_eq(kmip_login_get(kmip, &attempt, &newer), CKR_USER_NOT_LOGGED_IN);
+	write_secret(kmip_fixture.config.kmip_password_source, "secret");
+	ck_assert_uint_eq(kmip_login_get(kmip, &attempt, &newer), CKR_OK);
+	kmip_login_clear(&newer);
+	kmip_free(&kmip);
+}
+END_TEST
+
 /* One that is changed before it is rejected is read, too. */
 START_TEST(a_password_is_read_again_when_it_changes)
 {
 	struct config_token *config = &kmip_fixture.config;
 
-	kmip_fixture.username = "job";
-	kmip_fixture.password = "secret";
-	config->kmip_username = strdup("job");
-	config->kmip_password_source = strdup(unit_path("password"));
-	write_secret(config->kmip_password_source, "secret");
-	reopen();
+	use_password("secret");
 	ck_assert_uint_eq(ping(), CKR_OK);
 	write_secret(config->kmip_password_source, "changed");
 	kmip_fixture.password = "changed";
@@ -266,6 +295,7 @@ unit_suite(void)
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_set_timeout(tests, 60);
 	tcase_add_test(tests, a_password_that_is_rejected_is_not_sent_again);
+	tcase_add_test(tests, a_late_refusal_does_not_let_a_newer_password_through);
 	tcase_add_test(tests, a_password_is_read_again_when_it_changes);
 	tcase_add_test(tests, a_renewed_key_with_a_new_passphrase);
 	tcase_add_test(tests, an_old_passphrase_is_forgotten);
