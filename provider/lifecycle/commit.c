@@ -256,7 +256,9 @@ build(struct registry *registry, struct change *change, void *context)
 		if (rv != CKR_OK)
 			return rv;
 	}
-	if (commit->intended)
+	if (commit->failed)
+		change_intended_failed(change);
+	else if (commit->intended)
 		change_intended(change);
 	return change_add_version(change, version);
 }

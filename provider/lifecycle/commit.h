@@ -18,6 +18,7 @@ struct commit {
 	bool rotation_only;      /* CKR_OBJECT_HANDLE_INVALID when it is not */
 	bool found;              /* a pair that was found: when a later number is there, it is superseded, and the policy kept */
 	bool intended;           /* CKR_FUNCTION_CANCELED when its intent is gone, or was given up */
+	bool failed;             /* intended; its maker gave it up */
 	int64_t replaces;        /* CKR_ACTION_PROHIBITED when this isn't the current one; 0: any */
 };
 

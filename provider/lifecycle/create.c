@@ -250,8 +250,9 @@ out:
 /*
  * After a failure: removes what the KMS made, then the intent. What can't be removed now is
  * left to refresh, with its intent given up: the caller is told that it failed, so that it must
- * not become the current version behind his back. Given up first of all: a refresh elsewhere may
- * be about to finish it, or to take up a pair that has lost its intent. asked: the KMS may have
+ * not become the current version behind his back; it only processes, as another host may have
+ * taken the pair up. Given up first of all: a refresh elsewhere may be about to finish it, or to
+ * take up a pair that has lost its intent. asked: the KMS may have
  * made something. The call's own deadline may have passed: that is often why it failed.
  */
 static void
@@ -276,9 +277,9 @@ undo(struct lifecycle *lifecycle, const struct version *version, bool asked)
 	         (asked && kms_destroy_labelled(lifecycle->kms, id->data, id->size, label, deadline) !=
 	                           CKR_OK) ||
 	         registry_intent_remove(lifecycle->registry, id->data, id->size) != CKR_OK)
-		log_warning("the creation of %s@%lld failed and is not undone yet: `p11-kms refresh` does "
-		            "it, from a minute after its beginning on", version->name,
-		            (long long)version->number);
+		log_warning("the creation of %s@%lld failed and is not undone yet: from a minute from now on "
+		            "`p11-kms refresh` removes what it left, or keeps it as a version that only "
+		            "decrypts and verifies", version->name, (long long)version->number);
 	free(label);
 }
 

@@ -105,7 +105,7 @@ pair_finish(struct lifecycle *lifecycle, const struct found_pair *pair,
 {
 	struct commit commit = {
 		.rotation_only = true, .found = true, .intended = pair->intended,
-		.superseded = pair->superseded, .pre_active = pair->protect_from != 0,
+		.failed = pair->failed, .superseded = pair->superseded, .pre_active = pair->protect_from != 0,
 		.keep_policy = pair->superseded,
 	};
 	struct version *version = NULL;
@@ -271,9 +271,10 @@ finish(struct lifecycle *lifecycle, const struct intent *intent, const char *lab
 	struct buffer spki = BUFFER_INIT;
 	CK_RV rv;
 
-	if (intent->given_up || intent_is_authority(intent))
+	if (intent->removing || intent_is_authority(intent))
 		return CKR_ACTION_PROHIBITED;
 	rv = check_claim(lifecycle, intent, label, deadline);
+	pair.failed = pair.superseded = intent->given_up;
 	if (rv == CKR_OK && intent->undo_only) {
 		rv = kms_pair_start(lifecycle->kms, pair.id, pair.id_size, deadline, &pair.protect_from);
 		pair.protect_from = settle_start(intent->protect_from, pair.protect_from);
@@ -307,11 +308,14 @@ intent_reconcile(struct lifecycle *lifecycle, const struct intent *intent, bool 
 	case CKR_ATTRIBUTE_VALUE_INVALID: /* not a pair that the intent may speak for */
 	case CKR_KEY_HANDLE_INVALID:      /* no pair in the KMS */
 	case CKR_OBJECT_HANDLE_INVALID:   /* no such key */
-	case CKR_ACTION_PROHIBITED:       /* it was given up, or is an authority's */
-	case CKR_FUNCTION_CANCELED:       /* another host was faster */
+	case CKR_ACTION_PROHIBITED:       /* its removal had begun, or it is an authority's */
 	case CKR_PUBLIC_KEY_INVALID:
 	case CKR_FUNCTION_FAILED:
 		rv = undo(lifecycle, intent, label, dry_run, ret_result);
+		break;
+	case CKR_FUNCTION_CANCELED: /* another host was faster, or its maker has just given it up */
+		*ret_result = RECONCILED_DROPPED;
+		rv = CKR_OK;
 		break;
 	default:
 		break;

@@ -4,11 +4,12 @@
  * its key when it proves itself; else it is removed. Another host, with a registry of its own, may
  * have taken it up meanwhile and encrypt to it, which goes by the same proof: so a good pair is kept
  * even where it can't be what was asked for. It is the key's next version; pre-active when it was to
- * be active at a later time; and it only processes when a later version is there, or when it was
- * asked for with a usage, an end or a subject of its own, which the pair does not tell.
+ * be active at a later time; and it only processes when a later version is there, when its maker was
+ * told that it failed, or when it was asked for with a usage, an end or a subject of its own, which
+ * the pair does not tell.
  *
  * The pair of a new key is removed: its policy is not known, nobody was told of it, and no host
- * takes up versions of keys that it does not know. So is one whose maker was told that it failed.
+ * takes up versions of keys that it does not know.
  */
 #ifndef P11_KMS_LIFECYCLE_RECONCILE_H
 #define P11_KMS_LIFECYCLE_RECONCILE_H
@@ -31,6 +32,7 @@ struct found_pair {
 	const unsigned char *id;
 	size_t id_size;
 	bool intended;   /* it has an intent */
+	bool failed;     /* which its maker gave up */
 	bool superseded; /* it is not, and never becomes, the current one */
 	int64_t protect_from; /* it is pre-active until then; 0: it is active at once */
 };

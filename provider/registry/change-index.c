@@ -8,17 +8,18 @@
 
 /* Of a pair that is in the log now. Whoever gave it up meanwhile may be destroying the pair. */
 static CK_RV
-intent_use(struct store *store, const struct buffer *id, bool intended)
+intent_use(struct store *store, const struct buffer *id, enum intended intended)
 {
 	sqlite3_stmt *statement = NULL;
 	int64_t others = 0;
 	CK_RV rv;
 
-	rv = store_statement(store, intended ? INTENT_USE : INTENT_COUNT, &statement);
+	rv = store_statement(store, intended != INTENDED_NOT ? INTENT_USE : INTENT_COUNT, &statement);
 	if (rv != CKR_OK)
 		return rv;
 	sqlite3_bind_blob(statement, 1, id->data, (int)id->size, SQLITE_STATIC);
-	if (intended) {
+	if (intended != INTENDED_NOT) {
+		sqlite3_bind_int64(statement, 2, intended == INTENDED_FAILED ? 1 - INTENT_MARK : 0);
 		rv = store_run(store, statement);
 		return rv == CKR_OK && sqlite3_changes(store->db) != 1 ? CKR_FUNCTION_CANCELED : rv;
 	}
@@ -27,7 +28,7 @@ intent_use(struct store *store, const struct buffer *id, bool intended)
 }
 
 static CK_RV
-index_version(struct store *store, const struct addition *addition, bool intended)
+index_version(struct store *store, const struct addition *addition, enum intended intended)
 {
 	sqlite3_stmt *statement = NULL;
 	CK_RV rv;
@@ -95,7 +96,7 @@ index_object(struct store *store, const struct addition *addition)
 }
 
 static CK_RV
-index_handover(struct store *store, const struct addition *addition, bool intended)
+index_handover(struct store *store, const struct addition *addition, enum intended intended)
 {
 	sqlite3_stmt *statement = NULL;
 	CK_RV rv;
@@ -111,7 +112,7 @@ index_handover(struct store *store, const struct addition *addition, bool intend
 }
 
 CK_RV
-index_addition(struct store *store, const struct addition *addition, bool intended)
+index_addition(struct store *store, const struct addition *addition, enum intended intended)
 {
 	switch (addition->kind) {
 	case ADDITION_VERSION:

@@ -53,7 +53,13 @@ change_next(const struct change *change)
 void
 change_intended(struct change *change)
 {
-	change->intended = true;
+	change->intended = INTENDED;
+}
+
+void
+change_intended_failed(struct change *change)
+{
+	change->intended = INTENDED_FAILED;
 }
 
 CK_RV
@@ -461,7 +467,7 @@ registry_change(struct registry *registry, const struct signer *signer, int64_t 
 		additions_clear(&change.former);
 		change.former = change.now;
 		change.now = (struct additions){ NULL, 0 };
-		change.intended = false;
+		change.intended = INTENDED_NOT;
 		rv = change_try(registry, signer, expires_after, build, context, &change, &late);
 	}
 	additions_clear(&change.former);

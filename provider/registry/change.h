@@ -35,12 +35,15 @@ struct additions {
 	size_t count;
 };
 
+/* What intent that which a change begins has; it goes with the commit. */
+enum intended { INTENDED_NOT, INTENDED, INTENDED_FAILED /* it may be given up */ };
+
 struct change {
 	struct registry_head follows; /* sequence 0: the log is empty */
 	struct additions now;
 	struct additions former;      /* of the try before, which came too late */
 	struct succession *succession; /* who signs what it follows; one reference */
-	bool intended;                /* what it begins has an intent */
+	enum intended intended;
 };
 
 /* The sequence of the entry that is added next. */
@@ -51,8 +54,9 @@ void addition_clear(struct addition *addition);
 
 /*
  * Writes the addition's row of the index. Inside the transaction that appends its entry. intended:
- * see change_intended.
+ * see change_intended and change_intended_failed.
  */
-MUST_USE CK_RV index_addition(struct store *store, const struct addition *addition, bool intended);
+MUST_USE CK_RV index_addition(struct store *store, const struct addition *addition,
+                             enum intended intended);
 
 #endif

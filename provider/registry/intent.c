@@ -8,9 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Added to "since" of one that only its maker can finish: no time of ours reaches it. */
-#define UNDO_ONLY (INT64_C(1) << 40)
-
 /* Inside a write transaction, as what follows. */
 static CK_RV
 check_id(struct store *store, const struct intention *intention)
@@ -57,7 +54,7 @@ intend(struct store *store, const struct intention *intention, int64_t *ret_numb
 	sqlite3_bind_blob(statement, 1, intention->id, (int)intention->id_size, SQLITE_STATIC);
 	sqlite3_bind_text(statement, 2, intention->name, -1, SQLITE_STATIC);
 	sqlite3_bind_int64(statement, 3, *ret_number);
-	sqlite3_bind_int64(statement, 4, clock_now() + (intention->undo_only ? UNDO_ONLY : 0));
+	sqlite3_bind_int64(statement, 4, clock_now() + (intention->undo_only ? INTENT_MARK : 0));
 	return store_run(store, statement);
 }
 
@@ -124,10 +121,11 @@ intent_columns(struct store *store, sqlite3_stmt *row, struct intent *intent)
 	intent->number = sqlite3_column_int64(row, 2);
 	intent->since = sqlite3_column_int64(row, 3);
 	intent->given_up = intent->since < 0;
+	intent->removing = intent->since <= -INTENT_MARK;
 	if (intent->given_up)
 		intent->since = intent->since == INT64_MIN ? 0 : -intent->since;
-	intent->undo_only = intent->since >= UNDO_ONLY;
-	intent->since %= UNDO_ONLY;
+	intent->undo_only = !intent->given_up && intent->since >= INTENT_MARK;
+	intent->since %= INTENT_MARK;
 	if (intent->name == NULL)
 		return CKR_HOST_MEMORY;
 	rv = note_read(store, NOTE_PROTECT_FROM, intent->id.data, intent->id.size,
@@ -195,7 +193,7 @@ intents_free(struct intent *intents, size_t count)
 	free(intents);
 }
 
-/* Runs it for that CKA_ID, and tells whether there was one. Lock held. */
+/* Runs it for that CKA_ID, ?2 being the time, and tells whether there was one. Lock held. */
 static CK_RV
 intent_change_locked(struct registry *registry, enum statement which, const void *id,
                      size_t id_size, bool *ret_changed)
@@ -207,6 +205,8 @@ intent_change_locked(struct registry *registry, enum statement which, const void
 	if (rv != CKR_OK)
 		return rv;
 	sqlite3_bind_blob(statement, 1, id, (int)id_size, SQLITE_STATIC);
+	if (sqlite3_bind_parameter_count(statement) > 1)
+		sqlite3_bind_int64(statement, 2, clock_now());
 	rv = store_run(registry->store, statement);
 	if (rv == CKR_OK)
 		*ret_changed = sqlite3_changes(registry->store->db) != 0;
@@ -246,7 +246,7 @@ take_back(struct registry *registry, const char *name, int64_t number, const voi
 	sqlite3_stmt *statement = NULL;
 	CK_RV rv;
 
-	rv = intent_change_locked(registry, INTENT_GIVE_UP, id, id_size, ret_given_up);
+	rv = intent_change_locked(registry, INTENT_FAIL, id, id_size, ret_given_up);
 	if (rv != CKR_OK || *ret_given_up)
 		return rv;
 	rv = store_statement(registry->store, INTENT_TAKE_BACK, &statement);

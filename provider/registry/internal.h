@@ -15,6 +15,12 @@
 #define REPORTED_MAX 64
 #define PAGES_KEPT 8
 
+/*
+ * Added to the "since" of an intent that only its maker can finish, and taken from that of one whose
+ * pair is being removed: no time of ours reaches it.
+ */
+#define INTENT_MARK (INT64_C(1) << 40)
+
 /* A page of the past that was checked: see past.c. */
 struct kept_page {
 	int64_t sequence; /* of its entry; 0: there is none here */

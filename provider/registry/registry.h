@@ -212,7 +212,8 @@ struct intent {
 	int64_t since;
 	int64_t protect_from; /* it was to be active from then on; 0: at once */
 	bool undo_only; /* what else it was asked for can't be told from the pair */
-	bool given_up;  /* its maker was told that it failed, or will be: nobody commits it any more */
+	bool given_up;  /* its maker was told that it failed, or will be, and can't commit it any more */
+	bool removing;  /* given up, and its pair is being removed: nobody commits it any more */
 };
 
 /* What is to be made; members as of struct intent, all borrowed. */
@@ -243,15 +244,19 @@ void intents_free(struct intent *intents, size_t count);
  * whoever has given an intent up, and finds no entry, may destroy the pair.
  */
 void change_intended(struct change *change);
+/* The same, also when it was given up by its maker; not when its pair is being removed. */
+void change_intended_failed(struct change *change);
 /*
- * The pair of that intent shall not become a version any more: no commit has it from now on.
- * *ret_given_up: false, there is no such intent (any more).
+ * The pair of that intent is going to be removed, and shall not become a version any more: no commit
+ * has it from now on. *ret_given_up: false, there is no such intent (any more).
  */
 MUST_USE CK_RV registry_intent_give_up(struct registry *registry, const void *id, size_t id_size,
                                        bool *ret_given_up);
 /*
- * The same for a version's maker: also when somebody has removed the intent meanwhile. False: a
- * version has that CKA_ID, or another intent its number.
+ * For a version's maker, who is told that it failed: his commit does not have it from now on, and it
+ * begins anew to be young, so that nobody else touches the pair while he removes it. Also when
+ * somebody has removed the intent meanwhile. False: a version has that CKA_ID, or another intent
+ * its number.
  */
 MUST_USE CK_RV registry_intent_take_back(struct registry *registry, const char *name,
                                          int64_t number, const void *id, size_t id_size,

@@ -173,15 +173,16 @@ const char *const statement_texts[STATEMENT_COUNT] = {
 	[INTENT_READ] = "SELECT id, name, number, since FROM intents ORDER BY since, name, number",
 	/*
 	 * The sign of "since" says it, so that the format stays as it is; never 0, and no
-	 * overflow. 2^40: UNDO_ONLY of intent.c.
+	 * overflow. 2^40, INTENT_MARK, less: the pair is being removed, which stays so.
 	 */
-	[INTENT_GIVE_UP] = "UPDATE intents SET since ="
-	                   " -max(1, abs(max(since, -9223372036854775807)) % 1099511627776)"
-	                   " WHERE id = ?1",
+	[INTENT_GIVE_UP] = "UPDATE intents SET since = -1099511627776"
+	                   " - abs(max(since, -9223372036854775807)) % 1099511627776 WHERE id = ?1",
+	[INTENT_FAIL] = "UPDATE intents SET since = CASE WHEN since <= -1099511627776 THEN since"
+	                " ELSE -max(1, ?2) END WHERE id = ?1",
 	[INTENT_TAKE_BACK] = "INSERT OR IGNORE INTO intents (id, name, number, since)"
 	                     " SELECT ?1, ?2, ?3, -max(1, ?4)"
 	                     " WHERE NOT EXISTS (SELECT 1 FROM versions WHERE id = ?1)",
-	[INTENT_USE] = "DELETE FROM intents WHERE id = ?1 AND since >= 0",
+	[INTENT_USE] = "DELETE FROM intents WHERE id = ?1 AND since >= ?2",
 	[INTENT_DELETE] = "DELETE FROM intents WHERE id = ?1",
 	[INTENT_COUNT] = "SELECT count(*) FROM intents WHERE id = ?1",
 	[NOTE_TABLE] = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'notes'",

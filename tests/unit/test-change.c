@@ -539,7 +539,7 @@ START_TEST(what_was_given_up_is_not_committed)
 	intents_free(intents, count);
 	ck_assert(give_up_version(version));
 	ck_assert_uint_eq(registry_intents(registry, &intents, &count), CKR_OK);
-	ck_assert(intents[0].given_up && !intents[0].undo_only);
+	ck_assert(intents[0].given_up && intents[0].removing && !intents[0].undo_only);
 	ck_assert_int_gt(intents[0].since, 1000000000);
 	intents_free(intents, count);
 	ck_assert_uint_eq(change(build_intended, &single), CKR_FUNCTION_CANCELED);
@@ -564,7 +564,7 @@ START_TEST(any_time_can_be_given_up)
 	ck_assert(give_up("id"));
 	ck_assert_uint_eq(registry_intents(registry, &intents, &count), CKR_OK);
 	ck_assert_uint_eq(count, 1);
-	ck_assert(intents[0].given_up);
+	ck_assert(intents[0].given_up && intents[0].removing);
 	intents_free(intents, count);
 }
 END_TEST

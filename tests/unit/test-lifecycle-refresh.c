@@ -213,7 +213,7 @@ START_TEST(finishes_an_interrupted_rotation)
 }
 END_TEST
 
-/* The caller was told that it failed: his old key must go on being the current one. */
+/* Its removal had begun. */
 START_TEST(undoes_what_was_given_up)
 {
 	struct version *first = make("job", "p-256", 0);
@@ -246,7 +246,7 @@ START_TEST(who_remembers_nothing_removes_nothing)
 	ck_assert_uint_eq(registry_intent_give_up(registry, "id-1", 4, &given_up), CKR_OK);
 	leave_intent("job", "none", 4, "p-256", false);
 	ck_assert_uint_eq(registry_intent_give_up(registry, "none", 4, &given_up), CKR_OK);
-	meddle("UPDATE intents SET since = -1000");
+	meddle("UPDATE intents SET since = -1099511627776 - 1000");
 	lifecycle_end();
 	ck_assert_int_eq(setenv("XDG_STATE_HOME", "/dev/null/nowhere", 1), 0);
 	lifecycle_begin();

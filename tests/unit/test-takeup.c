@@ -366,6 +366,64 @@ START_TEST(finishes_what_was_to_be_active_later)
 }
 END_TEST
 
+/* The maker was told that it failed, and could not remove what the KMS had made. */
+static void
+leave_given_up(const char *id)
+{
+	bool given_up = false;
+
+	leave_pair(id, 0, false, false);
+	ck_assert_uint_eq(registry_intent_take_back(registry, "job", 2, id, strlen(id), &given_up),
+	                  CKR_OK);
+	ck_assert(given_up);
+}
+
+/* Another host took it up, and encrypts to it: its maker's refresh must not remove it. */
+START_TEST(keeps_what_was_given_up_and_taken_up_elsewhere)
+{
+	rotate_times("job", 1);
+	host_copy(1);
+	leave_given_up("id-2");
+	host_turn(1);
+	refresh_and_again();
+	ck_assert_uint_eq(summary.taken_up, 1);
+	ck_assert_int_eq(current_number("job"), 2);
+	host_turn(0);
+	ck_assert_uint_eq(refresh(), CKR_OK);
+	ck_assert_uint_eq(summary.finished, 0); /* its maker may be removing it still */
+	meddle("UPDATE intents SET since = since + 3600");
+	ck_assert_uint_eq(lifecycle_refresh(lifecycle, true, NULL, NULL, &summary), CKR_OK);
+	ck_assert_uint_eq(summary.finished, 1);
+	ck_assert_uint_eq(refresh(), CKR_OK);
+	ck_assert_uint_eq(summary.finished, 1);
+	ck_assert_uint_eq(summary.undone, 0);
+	ck_assert_int_eq(state_of_number("job", 2), STATE_DEACTIVATED);
+	ck_assert_int_eq(current_number("job"), 1);
+	ck_assert_uint_eq(intent_count(), 0);
+	ck_assert_uint_eq(pair_count(), 3);
+}
+END_TEST
+
+/* What a refresh began to remove is removed, even when there is such a key meanwhile. */
+START_TEST(removes_what_it_began_to_remove)
+{
+	bool given_up = false;
+
+	rotate_times("job", 1);
+	leave_pair("id-2", 0, false, false);
+	ck_assert_uint_eq(registry_intent_give_up(registry, "id-2", 4, &given_up), CKR_OK);
+	ck_assert(given_up);
+	ck_assert_uint_eq(registry_intent_take_back(registry, "job", 2, "id-2", 4, &given_up), CKR_OK);
+	ck_assert(given_up);
+	meddle("UPDATE intents SET since = since + 3600");
+	ck_assert_uint_eq(refresh(), CKR_OK);
+	ck_assert_uint_eq(summary.finished, 0);
+	ck_assert_uint_eq(summary.undone, 1);
+	ck_assert_uint_eq(intent_count(), 0);
+	ck_assert_uint_eq(pair_count(), 2);
+}
+END_TEST
+
 /* One that came late, of a lower number, is never the current one, and does not turn the policy back. */
 START_TEST(keeps_the_newer_policy)
 {
@@ -472,6 +530,8 @@ unit_suite(void)
 	tcase_add_test(tests, takes_up_what_is_to_be_active_later);
 	tcase_add_test(tests, makes_it_without_the_date_where_the_hsm_has_none);
 	tcase_add_test(tests, finishes_what_was_to_be_active_later);
+	tcase_add_test(tests, keeps_what_was_given_up_and_taken_up_elsewhere);
+	tcase_add_test(tests, removes_what_it_began_to_remove);
 	tcase_add_test(tests, keeps_the_newer_policy);
 	tcase_add_test(tests, misses_pairs_of_versions_that_protect);
 	tcase_add_test(tests, stops_between_two_pairs);
