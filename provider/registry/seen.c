@@ -40,7 +40,8 @@ struct seen {
 /* One file's content. */
 struct note {
 	struct seen_mark mark;
-	int64_t written, accepted, restored; /* 0: never; what is restored is accepted, too */
+	int64_t written, accepted; /* 0: never */
+	int64_t restored;          /* see seen_restored; what is restored is accepted, too */
 };
 
 /* Relative paths are to be ignored (XDG Base Directory Specification). */
@@ -197,12 +198,18 @@ note_read(const struct seen *seen, const char *file)
 	return note;
 }
 
+static bool
+own_counts(const struct note *own, const struct note *system)
+{
+	return seen_mark_compare(&own->mark, &system->mark) > 0 && own->written >= system->accepted;
+}
+
 void
 seen_read(const struct seen *seen, struct seen_mark *ret_mark, const char **ret_file)
 {
 	struct note own = note_read(seen, seen->files[OWN]);
 	struct note system = note_read(seen, seen->files[SYSTEM]);
-	bool use_own = seen_mark_compare(&own.mark, &system.mark) > 0 && own.written >= system.accepted;
+	bool use_own = own_counts(&own, &system);
 
 	*ret_mark = use_own ? own.mark : system.mark;
 	*ret_file = ret_mark->sequence == 0 ? NULL : seen->files[use_own ? OWN : SYSTEM];
@@ -339,6 +346,20 @@ complain(struct seen *seen, const struct seen_mark *mark, const char *why)
 	        "it is turned back: %s", seen->path, (long long)mark->sequence, why);
 }
 
+/* Up to when that had seen the registry which is made void now, or was before and is void still. */
+static int64_t
+made_void(const struct seen *seen, const struct note *own, int64_t now)
+{
+	struct note system = note_read(seen, seen->files[SYSTEM]);
+	const struct note *note = own_counts(own, &system) ? own : &system;
+	int64_t until = note->mark.issued != 0 ? note->mark.issued : note->written;
+	int64_t before = seen_restored(seen);
+
+	if (until == 0)
+		until = now;
+	return until > before ? until : before;
+}
+
 bool
 seen_write(struct seen *seen, const struct seen_mark *mark, enum seen_manner manner)
 {
@@ -356,7 +377,7 @@ seen_write(struct seen *seen, const struct seen_mark *mark, enum seen_manner man
 		return true;
 	note.accepted = manner == SEEN_FURTHER ? own.accepted : note.written;
 	note.restored = manner == SEEN_FURTHER ? own.restored :
-	                manner == SEEN_RESTORED ? note.written : 0;
+	                manner == SEEN_RESTORED ? made_void(seen, &own, note.written) : 0;
 	done = note_write(seen, &note, &why);
 	if (!done)
 		complain(seen, mark, why == NULL ? "out of memory" : why);
@@ -369,7 +390,10 @@ seen_restored(const struct seen *seen)
 {
 	struct note own = note_read(seen, seen->files[OWN]);
 	struct note system = note_read(seen, seen->files[SYSTEM]);
-	int64_t restored = own.restored > system.restored ? own.restored : system.restored;
+	const struct note *last = own.accepted > system.accepted ? &own : &system;
 
-	return restored < own.accepted || restored < system.accepted ? 0 : restored;
+	/* A registry that was begun anew lacks nothing, whatever was accepted before that. */
+	if (last->restored == 0 && (own.accepted != system.accepted || own.restored == 0))
+		return 0;
+	return own.restored > system.restored ? own.restored : system.restored;
 }

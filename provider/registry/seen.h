@@ -51,7 +51,10 @@ enum seen_manner {
 
 /* Writes the mark. False: not kept (logged once). */
 bool seen_write(struct seen *seen, const struct seen_mark *mark, enum seen_manner manner);
-/* When a backup was put back on purpose last; 0: never, or the registry was begun anew since. */
+/*
+ * A backup was put back on purpose: when what it made void had been signed, as far as that was seen
+ * here. It may lack what was done until then. 0: never, or the registry was begun anew since.
+ */
 int64_t seen_restored(const struct seen *seen);
 /* Whether it could be written, as far as can be told without doing it. */
 bool seen_writable(const struct seen *seen);

@@ -2,6 +2,7 @@
 #include "registry-fixture.h"
 #include "unit.h"
 
+#include "base/clock.h"
 #include "base/openssl.h"
 #include "registry/chain.h"
 #include "registry/seen.h"
@@ -544,6 +545,44 @@ START_TEST(a_registry_that_was_emptied_is_refused)
 }
 END_TEST
 
+static struct seen_mark
+mark_issued(int64_t sequence, int64_t issued)
+{
+	struct seen_mark made = mark(sequence);
+
+	made.issued = issued;
+	return made;
+}
+
+/* What a backup may lack is what was seen, however much later it is accepted. */
+START_TEST(keeps_up_to_when_it_had_seen_what_was_made_void)
+{
+	struct seen *seen = open_seen(REGISTRY, "aa");
+	struct seen_mark last = mark_issued(9, 1000), old = mark_issued(5, 800);
+	struct seen_mark older = mark_issued(3, 700), lower = mark(2), lowest = mark(1);
+	int64_t now = clock_now();
+
+	ck_assert(seen_write(seen, &last, SEEN_FURTHER));
+	ck_assert_int_eq(seen_restored(seen), 0);
+	ck_assert(seen_write(seen, &old, SEEN_RESTORED));
+	ck_assert_int_eq(seen_restored(seen), 1000);
+	/* One that is still older lacks no less. */
+	ck_assert(seen_write(seen, &older, SEEN_RESTORED));
+	ck_assert_int_eq(seen_restored(seen), 1000);
+	last = mark_issued(4, 1200);
+	ck_assert(seen_write(seen, &last, SEEN_FURTHER));
+	ck_assert_int_eq(seen_restored(seen), 1000);
+	ck_assert(seen_write(seen, &lower, SEEN_RESTORED));
+	ck_assert_int_eq(seen_restored(seen), 1200);
+	/* It is not known when that was signed: then when it was seen. */
+	ck_assert(seen_write(seen, &lowest, SEEN_RESTORED));
+	ck_assert_int_ge(seen_restored(seen), now);
+	ck_assert(seen_write(seen, &last, SEEN_ANEW));
+	ck_assert_int_eq(seen_restored(seen), 0);
+	seen_free(&seen);
+}
+END_TEST
+
 Suite *
 unit_suite(void)
 {
@@ -564,6 +603,7 @@ unit_suite(void)
 	tcase_add_test(cases, a_head_that_was_signed_first_does_not_follow);
 	tcase_add_test(cases, a_head_follows_one_of_the_future);
 	tcase_add_test(cases, a_process_notices_it_by_itself_too);
+	tcase_add_test(cases, keeps_up_to_when_it_had_seen_what_was_made_void);
 	tcase_add_test(cases, who_only_looks_leaves_no_note);
 	tcase_add_test(cases, a_registry_begun_anew_by_the_same_authority_is_refused);
 	tcase_add_test(cases, a_registry_that_was_emptied_is_refused);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct refresh_summary summary;
 
@@ -176,6 +177,25 @@ START_TEST(holds_back_after_a_backup_was_put_back)
 	ck_assert(!put_back);
 	ck_assert_uint_eq(registry_head(registry, &after), CKR_OK);
 	ck_assert_int_eq(before.sequence, after.sequence);
+}
+END_TEST
+
+/* Who sees only later that a backup was put back, and a rebuild made up for it, needs no other. */
+START_TEST(holds_nothing_back_when_rebuild_has_run)
+{
+	bool put_back = false;
+
+	rotate_times("job", 1);
+	host_copy(1);
+	rotate_times("job", 1);
+	put_backup_back();
+	ck_assert_uint_eq(rebuild_end(lifecycle, &put_back), CKR_OK);
+	ck_assert(put_back);
+	sleep(2);
+	ck_assert_uint_eq(registry_accept(registry), CKR_OK);
+	ck_assert_uint_eq(refresh(), CKR_OK);
+	ck_assert_uint_eq(summary.held, 0);
+	ck_assert_uint_eq(summary.waiting, 1);
 }
 END_TEST
 
@@ -525,6 +545,7 @@ unit_suite(void)
 	tcase_add_test(tests, takes_up_nothing_that_the_log_has);
 	tcase_add_test(tests, takes_several_up_in_their_order);
 	tcase_add_test(tests, holds_back_after_a_backup_was_put_back);
+	tcase_add_test(tests, holds_nothing_back_when_rebuild_has_run);
 	tcase_add_test(tests, waits_before_it_takes_up);
 	tcase_add_test(tests, waits_with_an_older_registry);
 	tcase_add_test(tests, takes_up_what_is_to_be_active_later);
