@@ -51,30 +51,52 @@ roll_meet(struct roll *roll, const void *id, size_t id_size)
 }
 
 static void
-log_missing(struct lifecycle *lifecycle, int64_t object)
+log_missing(struct lifecycle *lifecycle, const struct version *version)
 {
-	struct version *version = NULL;
-
-	if (registry_version(lifecycle->registry, object, &version) != CKR_OK)
-		return;
 	log_error("token %s: the KMS holds no private half of %s@%lld, which encrypts or verifies still: "
 	          "what is encrypted to it can't be decrypted; was it destroyed on another host? Run "
 	          "p11-kms rotate %s", lifecycle->config->name, version->name,
 	          (long long)version->number, version->name);
+}
+
+/* Those who have not seen the rotation yet may use it still; no failure, as nothing more can be done. */
+static void
+log_superseded(struct lifecycle *lifecycle, const struct version *version)
+{
+	log_warning("token %s: the KMS holds no private half of %s@%lld, which was rotated away, but "
+	            "protects until its overlap ends: what is encrypted to it can't be decrypted. To end it "
+	            "now, run p11-kms deactivate %s@%lld", lifecycle->config->name, version->name,
+	            (long long)version->number, version->name, (long long)version->number);
+}
+
+/* Whether a current one is missing, or one that can't be read. superseded: how many others were told of. */
+static bool
+tell_missing(struct lifecycle *lifecycle, int64_t object, unsigned *superseded)
+{
+	struct version *version = NULL;
+	bool is_missing = true;
+
+	if (registry_version(lifecycle->registry, object, &version) != CKR_OK)
+		return true;
+	is_missing = version_is_current(version);
+	if (is_missing)
+		log_missing(lifecycle, version);
+	else if ((*superseded)++ < NAMED_MAX)
+		log_superseded(lifecycle, version);
 	version_free(&version);
+	return is_missing;
 }
 
 unsigned
 roll_missing(const struct roll *roll, struct lifecycle *lifecycle)
 {
-	unsigned missing = 0;
+	unsigned missing = 0, superseded = 0;
 
 	for (size_t i = 0; i < roll->count; i++) {
 		if (roll->met[i])
 			continue;
-		missing++;
-		if (missing <= NAMED_MAX)
-			log_missing(lifecycle, roll->actives[i].object);
+		if (missing >= NAMED_MAX || tell_missing(lifecycle, roll->actives[i].object, &superseded))
+			missing++;
 	}
 	if (missing > NAMED_MAX)
 		log_error("token %s: nor of %u more; p11-kms verify names them", lifecycle->config->name,

@@ -494,6 +494,25 @@ START_TEST(misses_pairs_of_versions_that_protect)
 }
 END_TEST
 
+/* Rotated as advised, that of a version in its overlap is told, and fails nothing any more. */
+START_TEST(does_not_miss_what_was_rotated_away)
+{
+	struct version *old = make("job", "p-256", 0), *next;
+
+	set_policy("job", "overlap=30d");
+	ck_assert_uint_eq(kms_destroy_pair(kms, old->id.data, old->id.size, soon()), CKR_OK);
+	ck_assert_uint_eq(refresh(), CKR_OK);
+	ck_assert_uint_eq(summary.missing, 1);
+	next = make("job", "p-256", 0);
+	ck_assert_int_eq(state_of(old), STATE_ACTIVE);
+	ck_assert_uint_eq(refresh(), CKR_OK);
+	ck_assert_uint_eq(summary.missing, 0);
+	ck_assert_uint_eq(summary.failed, 0);
+	version_free(&old);
+	version_free(&next);
+}
+END_TEST
+
 /* context: how many steps may be made. */
 static bool
 some_steps(void *context, size_t done, size_t total)
@@ -555,6 +574,7 @@ unit_suite(void)
 	tcase_add_test(tests, removes_what_it_began_to_remove);
 	tcase_add_test(tests, keeps_the_newer_policy);
 	tcase_add_test(tests, misses_pairs_of_versions_that_protect);
+	tcase_add_test(tests, does_not_miss_what_was_rotated_away);
 	tcase_add_test(tests, stops_between_two_pairs);
 	suite_add_tcase(suite, tests);
 	return suite;
