@@ -14,7 +14,32 @@ purge_due(const struct key_record *key, const struct version *version)
 struct target {
 	int64_t object;
 	bool at_once; /* whatever is left of the grace */
+	int64_t newest; /* the version's entry that the log was asked for already; 0: it was not */
 };
+
+/* The walk takes long, and is not made again for the same entry: by then the pair is gone. */
+static CK_RV
+read_target(struct registry *registry, const struct target *target, struct version **ret_version,
+            struct key_record **ret_key)
+{
+	struct version *version = NULL;
+	CK_RV rv;
+
+	if (target->newest == 0)
+		return registry_version_newest(registry, target->object, ret_version, ret_key);
+	rv = registry_version(registry, target->object, &version);
+	if (rv == CKR_OK && version->sequence != target->newest) {
+		version_free(&version);
+		return registry_version_newest(registry, target->object, ret_version, ret_key);
+	}
+	if (rv == CKR_OK)
+		rv = registry_key(registry, version->name, ret_key);
+	if (rv == CKR_OK)
+		*ret_version = version;
+	else
+		version_free(&version);
+	return rv;
+}
 
 static CK_RV
 build(struct registry *registry, struct change *change, void *context)
@@ -24,7 +49,7 @@ build(struct registry *registry, struct change *change, void *context)
 	struct key_record *key = NULL;
 	CK_RV rv;
 
-	rv = registry_version_newest(registry, target->object, &version, &key);
+	rv = read_target(registry, target, &version, &key);
 	if (rv != CKR_OK)
 		return rv;
 	if (!purge_due(key, version) &&
@@ -43,10 +68,9 @@ out:
 }
 
 static CK_RV
-commit(struct lifecycle *lifecycle, const struct version *version, bool at_once)
+commit(struct lifecycle *lifecycle, const struct version *version, struct target target)
 {
 	struct signer signer = authority_signer_use(lifecycle->signer);
-	struct target target = { version->object, at_once };
 	CK_RV rv;
 
 	rv = registry_change(lifecycle->registry, &signer, lifecycle->config->expires_after, build,
@@ -113,7 +137,7 @@ version_purge(struct lifecycle *lifecycle, int64_t object)
 	if (rv == CKR_OK)
 		rv = remove_pair(lifecycle, version);
 	if (rv == CKR_OK)
-		rv = commit(lifecycle, version, false);
+		rv = commit(lifecycle, version, (struct target){ object, false, version->sequence });
 	key_record_free(&key);
 	version_free(&version);
 	return rv;
@@ -132,7 +156,7 @@ lifecycle_purge(struct lifecycle *lifecycle, int64_t object)
 	 * The other way round: it may still be restored, and must not come back without its
 	 * private half. A pair that is left then belongs to a destroyed version: refresh removes it.
 	 */
-	rv = commit(lifecycle, version, true);
+	rv = commit(lifecycle, version, (struct target){ object, true, 0 });
 	if (rv == CKR_OK) {
 		rv = remove_pair(lifecycle, version);
 		/* Not the version's state, which was as it should be: the KMS has said why. */

@@ -84,6 +84,30 @@ START_TEST(keeps_what_the_newest_policy_keeps)
 }
 END_TEST
 
+static CK_RV
+destroy_and_break_log(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object)
+{
+	meddle("UPDATE entries SET payload = CAST('{}' AS BLOB) WHERE sequence = 2");
+	return softhsm_original.C_DestroyObject(session, object);
+}
+
+/* The log may be long: it is walked once for a version, before its pair goes, and not again after that. */
+START_TEST(walks_the_log_once)
+{
+	struct version *other = make("other", "p-256", 0), *version = make("job", "p-256", 0);
+
+	set_policy("job", "destroy-after=0s");
+	ck_assert_uint_eq(lifecycle_destroy(lifecycle, version->object), CKR_OK);
+	softhsm_functions()->C_DestroyObject = destroy_and_break_log;
+	ck_assert_uint_eq(version_purge(lifecycle, version->object), CKR_OK);
+	softhsm_functions()->C_DestroyObject = softhsm_original.C_DestroyObject;
+	ck_assert_int_eq(state_of(version), STATE_DESTROYED);
+	ck_assert_uint_eq(pair_count(), 2);
+	version_free(&version);
+	version_free(&other);
+}
+END_TEST
+
 Suite *
 unit_suite(void)
 {
@@ -95,6 +119,7 @@ unit_suite(void)
 	tcase_add_test(tests, purges_what_is_due);
 	tcase_add_test(tests, keeps_what_the_log_says_is_restored);
 	tcase_add_test(tests, keeps_what_the_newest_policy_keeps);
+	tcase_add_test(tests, walks_the_log_once);
 	suite_add_tcase(suite, tests);
 	return suite;
 }
