@@ -14,10 +14,11 @@ enum exit_code {
 	EXIT_FAILED = 1,        /* anything that no other code is for */
 	EXIT_USAGE = 2,         /* the command line */
 	EXIT_CONFIGURATION = 3, /* the configuration, or a file that it names */
-	EXIT_KMS = 4,           /* the KMS can't be reached, or refuses the login */
+	EXIT_KMS = 4,           /* the KMS can't be reached, or fails */
 	EXIT_REGISTRY = 5,      /* the registry is damaged, or refused */
 	EXIT_NO_KEY = 6,        /* there is no such key, version or name */
 	EXIT_FINDINGS = 7,      /* verify found something wrong */
+	EXIT_LOGIN = 8,         /* the KMS refuses the login, or nobody gave a PIN: not to be tried again */
 };
 
 enum option_id {

@@ -133,7 +133,7 @@ pin_read(const struct arguments *arguments, const char *token_name, struct secre
 	char *why = NULL;
 
 	if (source == NULL)
-		return pin_ask(token_name, ret_pin) ? EXIT_DONE : EXIT_KMS;
+		return pin_ask(token_name, ret_pin) ? EXIT_DONE : EXIT_LOGIN;
 	if (pin_file_read(source, ret_pin, &why))
 		return EXIT_DONE;
 	complain("%s", why != NULL ? why : "out of memory");

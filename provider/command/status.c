@@ -18,6 +18,7 @@ struct status {
 	const char *kms;       /* "reachable" … */
 	bool unknown;          /* whether it is: there is none, or nobody has logged in */
 	bool reachable;
+	bool refuses;          /* the login */
 	char model[64];
 };
 
@@ -75,11 +76,12 @@ ask_kms(struct status *status)
 	}
 	status->unknown = nobody;
 	status->reachable = rv == CKR_OK;
+	status->refuses = rv == CKR_USER_NOT_LOGGED_IN && !nobody;
 	if (rv == CKR_OK)
 		status->kms = "reachable";
 	else if (nobody)
 		status->kms = "needs a PIN before it answers";
-	else if (rv == CKR_USER_NOT_LOGGED_IN)
+	else if (status->refuses)
 		status->kms = "refuses the login";
 	else
 		status->kms = "not reachable";
@@ -153,6 +155,8 @@ weigh(const struct status *status)
 {
 	if (registry_expired(status->head.expires, status->now) || status->refused != 0)
 		return EXIT_REGISTRY;
+	if (status->refuses)
+		return EXIT_LOGIN;
 	return !status->unknown && !status->reachable ? EXIT_KMS : EXIT_DONE;
 }
 

@@ -288,7 +288,7 @@ login_failed(const struct workspace *workspace, const char *what)
 	secret_free(&pin);
 	complain("could not %s: the KMS of token %s refused the login; check the PIN%s%s", what,
 	         workspace->token->name, source != NULL ? " in " : "", source != NULL ? source : "");
-	return EXIT_KMS;
+	return EXIT_LOGIN;
 }
 
 int
@@ -305,11 +305,11 @@ kms_failed(const struct workspace *workspace, const char *what, CK_RV rv)
 	case CKR_PIN_INCORRECT:
 	case CKR_PIN_LEN_RANGE:
 		complain("could not %s: that is not the PIN of the KMS of token %s", what, token);
-		return EXIT_KMS;
+		return EXIT_LOGIN;
 	case CKR_PIN_LOCKED:
 		complain("could not %s: the KMS of token %s has locked the PIN; its administrator can "
 		         "unlock it", what, token);
-		return EXIT_KMS;
+		return EXIT_LOGIN;
 	case CKR_USER_NOT_LOGGED_IN:
 		return login_failed(workspace, what);
 	case CKR_MECHANISM_INVALID:

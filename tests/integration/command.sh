@@ -324,9 +324,11 @@ if grep -q 'not undone' "$work/err"; then fail "what the KMS never heard of wait
 echo 000000 >"$hsm_folder/pin"
 expect 7 "$p11_kms" verify
 prints '^FAIL +login +it was refused: check the PIN in'
-expect 4 "$p11_kms" status
+expect 8 "$p11_kms" status
 prints 'refuses the login'
-expect 4 "$p11_kms" rotate ed --pin-source right-pin
+expect 8 "$p11_kms" refresh
+says 'refused the login; check the PIN in'
+expect 8 "$p11_kms" rotate ed --pin-source right-pin
 says '^p11-kms: --pin-source is not used: token backup has its own'
 says 'This process does not try it again'
 says 'check the PIN in .*/pin$'
@@ -339,15 +341,14 @@ prints '^1 failed, [0-9]+ warning'
 
 step "the PIN: from a file, from the terminal, never without one"
 make_configuration --no-pin-source
-expect 4 setsid "$p11_kms" rotate ed
+expect 8 setsid "$p11_kms" rotate ed
 says 'there is no terminal'
 expect 0 "$p11_kms" rotate ed --pin-source "$hsm_folder/pin"
 expect 0 "$p11_kms" decrypt job-42 --in data.enc --out data.dec --pin-source "$hsm_folder/pin"
 cmp data data.dec || fail "decrypted to something else"
 echo 000000 >wrong-pin
 chmod 600 wrong-pin
-expect 4 "$p11_kms" rotate ed --pin-source wrong-pin
-says 'not the PIN'
+expect 8 "$p11_kms" rotate ed --pin-source wrong-pin
 says 'not the PIN'
 : >empty-pin
 chmod 600 empty-pin

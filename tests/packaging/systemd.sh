@@ -33,6 +33,13 @@ for setting in ProtectSystem=strict NoNewPrivileges=yes PrivateTmp=yes MemoryDen
 	grep -qx "$setting" "$units/p11-kms-refresh.service" || fail "without $setting"
 done
 
+step "what only somebody can mend is not tried again, a rejected PIN least of all"
+sed -n 's/^RestartPreventExitStatus=//p' "$units/p11-kms-refresh.service" | tr ' ' '\n' >"$work/prevented"
+for status in 2 3 5 8; do
+	grep -qx "$status" "$work/prevented" || fail "status $status is tried again"
+	grep -qx "\.It $status" "$source_folder/doc/p11-kms.1" || fail "the manual has no exit status $status"
+done
+
 step "the drop-ins that the manual shows are understood as well"
 # drop_in SECTION: the manual's example that begins with that.
 drop_in() {
