@@ -131,6 +131,16 @@ out:
 	return code;
 }
 
+/* What is left to do, on this host and others: people are told, programs know. */
+static void
+tell_next(const struct arguments *arguments)
+{
+	if (arguments->options[OPTION_JSON] != NULL)
+		return;
+	say("Next: `p11-kms authority pin` on each host of the token, this one too; when all have,");
+	say("`p11-kms authority purge` removes the former one from the KMS.");
+}
+
 static int
 tell_current(const struct arguments *arguments, const struct workspace *workspace,
              const char *what)
@@ -167,6 +177,8 @@ rotate(const struct arguments *arguments)
 		code = change_failed(&workspace, "replace the authority", rv);
 	} else {
 		code = tell_current(arguments, &workspace, "the registry is now signed by");
+		if (code == EXIT_DONE)
+			tell_next(arguments);
 	}
 out:
 	workspace_close(&workspace);
@@ -233,6 +245,28 @@ purged(void *context, const struct buffer *id)
 	free(hex);
 }
 
+/*
+ * Without the pair of the one that is pinned here a registry that is lost can't be rebuilt: it
+ * begins with that one, and hands over from it.
+ */
+static int
+refuse_if_pinned(const struct workspace *workspace)
+{
+	struct succession *succession = NULL;
+	int code = read_succession(workspace, &succession);
+
+	if (code != EXIT_DONE)
+		return code;
+	if (succession->count > 1) {
+		complain("%s still pins a former authority, and `p11-kms rebuild` needs its pair: run "
+		         "`p11-kms authority pin` first, here and on the other hosts",
+		         workspace->token->authority);
+		code = EXIT_FAILED;
+	}
+	succession_release(&succession);
+	return code;
+}
+
 static int
 remove_former(const struct arguments *arguments, struct workspace *workspace)
 {
@@ -244,6 +278,8 @@ remove_former(const struct arguments *arguments, struct workspace *workspace)
 	if (rv != CKR_OK)
 		return change_failed(workspace, "look for former authorities", rv);
 	if (purge.count != 0)
+		code = refuse_if_pinned(workspace);
+	if (purge.count != 0 && code == EXIT_DONE)
 		code = confirm(arguments, "remove the former authorities of", workspace->token->name,
 		               "remove those pairs from the KMS for good?");
 	if (code != EXIT_DONE)

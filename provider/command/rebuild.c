@@ -105,16 +105,18 @@ take_all(struct workspace *workspace, const struct arguments *arguments, int64_t
 }
 
 static int
-recover(struct workspace *workspace)
+recover(struct workspace *workspace, bool dry_run)
 {
 	char *why = NULL;
 	bool made = false;
 	CK_RV rv;
 
-	rv = lifecycle_recover(workspace->token, workspace->kms, deadline_patient(workspace->token),
-	                       &made, &why);
+	rv = lifecycle_recover(workspace->token, workspace->kms, dry_run,
+	                       deadline_patient(workspace->token), &made, &why);
 	if (rv == CKR_OK) {
-		if (made)
+		if (dry_run)
+			remark("p11-kms: would begin %s anew", workspace->token->registry);
+		else if (made)
 			remark("p11-kms: began %s anew", workspace->token->registry);
 		return EXIT_DONE;
 	}
@@ -142,14 +144,10 @@ command_rebuild(const struct arguments *arguments)
 	code = workspace_kms(arguments, &workspace);
 	if (code == EXIT_DONE && arguments->options[OPTION_DRY_RUN] != NULL)
 		why = registry_missing_why(&workspace);
-	if (why != NULL) {
-		remark("p11-kms: would begin %s anew", workspace.token->registry);
-	} else {
-		if (code == EXIT_DONE)
-			code = recover(&workspace);
-		if (code == EXIT_DONE)
-			code = workspace_change_too(&workspace);
-	}
+	if (code == EXIT_DONE)
+		code = recover(&workspace, why != NULL);
+	if (code == EXIT_DONE && why == NULL)
+		code = workspace_change_too(&workspace);
 	free(why);
 	if (code == EXIT_DONE)
 		code = take_all(&workspace, arguments, rotate_every);

@@ -30,6 +30,7 @@ struct init {
 	struct registry *registry;
 	struct token_record *token;
 	bool recover; /* the registry is lost: lifecycle_recover */
+	bool dry_run; /* nothing is made: would it be? */
 	bool anew;    /* what the KMS holds is not this token's, or given up */
 	bool made;
 	char *why;
@@ -107,7 +108,8 @@ find_pinned(struct init *init, const struct kms_listing *listing)
 	                    &init->token->authority_id);
 	if (rv == CKR_KEY_HANDLE_INVALID)
 		rv = refuse(init, rv, "%s: the KMS of token %s does not hold this authority (%s); is its "
-		            "\"kms\" the right one? To begin anew, move this file and %s away",
+		            "\"kms\" the right one? If the authority was rotated and its former ones purged, move "
+		            "this file away and run p11-kms rebuild. To begin anew, move it and %s away",
 		            init->config->authority, init->config->name,
 		            authority_fingerprint(init->authority), init->config->registry);
 	return rv;
@@ -235,6 +237,8 @@ make_pinned(struct init *init, const struct kms_listing *listing)
 		              "%s is there, but its authority %s is not: copy the authority's file from a "
 		              "host that has it, or move the registry away to begin anew",
 		              init->config->registry, init->config->authority);
+	if (init->dry_run)
+		return CKR_OK;
 	if (fresh)
 		warn_of_others(init, listing);
 	rv = fresh ? generate(init) : adopt(init, listing);
@@ -418,7 +422,7 @@ run(struct init *init, bool *ret_made, char **ret_why)
 		rv = check_folder(init, init->config->registry);
 	if (rv == CKR_OK)
 		rv = settle_authority(init);
-	if (rv == CKR_OK)
+	if (rv == CKR_OK && !init->dry_run)
 		rv = settle_registry(init);
 	if (rv == CKR_OK)
 		*ret_made = init->made;
@@ -441,11 +445,11 @@ lifecycle_init(const struct config_token *config, struct kms *kms, bool anew,
 }
 
 CK_RV
-lifecycle_recover(const struct config_token *config, struct kms *kms, struct deadline deadline,
-                  bool *ret_made, char **ret_why)
+lifecycle_recover(const struct config_token *config, struct kms *kms, bool dry_run,
+                  struct deadline deadline, bool *ret_made, char **ret_why)
 {
 	struct init init = {
-		.config = config, .kms = kms, .deadline = deadline, .recover = true
+		.config = config, .kms = kms, .deadline = deadline, .recover = true, .dry_run = dry_run,
 	};
 
 	return run(&init, ret_made, ret_why);

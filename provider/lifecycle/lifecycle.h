@@ -174,9 +174,9 @@ MUST_USE CK_RV lifecycle_purge_authorities(struct lifecycle *lifecycle, bool dry
  * init's steps for a registry that is lost: the pinned file is written again when it is lost
  * too and the KMS holds authorities of this token, the registry is begun anew, with the
  * hand-overs from the pinned one to the later ones that the KMS holds. One that is there stays
- * as it is. Failures as of lifecycle_init.
+ * as it is. dry_run: nothing is written; would it be? Failures as of lifecycle_init.
  */
-MUST_USE CK_RV lifecycle_recover(const struct config_token *config, struct kms *kms,
+MUST_USE CK_RV lifecycle_recover(const struct config_token *config, struct kms *kms, bool dry_run,
                                  struct deadline deadline, bool *ret_made, char **ret_why);
 
 #endif

@@ -45,6 +45,7 @@ sqlite3 "$registry" ".backup older.db"
 step "rotate, twice: this host still pins the first, and goes on"
 for number in 2 3; do
 	expect_match 'now signed by SHA256:' "$p11_kms" authority rotate
+	grep -q 'Next: .p11-kms authority pin. on each host' match.out || fail "not said what comes next"
 	quietly "$p11_kms" verify
 	quietly "$p11_kms" rotate job-1
 	quietly "$p11_kms" refresh
@@ -125,7 +126,13 @@ cmp "$authority" first.pem || fail "another one than the first is pinned"
 [ "$(fingerprint current)" = "$newest" ] || fail "not handed over to the newest"
 quietly "$p11_kms" verify
 
+step "purge leaves what is pinned here: without it a lost registry can't be rebuilt"
+expect_refusal 'authority.pem still pins a former authority.*authority pin. first' \
+	"$p11_kms" authority purge --yes
+[ "$(authorities_in_hsm)" = 3 ] || fail "an authority is gone that is pinned here"
+
 step "purge removes the former ones, and all goes on"
+quietly "$p11_kms" authority pin
 expect_refusal 'give --yes' "$p11_kms" authority purge </dev/null
 [ "$(authorities_in_hsm)" = 3 ] || fail "purge did not ask"
 expect_match '2 removed' "$p11_kms" authority purge --yes
@@ -136,4 +143,23 @@ expect_match 'nothing to do' "$p11_kms" init
 expect_match '0 removed' "$p11_kms" authority purge --yes
 quietly "$p11_kms" authority rotate
 quietly "$p11_kms" verify
+decrypts before.enc job-1@1
+
+step "the registry is lost, and a purged authority is pinned: rebuild says what to do"
+quietly "$p11_kms" authority pin
+quietly "$p11_kms" authority purge --yes
+cp "$authority" last.pem
+cp first.pem "$authority"
+rm -f "$registry" "$registry"-wal "$registry"-shm
+for how in --dry-run ''; do
+	# shellcheck disable=SC2086 # an option or none
+	expect_refusal 'move this file away and run p11-kms rebuild' "$p11_kms" rebuild $how
+done
+rm "$authority"
+quietly "$p11_kms" rebuild --dry-run
+for file in "$authority" "$registry"; do
+	[ ! -e "$file" ] || fail "the dry run wrote $file"
+done
+quietly "$p11_kms" rebuild
+cmp "$authority" last.pem || fail "another authority is pinned"
 decrypts before.enc job-1@1
