@@ -5,6 +5,7 @@
 #include "lifecycle/commit.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct status {
@@ -19,6 +20,7 @@ struct status {
 	bool unknown;          /* whether it is: there is none, or nobody has logged in */
 	bool reachable;
 	bool refuses;          /* the login */
+	char *unasked;         /* why it was not asked: a file that is no good; owned */
 	char model[64];
 };
 
@@ -76,11 +78,14 @@ ask_kms(struct status *status)
 	}
 	status->unknown = nobody;
 	status->reachable = rv == CKR_OK;
-	status->refuses = rv == CKR_USER_NOT_LOGGED_IN && !nobody;
+	status->unasked = nobody ? NULL : kms_unasked_why(status->workspace, rv);
+	status->refuses = rv == CKR_USER_NOT_LOGGED_IN && !nobody && status->unasked == NULL;
 	if (rv == CKR_OK)
 		status->kms = "reachable";
 	else if (nobody)
 		status->kms = "needs a PIN before it answers";
+	else if (status->unasked != NULL)
+		status->kms = "not asked";
 	else if (status->refuses)
 		status->kms = "refuses the login";
 	else
@@ -155,6 +160,8 @@ weigh(const struct status *status)
 {
 	if (registry_expired(status->head.expires, status->now) || status->refused != 0)
 		return EXIT_REGISTRY;
+	if (status->unasked != NULL)
+		return EXIT_CONFIGURATION;
 	if (status->refuses)
 		return EXIT_LOGIN;
 	return !status->unknown && !status->reachable ? EXIT_KMS : EXIT_DONE;
@@ -177,6 +184,8 @@ command_status(const struct arguments *arguments)
 		goto out;
 	}
 	ask_kms(&status);
+	if (status.unasked != NULL)
+		complain("the KMS was not asked: %s", status.unasked);
 	if (arguments->options[OPTION_JSON] == NULL)
 		tell(&status);
 	else if (!say_json(make_json(&status)))
@@ -184,6 +193,7 @@ command_status(const struct arguments *arguments)
 	if (code == EXIT_DONE)
 		code = weigh(&status);
 out:
+	free(status.unasked);
 	workspace_close(&workspace);
 	return code;
 }

@@ -39,8 +39,11 @@ static void
 finding_login(struct verification *verification, CK_RV rv)
 {
 	const struct config_token *token = verification->workspace->token;
+	char *why = kms_unasked_why(verification->workspace, rv);
 
-	if (rv != CKR_USER_NOT_LOGGED_IN && rv != CKR_PIN_INCORRECT)
+	if (why != NULL)
+		finding(verification->findings, RESULT_FAIL, "not tried: %s", why);
+	else if (rv != CKR_USER_NOT_LOGGED_IN && rv != CKR_PIN_INCORRECT)
 		finding(verification->findings, RESULT_FAIL, "the KMS does not answer after it: %s; see "
 		        "the log lines above", ckr_name(rv));
 	else
@@ -48,6 +51,7 @@ finding_login(struct verification *verification, CK_RV rv)
 		        "too many tries lock the KMS's token",
 		        token->pin_source != NULL ? " in " : "",
 		        token->pin_source != NULL ? token->pin_source : "");
+	free(why);
 }
 
 static bool
@@ -103,6 +107,7 @@ reach(struct verification *verification, enum login *ret_login)
 {
 	struct workspace *workspace = verification->workspace;
 	struct kms_description description;
+	char *why;
 	CK_RV rv;
 
 	findings_begin(verification->findings, "kms");
@@ -116,6 +121,11 @@ reach(struct verification *verification, enum login *ret_login)
 	if (*ret_login == LOGIN_FAILED) {
 		findings_skip(verification->findings, checks, 1, "nobody is logged in to the KMS");
 		return true;
+	}
+	if (rv != CKR_OK && (why = kms_unasked_why(workspace, rv)) != NULL) {
+		finding(verification->findings, RESULT_FAIL, "not asked: %s", why);
+		free(why);
+		return false;
 	}
 	if (rv != CKR_OK) {
 		finding(verification->findings, RESULT_FAIL, "it can't be reached: %s; is the \"kms\" of "

@@ -272,30 +272,35 @@ workspace_close(struct workspace *workspace)
 	workspace->token = NULL;
 }
 
-/* Often there was no PIN to log in with. */
-static int
-login_failed(const struct workspace *workspace, const char *what)
+char *
+kms_unasked_why(const struct workspace *workspace, CK_RV rv)
 {
 	const char *source = workspace->token->pin_source;
 	struct secret *pin = NULL;
-	char *why = NULL;
+	char *why = NULL, *told;
 
-	if (source != NULL && !pin_file_read(source, &pin, &why)) {
-		complain("could not %s: no PIN to log in with: %s", what, why != NULL ? why : source);
-		free(why);
-		return EXIT_KMS;
+	if (rv == CKR_DEVICE_ERROR)
+		return kms_file_why(workspace->token);
+	if (rv != CKR_USER_NOT_LOGGED_IN || source == NULL || pin_file_read(source, &pin, &why)) {
+		secret_free(&pin);
+		return NULL;
 	}
-	secret_free(&pin);
-	complain("could not %s: the KMS of token %s refused the login; check the PIN%s%s", what,
-	         workspace->token->name, source != NULL ? " in " : "", source != NULL ? source : "");
-	return EXIT_LOGIN;
+	told = text_format("no PIN to log in with: %s", why != NULL ? why : source);
+	free(why);
+	return told;
 }
 
 int
 kms_failed(const struct workspace *workspace, const char *what, CK_RV rv)
 {
-	const char *token = workspace->token->name;
+	const char *token = workspace->token->name, *source = workspace->token->pin_source;
+	char *why = kms_unasked_why(workspace, rv);
 
+	if (why != NULL) {
+		complain("could not %s: %s", what, why);
+		free(why);
+		return EXIT_CONFIGURATION;
+	}
 	switch (rv) {
 	case CKR_DEVICE_ERROR:
 		complain("could not %s: the KMS of token %s can't be reached; see the log lines above, "
@@ -311,7 +316,9 @@ kms_failed(const struct workspace *workspace, const char *what, CK_RV rv)
 		         "unlock it", what, token);
 		return EXIT_LOGIN;
 	case CKR_USER_NOT_LOGGED_IN:
-		return login_failed(workspace, what);
+		complain("could not %s: the KMS of token %s refused the login; check the PIN%s%s", what,
+		         token, source != NULL ? " in " : "", source != NULL ? source : "");
+		return EXIT_LOGIN;
 	case CKR_MECHANISM_INVALID:
 	case CKR_KEY_SIZE_RANGE:
 		complain("could not %s: the KMS of token %s can't make keys of that algorithm", what,

@@ -42,6 +42,9 @@ MUST_USE int workspace_needs_kms(const struct workspace *workspace);
 /* Logs in to workspace->kms with a PIN from --pin-source or the terminal, where it does not do so itself. */
 MUST_USE int workspace_login(const struct arguments *arguments, struct workspace *workspace);
 
+/* What failed with rv never reached the KMS: the file of the PIN, or another that the configuration names, is missing or not to be used. Which and why; NULL: not so. Caller frees. */
+MUST_USE char *kms_unasked_why(const struct workspace *workspace, CK_RV rv);
+
 /* Tells a failure of the KMS, of the registry, of a change (either); what: "create job-42". */
 int kms_failed(const struct workspace *workspace, const char *what, CK_RV rv);
 int registry_failed(const struct workspace *workspace, const char *what, CK_RV rv);

@@ -132,6 +132,7 @@ struct kms_backend {
 	CK_RV (*open)(const struct config_token *config, struct pin *pin, void **ret_state);
 	void (*close)(void **state);
 	void (*forked)(void *state);
+	char *(*file_why)(const struct config_token *config); /* kms_file_why; NULL: there are no files */
 	void (*logout)(void *state, struct deadline deadline);
 	enum kms_pin_need (*pin_need)(void *state); /* NULL: KMS_PIN_NEEDED */
 

@@ -109,6 +109,26 @@ make(struct kmip *kmip, const struct secret *pin, const struct kmip_tls_edition 
 	return CKR_OK;
 }
 
+char *
+kmip_login_file_why(const struct config_token *config)
+{
+	struct secret *password = NULL;
+	SSL_CTX *tls = NULL;
+	char *why = NULL;
+	CK_RV rv;
+
+	if (config->kmip_password_source != NULL &&
+	    !file_read_secret(config->kmip_password_source, PASSWORD_SIZE_MAX, &password, &why))
+		return why;
+	secret_free(&password);
+	rv = kmip_tls_new(config, NULL, &tls, &why);
+	SSL_CTX_free(tls);
+	if (rv == CKR_DEVICE_ERROR)
+		return why;
+	free(why);
+	return NULL;
+}
+
 void
 kmip_login_clear(struct kmip_login *login)
 {

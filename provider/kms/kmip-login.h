@@ -22,6 +22,8 @@ bool kmip_password_is_pin(const struct kmip *kmip);
 MUST_USE CK_RV kmip_login_get(struct kmip *kmip, struct kms_attempt *attempt,
                               struct kmip_login *ret_login);
 void kmip_login_clear(struct kmip_login *login);
+/* A file that makes no login possible: which and why. NULL: none. Caller frees. */
+MUST_USE char *kmip_login_file_why(const struct config_token *config);
 
 /*
  * The same with this PIN, and not kept yet. CKR_PIN_INCORRECT; CKR_DEVICE_ERROR also for a password

@@ -467,6 +467,7 @@ const struct kms_backend kmip_backend = {
 	.open = open_kmip,
 	.close = close_kmip,
 	.forked = forked,
+	.file_why = kmip_login_file_why,
 	.logout = logout,
 	.pin_need = pin_need,
 	.login = login,

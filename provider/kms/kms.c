@@ -76,6 +76,14 @@ kms_forked(struct kms *kms)
 	kms->backend->forked(kms->state);
 }
 
+char *
+kms_file_why(const struct config_token *config)
+{
+	const struct kms_backend *backend = config_token_is_kmip(config) ? &kmip_backend : &hsm_backend;
+
+	return backend->file_why != NULL ? backend->file_why(config) : NULL;
+}
+
 /* Something was lost that the next attempt makes anew. */
 static bool
 is_lost(CK_RV rv)

@@ -75,6 +75,11 @@ MUST_USE CK_RV kms_set_pin(struct kms *kms, const void *old_pin, size_t old_size
  * can't be told, because the client's key can't be read: kms_login then fails, like all else.
  */
 bool kms_logs_in_itself(const struct kms *kms);
+/*
+ * After a CKR_DEVICE_ERROR: why no connection could be made at all, a file that the configuration
+ * names being missing, or not to be used. NULL: none is. Caller frees. Asks no KMS.
+ */
+MUST_USE char *kms_file_why(const struct config_token *config);
 
 struct kms_description {
 	char manufacturer[33], model[17], serial[17]; /* without padding */

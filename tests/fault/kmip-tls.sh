@@ -89,6 +89,16 @@ refuses 'empty.pem has no certificate' "localhost:$port_13" \
 	"tls-certificate = $work/empty.pem"
 refuses 'empty.pem has no revocation list' "localhost:$port_13" "tls-crl = $work/empty.pem"
 
+step "that is the configuration's fault, and not the server's"
+for line in "tls-ca = $work/no-such-file" "tls-ca = $work/empty.pem" "tls-key = $work/open.key"; do
+	kmip_configuration "localhost:$port_13" "$line"
+	expect 3 "$p11_kms" init
+	says "^p11-kms: could not .*${line#*= }"
+	if grep -q "can't be reached" "$work/err"; then fail "the KMS is blamed"; fi
+	expect 7 "$p11_kms" verify
+	prints "^FAIL +kms +not asked: ${line#*= }"
+done
+
 step "not TLS at all"
 scripted_start plain
 scripted_fault plain garbage accept

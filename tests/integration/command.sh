@@ -318,7 +318,11 @@ cp "$hsm_folder/pin" right-pin
 expect 7 "$p11_kms" verify
 prints '^FAIL +pin-source '
 prints 'is empty'
-expect 4 "$p11_kms" rotate ed
+prints '^FAIL +login +not tried: no PIN to log in with:'
+expect 3 "$p11_kms" status
+prints '^kms +not asked'
+says 'the KMS was not asked: no PIN to log in with: .*/pin is empty'
+expect 3 "$p11_kms" rotate ed
 says 'pin is empty; write the PIN'
 if grep -q 'not undone' "$work/err"; then fail "what the KMS never heard of waits to be undone"; fi
 echo 000000 >"$hsm_folder/pin"
@@ -404,13 +408,13 @@ fi
 
 step "a PIN file that is missing, empty, or anybody's"
 sed "s|^pin-source = .*|pin-source = $work/pin-file|" "$P11_KMS_CONFIG" >pin.conf
-expect 4 "$p11_kms" rotate ed --config pin.conf
+expect 3 "$p11_kms" rotate ed --config pin.conf
 says "no PIN to log in with: $work/pin-file: can't be opened"
 install -m 600 /dev/null pin-file
-expect 4 "$p11_kms" rotate ed --config pin.conf
+expect 3 "$p11_kms" rotate ed --config pin.conf
 says 'no PIN to log in with: .*/pin-file is empty'
 chmod 644 pin-file
-expect 4 "$p11_kms" rotate ed --config pin.conf
+expect 3 "$p11_kms" rotate ed --config pin.conf
 says 'no PIN to log in with: .*/pin-file is readable by others'
 expect 2 "$p11_kms" policy job-42 --set recovery=
 says 'recovery is the FILE of a public key, or none'
@@ -434,6 +438,7 @@ expect 5 "$p11_kms" show job-42
 
 step "the configuration"
 expect 3 "$p11_kms" list --config "$work/missing.conf"
+expect 3 "$p11_kms" verify --config "$work/missing.conf"
 expect 3 "$p11_kms" list --token other
 says 'no such token'
 P11_KMS_CONFIG=$work/missing.conf expect 3 "$p11_kms" list
@@ -443,6 +448,10 @@ sed 's|module-path=.*|module-path=/nowhere/nolib.so|' "$P11_KMS_CONFIG" >nolib.c
 expect 4 "$p11_kms" rotate ed --config nolib.conf
 says 'nolib.so can.t be loaded: cannot open'
 says 'the KMS of token backup can.t be reached; see the log lines above, and whether'
+
+step "no registry"
+sed "s|^registry = .*|registry = $work/no-such.db|" "$P11_KMS_CONFIG" >no-registry.conf
+expect 3 "$p11_kms" status --config no-registry.conf
 
 step "output that does not arrive is a failure"
 if "$p11_kms" help >/dev/full 2>"$work/err"; then fail "a full disk went unnoticed"; fi
