@@ -90,6 +90,7 @@ kmip_forked(struct kmip *kmip)
 {
 	monitor_init(&kmip->monitor);
 	kmip->lent = 0;
+	kmip->proving = false;
 	kmip_names_forked(kmip->names);
 	for (size_t i = 0; i < kmip->server_count; i++) {
 		struct kmip_server *server = &kmip->servers[i];

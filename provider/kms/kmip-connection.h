@@ -62,6 +62,8 @@ struct kmip {
 	SSL_CTX *tls;                      /* owned; NULL: not logged in */
 	struct kmip_tls_edition edition;   /* what tls was made from */
 	struct secret *password;           /* owned: sent with each request, NULL: none */
+	bool proven;                       /* a server has taken that password */
+	bool proving;                      /* … one call finds out: the others wait */
 	bool latched;                      /* a password from a file was rejected … */
 	struct kmip_tls_edition rejected;  /* … when the files were these */
 	struct complaint complaint;        /* of the login */
@@ -78,6 +80,7 @@ struct kmip_login {
 	SSL_CTX *tls;            /* a reference */
 	struct secret *password; /* owned, NULL: none */
 	struct kmip_tls_edition edition; /* of the files, before they were read for it */
+	bool proven;             /* a server has taken the password */
 };
 
 /*

@@ -150,21 +150,35 @@ share_locked(const struct kmip *kmip, struct kmip_login *ret_login)
 			return rv;
 	}
 	SSL_CTX_up_ref(kmip->tls);
-	*ret_login = (struct kmip_login){ kmip->tls, password, kmip->edition };
+	*ret_login = (struct kmip_login){ kmip->tls, password, kmip->edition, kmip->proven };
 	return CKR_OK;
 }
 
-/* Takes login over as the one in use. */
+static bool
+is_current_locked(const struct kmip *kmip, const struct kmip_tls_edition *edition)
+{
+	return kmip->tls != NULL && kmip_tls_edition_equal(&kmip->edition, edition) &&
+	       !kmip_tls_has_expired(kmip->tls);
+}
+
+/* Takes login over as the one in use; proven: servers took it. */
 static void
-install(struct kmip *kmip, struct kmip_login *login)
+install(struct kmip *kmip, struct kmip_login *login, bool proven)
 {
 	struct kmip_login old;
 
 	monitor_lock(&kmip->monitor);
+	/* Another call was quicker with the same. */
+	if (!proven && is_current_locked(kmip, &login->edition)) {
+		monitor_unlock(&kmip->monitor);
+		kmip_login_clear(login);
+		return;
+	}
 	old = (struct kmip_login){ .tls = kmip->tls, .password = kmip->password };
 	kmip->tls = login->tls;
 	kmip->password = login->password;
 	kmip->edition = login->edition;
+	kmip->proven = proven;
 	complaint_clear(&kmip->complaint);
 	monitor_unlock(&kmip->monitor);
 	*login = (struct kmip_login){ .tls = NULL };
@@ -209,7 +223,7 @@ log_in(struct kmip *kmip, const struct kmip_tls_edition *edition)
 		rv = CKR_USER_NOT_LOGGED_IN;
 	}
 	if (rv == CKR_OK)
-		install(kmip, &login);
+		install(kmip, &login, false);
 	return rv;
 }
 
@@ -230,8 +244,7 @@ share_current(struct kmip *kmip, const struct kmip_tls_edition *edition,
 	monitor_lock(&kmip->monitor);
 	if (is_latched_locked(kmip, edition))
 		*ret_rv = CKR_USER_NOT_LOGGED_IN;
-	else if (kmip->tls != NULL && kmip_tls_edition_equal(&kmip->edition, edition) &&
-	         !kmip_tls_has_expired(kmip->tls))
+	else if (is_current_locked(kmip, edition))
 		*ret_rv = share_locked(kmip, ret_login);
 	else
 		known = false;
@@ -290,7 +303,7 @@ kmip_login_keep(struct kmip *kmip, const struct kmip_login *login)
 		return rv;
 	SSL_CTX_up_ref(login->tls);
 	copy.tls = login->tls;
-	install(kmip, &copy);
+	install(kmip, &copy, true);
 	return CKR_OK;
 }
 
@@ -308,6 +321,51 @@ kmip_logout(struct kmip *kmip)
 	monitor_unlock(&kmip->monitor);
 	kmip_connections_close(kmip);
 	kmip_login_clear(&old);
+}
+
+/* Is it, as far as is known by now? */
+static bool
+is_proven_locked(const struct kmip *kmip, struct kmip_login *login)
+{
+	login->proven |= kmip->tls == login->tls && kmip->proven;
+	return login->proven;
+}
+
+CK_RV
+kmip_login_prove(struct kmip *kmip, struct kmip_login *login, struct deadline deadline,
+                 bool *ret_alone)
+{
+	bool ready = true, alone = false;
+	CK_RV rv = CKR_OK;
+
+	if (login->password == NULL)
+		login->proven = true;
+	monitor_lock(&kmip->monitor);
+	while (ready && kmip->proving && kmip->tls == login->tls && !is_proven_locked(kmip, login))
+		ready = monitor_wait(&kmip->monitor, deadline);
+	alone = ready && !is_proven_locked(kmip, login);
+	if (!ready)
+		rv = CKR_DEVICE_ERROR;
+	else if (is_latched_locked(kmip, &login->edition) || (alone && kmip->tls != login->tls))
+		rv = CKR_USER_NOT_LOGGED_IN;
+	else
+		kmip->proving |= alone;
+	monitor_unlock(&kmip->monitor);
+	if (rv == CKR_OK)
+		*ret_alone = alone;
+	return rv;
+}
+
+void
+kmip_login_proved(struct kmip *kmip, struct kmip_login *login, bool taken)
+{
+	login->proven = taken;
+	monitor_lock(&kmip->monitor);
+	kmip->proving = false;
+	if (taken && kmip->tls == login->tls)
+		kmip->proven = true;
+	monitor_announce(&kmip->monitor);
+	monitor_unlock(&kmip->monitor);
 }
 
 /* False: another login is in use by now, which is not at fault. */

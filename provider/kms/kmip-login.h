@@ -36,6 +36,16 @@ MUST_USE CK_RV kmip_login_try(struct kmip *kmip, const void *pin, size_t pin_siz
  * kmip->pin; but as a password it goes with each request, and stays until we log out.
  */
 MUST_USE CK_RV kmip_login_keep(struct kmip *kmip, const struct kmip_login *login);
+/*
+ * Before a request with the login in use, and after it: until a server has taken the password, one
+ * call at a time sends it (*ret_alone, which kmip_login_proved ends), so that a wrong one is sent
+ * once, however many threads there are: servers lock users who try too often. CKR_DEVICE_ERROR: not
+ * until the deadline. CKR_USER_NOT_LOGGED_IN: it was rejected meanwhile, or never proven and is not
+ * in use any more: kmip_login_get knows what is.
+ */
+MUST_USE CK_RV kmip_login_prove(struct kmip *kmip, struct kmip_login *login,
+                                struct deadline deadline, bool *ret_alone);
+void kmip_login_proved(struct kmip *kmip, struct kmip_login *login, bool taken);
 /* Forgets what the PIN opened, and all connections made with it. */
 void kmip_logout(struct kmip *kmip);
 /*

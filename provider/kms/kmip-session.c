@@ -101,17 +101,15 @@ patience(const struct kmip_session *session, enum kmip_operation operation)
 	return deadline_in(most);
 }
 
-CK_RV
-kmip_session_call(struct kmip_session *session, enum kmip_operation operation,
-                  struct kmip_answer *answer)
+static CK_RV
+exchange(struct kmip_session *session, enum kmip_operation operation, struct deadline deadline,
+         struct kmip_answer *answer)
 {
-	struct deadline deadline = patience(session, operation);
 	const char *about = session->about;
 	bool reused = session->reused;
 	char *why = NULL;
 	CK_RV rv;
 
-	*answer = (struct kmip_answer)KMIP_ANSWER_INIT;
 	session->about = NULL;
 	rv = kmip_request_end(&session->writer);
 	if (rv == CKR_OK && session->stream == NULL)
@@ -135,6 +133,37 @@ kmip_session_call(struct kmip_session *session, enum kmip_operation operation,
 		return lose(session, true, text_format("the answer to %s is about another object",
 		                                       kmip_operation_name(operation)));
 	return CKR_OK;
+}
+
+/* Servers may answer these to anybody, so that they prove no password. */
+static bool
+is_for_all(enum kmip_operation operation)
+{
+	return operation == KMIP_QUERY || operation == KMIP_DISCOVER_VERSIONS;
+}
+
+CK_RV
+kmip_session_call(struct kmip_session *session, enum kmip_operation operation,
+                  struct kmip_answer *answer)
+{
+	struct deadline deadline = patience(session, operation);
+	bool alone = false;
+	CK_RV rv = CKR_OK;
+
+	*answer = (struct kmip_answer)KMIP_ANSWER_INIT;
+	/* One that is not in use is a try of the caller's. */
+	if (!session->trying)
+		rv = kmip_login_prove(session->kmip, &session->login, deadline, &alone);
+	if (rv != CKR_OK) {
+		ttlv_clear(&session->writer);
+		session->about = NULL;
+		session->attempt->unasked = true;
+		return rv;
+	}
+	rv = exchange(session, operation, deadline, answer);
+	if (alone)
+		kmip_login_proved(session->kmip, &session->login, rv == CKR_OK && !is_for_all(operation));
+	return rv;
 }
 
 bool

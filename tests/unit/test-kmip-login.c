@@ -6,6 +6,7 @@
 
 #include "kms/kmip-login.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,6 +99,40 @@ START_TEST(a_password_that_is_rejected_is_not_sent_again)
 	write_secret(config->kmip_password_source, "changed");
 	ck_assert_uint_eq(ping(), CKR_OK);
 	ck_assert_uint_eq(ping(), CKR_OK);
+}
+END_TEST
+
+static void *
+ping_in_vain(void *argument)
+{
+	(void)argument;
+	ck_assert_uint_eq(ping(), CKR_USER_NOT_LOGGED_IN);
+	return NULL;
+}
+
+/* They connect all at once; the password is proven, or rejected, by one of them. */
+START_TEST(many_threads_send_a_wrong_password_once)
+{
+	pthread_t threads[16];
+	size_t count = sizeof threads / sizeof *threads;
+
+	kmip_fixture.handshake_ms = 200;
+	if (_i == 0) {
+		use_password("wrong");
+	} else {
+		/* The PIN is the password. */
+		kmip_fixture.username = "job";
+		kmip_fixture.password = "secret";
+		kmip_fixture.config.kmip_username = strdup("job");
+		kmip_fixture.config.pin_source = strdup(unit_path("pin"));
+		write_secret(kmip_fixture.config.pin_source, "wrong");
+		reopen();
+	}
+	for (size_t i = 0; i < count; i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, ping_in_vain, NULL), 0);
+	for (size_t i = 0; i < count; i++)
+		ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+	ck_assert_uint_eq(kmip_fixture.requests[KMIP_DISCOVER_VERSIONS], 1);
 }
 END_TEST
 
@@ -295,6 +330,7 @@ unit_suite(void)
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_set_timeout(tests, 60);
 	tcase_add_test(tests, a_password_that_is_rejected_is_not_sent_again);
+	tcase_add_loop_test(tests, many_threads_send_a_wrong_password_once, 0, 2);
 	tcase_add_test(tests, a_late_refusal_does_not_let_a_newer_password_through);
 	tcase_add_test(tests, a_password_is_read_again_when_it_changes);
 	tcase_add_test(tests, a_renewed_key_with_a_new_passphrase);
