@@ -314,3 +314,27 @@ file_write(const char *path, const void *data, size_t size, unsigned mode, char 
 	*ret_why = file_why(path, "written", error);
 	return false;
 }
+
+struct file_edition
+file_edition(const char *path)
+{
+	struct file_edition edition;
+	struct stat status;
+
+	memset(&edition, 0, sizeof edition);
+	if (path == NULL || lstat(path, &status) != 0)
+		return edition;
+	edition.device = status.st_dev;
+	edition.inode = status.st_ino;
+	edition.size = status.st_size;
+	edition.modified = status.st_mtim;
+	return edition;
+}
+
+bool
+file_edition_equal(const struct file_edition *a, const struct file_edition *b)
+{
+	return a->device == b->device && a->inode == b->inode && a->size == b->size &&
+	       a->modified.tv_sec == b->modified.tv_sec &&
+	       a->modified.tv_nsec == b->modified.tv_nsec;
+}

@@ -34,6 +34,18 @@ MUST_USE bool file_replace(const char *path, const void *data, size_t size, unsi
 /* All of it, however the kernel parts it; else false, with errno. */
 MUST_USE bool file_write_all(int fd, const void *data, size_t size);
 
+/* What tells one content of a file from the next without reading it. */
+struct file_edition {
+	dev_t device;
+	ino_t inode;
+	off_t size;
+	struct timespec modified;
+};
+
+/* All zero when there is no such file, or path is NULL. A link is one itself: none is read. */
+struct file_edition file_edition(const char *path);
+bool file_edition_equal(const struct file_edition *a, const struct file_edition *b);
+
 /* "PATH: can't be VERBed: reason; remedy". Caller frees; NULL: out of memory. */
 char *file_why(const char *path, const char *verb, int error);
 

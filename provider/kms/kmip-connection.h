@@ -58,7 +58,7 @@ struct kmip {
 	struct monitor monitor;            /* guards what follows */
 	unsigned lent;                     /* connections in use */
 	enum kmip_tls_key key;             /* the client's, as it was when … */
-	struct kmip_file_edition key_edition; /* … its file could be read last */
+	struct file_edition key_edition;   /* … its file could be read last */
 	SSL_CTX *tls;                      /* owned; NULL: not logged in */
 	struct kmip_tls_edition edition;   /* what tls was made from */
 	struct secret *password;           /* owned: sent with each request, NULL: none */

@@ -19,13 +19,13 @@ kmip_password_is_pin(const struct kmip *kmip)
 static enum kmip_tls_key
 look_at_key(struct kmip *kmip)
 {
-	struct kmip_file_edition edition = kmip_tls_key_edition(kmip->config);
+	struct file_edition edition = file_edition(kmip->config->tls_key);
 	enum kmip_tls_key known, key;
 	bool same;
 
 	monitor_lock(&kmip->monitor);
 	known = kmip->key;
-	same = kmip_file_edition_equal(&kmip->key_edition, &edition);
+	same = file_edition_equal(&kmip->key_edition, &edition);
 	monitor_unlock(&kmip->monitor);
 	if (known != KMIP_KEY_UNKNOWN && same)
 		return known;

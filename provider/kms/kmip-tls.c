@@ -23,43 +23,13 @@ struct building {
 	char *why;                         /* owned */
 };
 
-static struct kmip_file_edition
-edition_of(const char *path)
-{
-	struct kmip_file_edition edition;
-	struct stat status;
-
-	memset(&edition, 0, sizeof edition);
-	if (path == NULL || stat(path, &status) != 0)
-		return edition;
-	edition.device = status.st_dev;
-	edition.inode = status.st_ino;
-	edition.size = status.st_size;
-	edition.modified = status.st_mtim;
-	return edition;
-}
-
-struct kmip_file_edition
-kmip_tls_key_edition(const struct config_token *config)
-{
-	return edition_of(config->tls_key);
-}
-
-bool
-kmip_file_edition_equal(const struct kmip_file_edition *a, const struct kmip_file_edition *b)
-{
-	return a->device == b->device && a->inode == b->inode && a->size == b->size &&
-	       a->modified.tv_sec == b->modified.tv_sec &&
-	       a->modified.tv_nsec == b->modified.tv_nsec;
-}
-
 struct kmip_tls_edition
 kmip_tls_edition(const struct config_token *config)
 {
 	const struct kmip_tls_edition edition = { {
-		edition_of(config->tls_ca), edition_of(config->tls_certificate),
-		edition_of(config->tls_key), edition_of(config->tls_crl),
-		edition_of(config->kmip_password_source),
+		file_edition(config->tls_ca), file_edition(config->tls_certificate),
+		file_edition(config->tls_key), file_edition(config->tls_crl),
+		file_edition(config->kmip_password_source),
 	} };
 
 	return edition;
@@ -69,7 +39,7 @@ bool
 kmip_tls_edition_equal(const struct kmip_tls_edition *a, const struct kmip_tls_edition *b)
 {
 	for (size_t i = 0; i < sizeof a->files / sizeof *a->files; i++)
-		if (!kmip_file_edition_equal(&a->files[i], &b->files[i]))
+		if (!file_edition_equal(&a->files[i], &b->files[i]))
 			return false;
 	return true;
 }

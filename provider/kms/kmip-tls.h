@@ -5,24 +5,16 @@
 
 #include "base/compiler.h"
 #include "base/config.h"
+#include "base/file.h"
 #include "base/pkcs11.h"
 #include "base/secret.h"
 
 #include <openssl/ssl.h>
 #include <stdbool.h>
-#include <sys/stat.h>
-
-/* One content of a file. */
-struct kmip_file_edition {
-	dev_t device;
-	ino_t inode;
-	off_t size;
-	struct timespec modified;
-};
 
 /* Which contents of the files a login was made from, without reading them. */
 struct kmip_tls_edition {
-	struct kmip_file_edition files[5];
+	struct file_edition files[5];
 };
 
 struct kmip_tls_edition kmip_tls_edition(const struct config_token *config);
@@ -48,9 +40,5 @@ enum kmip_tls_key {
 };
 
 enum kmip_tls_key kmip_tls_key(const struct config_token *config);
-/* Of its file. */
-struct kmip_file_edition kmip_tls_key_edition(const struct config_token *config);
-bool kmip_file_edition_equal(const struct kmip_file_edition *a,
-                             const struct kmip_file_edition *b);
 
 #endif

@@ -8,25 +8,16 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* PKCS#11 sets no limit; the longest known ones are passphrases. */
 #define PIN_SIZE_MAX 1024
 
-/* What tells one content of the file from the next without reading it. */
-struct edition {
-	dev_t device;
-	ino_t inode;
-	off_t size;
-	struct timespec modified;
-};
-
 struct pin {
 	const struct config_token *config;
 	pthread_mutex_t lock;
-	struct secret *kept;      /* without a pin-source */
-	struct edition given;     /* of the file, when pin_get last read it */
-	bool latched;             /* that edition was rejected */
+	struct secret *kept;       /* without a pin-source */
+	struct file_edition given; /* of the file, when pin_get last read it */
+	bool latched;              /* that edition was rejected */
 	struct complaint complaint;
 };
 
@@ -68,30 +59,6 @@ pin_has_source(const struct pin *pin)
 	return pin->config->pin_source != NULL;
 }
 
-static struct edition
-edition_of(const char *path)
-{
-	struct edition edition;
-	struct stat status;
-
-	memset(&edition, 0, sizeof edition);
-	if (lstat(path, &status) != 0)
-		return edition;
-	edition.device = status.st_dev;
-	edition.inode = status.st_ino;
-	edition.size = status.st_size;
-	edition.modified = status.st_mtim;
-	return edition;
-}
-
-static bool
-edition_equal(const struct edition *a, const struct edition *b)
-{
-	return a->device == b->device && a->inode == b->inode && a->size == b->size &&
-	       a->modified.tv_sec == b->modified.tv_sec &&
-	       a->modified.tv_nsec == b->modified.tv_nsec;
-}
-
 static CK_RV
 read_source_locked(struct pin *pin, struct secret **ret_pin)
 {
@@ -119,9 +86,9 @@ static CK_RV
 get_from_source_locked(struct pin *pin, struct secret **ret_pin)
 {
 	/* Before reading: a change in between makes one try more, not a latch on a new PIN. */
-	struct edition edition = edition_of(pin->config->pin_source);
+	struct file_edition edition = file_edition(pin->config->pin_source);
 
-	if (pin->latched && edition_equal(&edition, &pin->given))
+	if (pin->latched && file_edition_equal(&edition, &pin->given))
 		return CKR_USER_NOT_LOGGED_IN;
 	pin->latched = false;
 	pin->given = edition;

@@ -84,24 +84,6 @@ kmip_tls_key(const struct config_token *config)
 	return KMIP_KEY_OPEN;
 }
 
-struct kmip_file_edition
-kmip_tls_key_edition(const struct config_token *config)
-{
-	struct kmip_file_edition edition;
-
-	(void)config;
-	memset(&edition, 0, sizeof edition);
-	return edition;
-}
-
-bool
-kmip_file_edition_equal(const struct kmip_file_edition *a, const struct kmip_file_edition *b)
-{
-	(void)a;
-	(void)b;
-	return true;
-}
-
 /* kmip-stream.h */
 
 struct kmip_stream {

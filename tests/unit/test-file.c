@@ -282,6 +282,29 @@ START_TEST(writing_fails_clean)
 }
 END_TEST
 
+START_TEST(editions_tell_contents_apart)
+{
+	struct file_edition none = file_edition(NULL), first, again, next;
+	char *why = NULL;
+
+	snprintf(path, sizeof path, "%s", unit_path("edition"));
+	(void)unlink(path);
+	first = file_edition(path);
+	ck_assert(file_edition_equal(&first, &none));
+	ck_assert(file_write(path, "one", 3, 0600, &why));
+	first = file_edition(path);
+	again = file_edition(path);
+	ck_assert(!file_edition_equal(&first, &none));
+	ck_assert(file_edition_equal(&first, &again));
+	/* Another file of the same size. */
+	usleep(20000);
+	ck_assert(file_write(path, "two", 3, 0600, &why));
+	next = file_edition(path);
+	ck_assert(!file_edition_equal(&first, &next));
+	ck_assert_int_eq(unlink(path), 0);
+}
+END_TEST
+
 Suite *
 unit_suite(void)
 {
@@ -301,6 +324,7 @@ unit_suite(void)
 	tcase_add_test(tcase, secrets_are_checked_alike);
 	tcase_add_test(tcase, writing_replaces_the_whole_file);
 	tcase_add_test(tcase, writing_fails_clean);
+	tcase_add_test(tcase, editions_tell_contents_apart);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }
