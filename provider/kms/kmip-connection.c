@@ -285,17 +285,28 @@ open_new(struct kmip *kmip, const struct kmip_login *login, struct kmip_server *
 	return rv;
 }
 
-static bool
-is_passed_over(struct kmip *kmip, const struct kmip_server *server, bool *ret_was)
+bool
+kmip_server_is_passed_over(struct kmip *kmip, const struct kmip_server *server)
 {
 	bool passed_over;
 
 	monitor_lock(&kmip->monitor);
 	passed_over = server->retry_at_ms > clock_monotonic_ms() ||
 	              server->probed_until_ms > clock_monotonic_ms();
-	*ret_was = server->pause_ms != 0;
 	monitor_unlock(&kmip->monitor);
 	return passed_over;
+}
+
+/* It has failed, and not answered since. */
+static bool
+is_suspected(struct kmip *kmip, const struct kmip_server *server)
+{
+	bool suspected;
+
+	monitor_lock(&kmip->monitor);
+	suspected = server->pause_ms != 0;
+	monitor_unlock(&kmip->monitor);
+	return suspected;
 }
 
 /* The servers to try, in their order: those not passed over, or all. */
@@ -303,12 +314,11 @@ static size_t
 candidates(struct kmip *kmip, struct kmip_server **ret_servers, bool *ret_suspected)
 {
 	size_t count = 0;
-	bool suspected;
 
 	for (size_t i = 0; i < kmip->server_count; i++) {
-		if (is_passed_over(kmip, &kmip->servers[i], &suspected))
+		if (kmip_server_is_passed_over(kmip, &kmip->servers[i]))
 			continue;
-		ret_suspected[count] = suspected;
+		ret_suspected[count] = is_suspected(kmip, &kmip->servers[i]);
 		ret_servers[count++] = &kmip->servers[i];
 	}
 	for (size_t i = 0; count == 0 && i < kmip->server_count; i++) {

@@ -104,6 +104,8 @@ void kmip_connection_put(struct kmip *kmip, struct kmip_server *server,
  */
 void kmip_connection_drop(struct kmip *kmip, struct kmip_server *server,
                           struct kmip_stream **stream, bool blamed, char *why);
+/* Not to be asked now while there is another: it has failed, or one call finds out if it still does. */
+bool kmip_server_is_passed_over(struct kmip *kmip, const struct kmip_server *server);
 /* Why a server was passed over last; caller frees. NULL: it was not, or memory is short. */
 char *kmip_server_why(struct kmip *kmip, const struct kmip_server *server);
 /* Logged out, or with other files: none is kept. */

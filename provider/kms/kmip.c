@@ -311,17 +311,6 @@ is_unexplained(CK_RV rv, const struct kms_attempt *attempt)
 	       (attempt->own == KMIP_GENERAL_FAILURE || attempt->own == KMIP_INTERNAL_SERVER_ERROR);
 }
 
-static bool
-is_passed_over(struct kmip *kmip, const struct kmip_server *server)
-{
-	bool passed_over;
-
-	monitor_lock(&kmip->monitor);
-	passed_over = server->retry_at_ms > clock_monotonic_ms();
-	monitor_unlock(&kmip->monitor);
-	return passed_over;
-}
-
 /* At the next of the other servers that can be reached. False: none has done it. */
 static bool
 done_by_another(struct kmip *kmip, size_t failed, const struct kms_key *key, use_object use,
@@ -334,7 +323,7 @@ done_by_another(struct kmip *kmip, size_t failed, const struct kms_key *key, use
 		struct kmip_server *server = &kmip->servers[(failed + i) % kmip->server_count];
 		struct kms_attempt attempt = { .deadline = deadline_in(deadline_left_ms(deadline) / 2) };
 
-		if (is_passed_over(kmip, server) ||
+		if (kmip_server_is_passed_over(kmip, server) ||
 		    kmip_session_open_at(kmip, server, &attempt, &session) != CKR_OK)
 			continue;
 		session.deadline = attempt.deadline;

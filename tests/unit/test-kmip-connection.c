@@ -446,6 +446,8 @@ START_TEST(one_call_tries_a_server_that_was_away)
 	end_pause();
 	ck_assert_int_eq(pthread_create(&thread, NULL, take_slowly, &index), 0);
 	usleep(100000);
+	ck_assert(kmip_server_is_passed_over(kmip, &kmip->servers[0]));
+	ck_assert(!kmip_server_is_passed_over(kmip, &kmip->servers[1]));
 	began = clock_monotonic_ms();
 	ck_assert_uint_eq(take_from(&first), 1);
 	ck_assert_int_lt(clock_monotonic_ms() - began, patience(100));
