@@ -4,6 +4,7 @@
 #include "base/date.h"
 #include "base/log.h"
 #include "kms/hsm-object.h"
+#include "kms/hsm-token.h"
 
 #include <string.h>
 
@@ -92,8 +93,37 @@ find_generator(const struct hsm_session *session, const struct algorithm *algori
 	return rv;
 }
 
-bool
-hsm_pair_makes_montgomery(const struct hsm_session *session)
+/*
+ * What the HSM said when it was asked to make a pair that it need not know: CKR_OK, it refuses, in
+ * whatever words; else what is lost, or has no room just now, so that nothing is known.
+ */
+static CK_RV
+read_refusal(const struct hsm_session *session, CK_RV rv)
+{
+	switch (rv) {
+	case CKR_SESSION_HANDLE_INVALID:
+	case CKR_SESSION_CLOSED:
+	case CKR_SESSION_COUNT:
+	case CKR_CRYPTOKI_NOT_INITIALIZED:
+	case CKR_DEVICE_ERROR:
+	case CKR_DEVICE_REMOVED:
+	case CKR_DEVICE_MEMORY:
+	case CKR_HOST_MEMORY:
+	case CKR_TOKEN_NOT_PRESENT:
+	case CKR_TOKEN_NOT_RECOGNIZED:
+	case CKR_SLOT_ID_INVALID:
+		return rv;
+	/* SoftHSM says these of a curve that it does not know, and of a token that is gone. */
+	case CKR_GENERAL_ERROR:
+	case CKR_FUNCTION_FAILED:
+		return hsm_token_check(session->functions, session->hsm->uri, session->slot);
+	default:
+		return CKR_OK;
+	}
+}
+
+static CK_RV
+try_montgomery(const struct hsm_session *session)
 {
 	const struct algorithm *algorithm = algorithm_by_name("x25519");
 	CK_OBJECT_HANDLE public_key = 0, private_key = 0;
@@ -103,7 +133,7 @@ hsm_pair_makes_montgomery(const struct hsm_session *session)
 	CK_RV rv = find_generator(session, algorithm, &mechanism, &info);
 
 	if (rv != CKR_OK)
-		return false;
+		return rv;
 	add_flag(&public_template, CKA_TOKEN, false);
 	add_flag(&public_template, CKA_PRIVATE, false);
 	add(&public_template, CKA_EC_PARAMS, algorithm->ec_params, algorithm->ec_params_size);
@@ -114,11 +144,24 @@ hsm_pair_makes_montgomery(const struct hsm_session *session)
 		session->handle, &mechanism, public_template.attributes, public_template.count,
 		private_template.attributes, private_template.count, &public_key, &private_key);
 	if (rv != CKR_OK)
-		return false;
+		return rv;
 	/* What remains all the same goes with the session. */
 	(void)session->functions->C_DestroyObject(session->handle, private_key);
 	(void)session->functions->C_DestroyObject(session->handle, public_key);
-	return true;
+	return CKR_OK;
+}
+
+CK_RV
+hsm_pair_makes_montgomery(const struct hsm_session *session, bool *ret_makes)
+{
+	CK_RV rv = try_montgomery(session);
+	bool makes = rv == CKR_OK;
+
+	if (!makes)
+		rv = read_refusal(session, rv);
+	if (rv == CKR_OK)
+		*ret_makes = makes;
+	return rv;
 }
 
 /* dated: with the day from which on it shall protect; the next one, where it begins within a day. */

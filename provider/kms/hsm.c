@@ -93,6 +93,7 @@ static CK_RV
 list_primitives(const struct hsm_session *session, struct kms_description *description)
 {
 	CK_MECHANISM_INFO info;
+	bool has;
 	size_t i;
 	CK_RV rv;
 
@@ -105,9 +106,13 @@ list_primitives(const struct hsm_session *session, struct kms_description *descr
 		                                            &info);
 		if (rv != CKR_OK && rv != CKR_MECHANISM_INVALID)
 			return rv;
-		if ((rv == CKR_OK && (info.flags & primitives[i].flag) != 0) ||
-		    (primitives[i].mechanism == CKM_EC_MONTGOMERY_KEY_PAIR_GEN &&
-		     hsm_pair_makes_montgomery(session)))
+		has = rv == CKR_OK && (info.flags & primitives[i].flag) != 0;
+		rv = CKR_OK;
+		if (!has && primitives[i].mechanism == CKM_EC_MONTGOMERY_KEY_PAIR_GEN)
+			rv = hsm_pair_makes_montgomery(session, &has);
+		if (rv != CKR_OK)
+			return rv;
+		if (has)
 			description->primitives[description->primitive_count++] =
 				primitives[i].mechanism;
 	}

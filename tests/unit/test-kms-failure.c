@@ -249,6 +249,88 @@ START_TEST(hides_a_loss)
 }
 END_TEST
 
+static bool
+describes_montgomery(void)
+{
+	struct kms_description description;
+	bool offered = false;
+
+	ck_assert_uint_eq(kms_describe(kms, soon(), &description), CKR_OK);
+	for (size_t i = 0; i < description.primitive_count; i++)
+		offered |= description.primitives[i] == CKM_EC_MONTGOMERY_KEY_PAIR_GEN;
+	kms_description_clear(&description);
+	return offered;
+}
+
+/* What is described is written down: a loss must not look like what the HSM can't do. */
+START_TEST(a_loss_while_it_is_described_is_hidden)
+{
+	static const CK_RV codes[] = {
+		CKR_SESSION_HANDLE_INVALID, CKR_SESSION_CLOSED, CKR_DEVICE_REMOVED, CKR_DEVICE_ERROR,
+		CKR_TOKEN_NOT_PRESENT, CKR_DEVICE_MEMORY,
+	};
+
+	if (!describes_montgomery())
+		return; /* this SoftHSM makes no such pairs */
+	softhsm_functions()->C_GenerateKeyPair = faulty_generate;
+	for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
+		strike(codes[i], 1);
+		ck_assert(describes_montgomery());
+		ck_assert_uint_eq(calls, 2);
+	}
+}
+END_TEST
+
+START_TEST(a_refusal_while_it_is_described_is_none)
+{
+	static const CK_RV codes[] = {
+		CKR_MECHANISM_INVALID, CKR_MECHANISM_PARAM_INVALID, CKR_TEMPLATE_INCONSISTENT,
+		CKR_TEMPLATE_INCOMPLETE, CKR_ATTRIBUTE_VALUE_INVALID, CKR_CURVE_NOT_SUPPORTED,
+		CKR_DOMAIN_PARAMS_INVALID, CKR_USER_NOT_LOGGED_IN, CKR_SESSION_READ_ONLY,
+		CKR_FUNCTION_NOT_SUPPORTED, CKR_GENERAL_ERROR, CKR_FUNCTION_FAILED,
+		CKR_VENDOR_DEFINED + 7,
+	};
+
+	ck_assert_uint_eq(kms_ping(kms, soon()), CKR_OK);
+	softhsm_functions()->C_GenerateKeyPair = faulty_generate;
+	for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
+		strike(codes[i], 1000);
+		ck_assert(!describes_montgomery());
+		ck_assert_uint_le(calls, 1);
+	}
+}
+END_TEST
+
+static CK_RV
+unplugged_generate(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_ATTRIBUTE *public,
+                   CK_ULONG public_count, CK_ATTRIBUTE *private, CK_ULONG private_count,
+                   CK_OBJECT_HANDLE *public_key, CK_OBJECT_HANDLE *private_key)
+{
+	(void)session, (void)mechanism, (void)public, (void)public_count;
+	(void)private, (void)private_count, (void)public_key, (void)private_key;
+	calls++;
+	softhsm_unplug();
+	softhsm_functions()->C_GenerateKeyPair = softhsm_original.C_GenerateKeyPair;
+	return CKR_GENERAL_ERROR;
+}
+
+/* SoftHSM2 says the same of a curve that it does not know and of a token that is gone. */
+START_TEST(a_token_that_goes_while_it_is_described)
+{
+	struct kms_description description;
+
+	ck_assert_uint_eq(kms_ping(kms, soon()), CKR_OK);
+	calls = 0;
+	softhsm_functions()->C_GenerateKeyPair = unplugged_generate;
+	if (kms_describe(kms, soon(), &description) == CKR_OK) {
+		ck_assert_uint_eq(calls, 0); /* this SoftHSM is not asked to make such pairs */
+		kms_description_clear(&description);
+		return;
+	}
+	softhsm_plug();
+}
+END_TEST
+
 START_TEST(tries_a_second_time_and_no_third)
 {
 	struct kms_key key = KMS_KEY;
@@ -519,6 +601,9 @@ unit_suite(void)
 	tcase_add_test(tcase, one_token_gone_leaves_the_other_working);
 	tcase_add_test(tcase, sees_what_another_process_makes);
 	tcase_add_loop_test(tcase, hides_a_loss, 0, (int)(sizeof lost / sizeof *lost));
+	tcase_add_test(tcase, a_loss_while_it_is_described_is_hidden);
+	tcase_add_test(tcase, a_refusal_while_it_is_described_is_none);
+	tcase_add_test(tcase, a_token_that_goes_while_it_is_described);
 	tcase_add_test(tcase, tries_a_second_time_and_no_third);
 	tcase_add_loop_test(tcase, passes_the_callers_faults_on, 0, 5);
 	tcase_add_test(tcase, counts_vendor_codes_as_the_callers_when_the_token_is_well);
