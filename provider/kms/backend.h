@@ -148,7 +148,8 @@ struct kms_backend {
 	kms_operation check_private; /* kms_id_request; NULL: no key is unlike others */
 	kms_operation find_pair;    /* kms_id_request */
 	kms_operation pair_start;   /* kms_id_request; NULL: it keeps no such date */
-	kms_operation label_used;   /* kms_id_request, its label alone; CKR_KEY_HANDLE_INVALID: no; NULL: not cheap */
+	/* kms_id_request, its label alone; CKR_KEY_HANDLE_INVALID: no; NULL: not cheap */
+	kms_operation label_used;
 	bool makes_versions;        /* see kms_makes_versions */
 	kms_operation destroy;      /* kms_id_request */
 	kms_operation list;         /* kms_list_request */

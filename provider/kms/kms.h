@@ -112,7 +112,8 @@ struct kms_pair {
 	size_t id_size;
 	const char *label; /* NAME@VERSION */
 	bool decrypt, sign, unwrap, derive;
-	int64_t start; /* from when on it shall protect, for other hosts to read: see kms_pair_start; 0: at once */
+	/* From when on it shall protect, for other hosts to read: see kms_pair_start; 0: at once. */
+	int64_t start;
 	unsigned bits; /* RSA, session pairs: of the modulus, in place of the algorithm's; else 0 */
 };
 
@@ -198,9 +199,9 @@ MUST_USE CK_RV kms_decrypt(struct kms *kms, struct kms_key *key, CK_MECHANISM *p
                            const void *data, size_t data_size, struct deadline deadline,
                            struct secret **ret_plaintext);
 /*
- * CKM_ECDH1_DERIVE with CKD_NULL, no shared data and the peer's bare point (04, X, Y; 32 bytes for X25519), which
- * the caller has checked. ret_shared: the whole of Z, as long as the curve's field. Nothing
- * of it stays in the KMS. CKR_MECHANISM_INVALID (the KMS derives nothing),
+ * CKM_ECDH1_DERIVE with CKD_NULL, no shared data and the peer's bare point (04, X, Y; 32 bytes for
+ * X25519), which the caller has checked. ret_shared: the whole of Z, as long as the curve's
+ * field. Nothing of it stays in the KMS. CKR_MECHANISM_INVALID (the KMS derives nothing),
  * CKR_MECHANISM_PARAM_INVALID, CKR_KEY_HANDLE_INVALID, and the KMS's own codes for a key that
  * is not for this use.
  */
