@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lifecycle/upkeep.h"
 
+#include "base/date.h"
 #include "base/log.h"
 #include "lifecycle/authority-signer.h"
 #include "lifecycle/commit.h"
@@ -110,10 +111,13 @@ activate(struct upkeep *upkeep)
 	return outline_read(upkeep);
 }
 
+/* It becomes the current one with the first refresh after its time: they are a day apart, as a rule. */
+#define ACTIVATION_MARGIN DAY_SECONDS
+
 /*
- * A later version waits for its time, and the current one protects until then: it is the rotation
- * that is due. One whose time comes too late for that is passed over, since nothing may be left to
- * protect with.
+ * A later version waits for its time, and the current one protects until it is active: it is the
+ * rotation that is due. One whose time comes too late for that is passed over, since nothing may be
+ * left to protect with.
  */
 static bool
 another_waits(const struct upkeep *upkeep, const struct outline *current)
@@ -123,10 +127,11 @@ another_waits(const struct upkeep *upkeep, const struct outline *current)
 
 		if (version->state != STATE_PRE_ACTIVE || version->number < current->number)
 			continue;
-		if (current->protect_until == 0 || version->protect_from < current->protect_until)
+		if (current->protect_until == 0 ||
+		    version->protect_from < current->protect_until - ACTIVATION_MARGIN)
 			return true;
-		log_warning("token %s: %s@%lld is to be active only after %s@%lld protects no more: the key is "
-		            "rotated before, and %s@%lld will only decrypt and verify",
+		log_warning("token %s: %s@%lld is to be active only after %s@%lld protects no more, or less than "
+		            "a day before: the key is rotated now, and %s@%lld will only decrypt and verify",
 		            upkeep->lifecycle->config->name, upkeep->name, (long long)version->number,
 		            upkeep->name, (long long)current->number, upkeep->name,
 		            (long long)version->number);

@@ -100,6 +100,20 @@ START_TEST(rotates_when_the_other_comes_too_late)
 }
 END_TEST
 
+/* It becomes active only when a refresh comes by after its time, and they may be a day apart. */
+START_TEST(rotates_when_the_other_comes_hardly_in_time)
+{
+	struct version *first = make_since("job", 2 * DAY), *later;
+
+	later = make_for_later("job", first->protect_until - clock_now() - DAY / 2);
+	look_after("job");
+	ck_assert_uint_eq(summary.rotated, 1);
+	ck_assert_int_eq(current_number("job"), 3);
+	version_free(&first);
+	version_free(&later);
+}
+END_TEST
+
 START_TEST(tells_when_the_time_comes_too_late)
 {
 	struct version *first = make("job", "p-256", 0), *later = make_for_later("job", 2);
@@ -199,6 +213,7 @@ unit_suite(void)
 	tcase_add_test(tests, activates_when_the_time_has_come);
 	tcase_add_test(tests, does_not_rotate_while_another_waits);
 	tcase_add_test(tests, rotates_when_the_other_comes_too_late);
+	tcase_add_test(tests, rotates_when_the_other_comes_hardly_in_time);
 	tcase_add_test(tests, tells_when_the_time_comes_too_late);
 	tcase_add_test(tests, ends_overlaps);
 	tcase_add_test(tests, keeps_so_many_versions);
