@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "command/key-walk.h"
 #include "lifecycle/authority-pair.h"
+#include "lifecycle/restored.h"
 #include "lifecycle/stray.h"
 
 #include <stdlib.h>
@@ -295,15 +296,20 @@ check_private_halves(struct private_check *check)
 }
 
 static const char *
-stray_fate(enum stray_kind kind)
+stray_fate(enum stray_kind kind, bool awaits_rebuild)
 {
 	switch (kind) {
 	case STRAY_INTERRUPTED:
+		if (awaits_rebuild)
+			return "an interrupted creation left it; nothing is done about it before `p11-kms rebuild`";
 		return "an interrupted creation left it; `p11-kms refresh` finishes or removes it";
 	case STRAY_DESTROYED:
 		return "its version is destroyed; `p11-kms refresh` removes it";
 	case STRAY_VERSION:
 	case STRAY_WAITING:
+		if (awaits_rebuild)
+			return "the backup that was put back lacks it, or another host made it; `p11-kms rebuild` "
+			       "takes it in";
 		return "another host made it; `p11-kms refresh` takes it up";
 	case STRAY_HIDDEN:
 		return "it is in the registry's log, but hidden from its index, or the log is not whole; put "
@@ -321,11 +327,14 @@ check_strays(struct verification *verification)
 	struct workspace *workspace = verification->workspace;
 	struct token_record *token = NULL;
 	struct stray *strays = NULL;
+	bool awaits_rebuild = false;
 	size_t count = 0;
 	CK_RV rv;
 
 	findings_begin(verification->findings, "strays");
-	rv = registry_token(workspace->registry, &token);
+	rv = registry_awaits_rebuild(workspace->registry, &awaits_rebuild);
+	if (rv == CKR_OK)
+		rv = registry_token(workspace->registry, &token);
 	if (rv == CKR_OK)
 		rv = strays_read(workspace->kms, workspace->registry, &token->authority_id,
 		                 deadline_patient(verification->workspace->token), NULL, &strays, &count);
@@ -336,7 +345,7 @@ check_strays(struct verification *verification)
 		char *id = hex_dup(strays[i].id.data, strays[i].id.size);
 
 		finding(verification->findings, RESULT_WARN, "pair \"%s\", id %s: %s", strays[i].label,
-		        id != NULL ? id : "?", stray_fate(strays[i].kind));
+		        id != NULL ? id : "?", stray_fate(strays[i].kind, awaits_rebuild));
 		free(id);
 	}
 	findings_ok(verification->findings, "the KMS holds no pair without a version");

@@ -6,6 +6,7 @@
 #include "command/output.h"
 #include "lifecycle/commit.h"
 #include "lifecycle/reconcile.h"
+#include "lifecycle/restored.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -122,6 +123,21 @@ check_head(struct verification *verification)
 	findings_ok(verification->findings, "signed on %s, good until %s", issued, expires);
 }
 
+static void
+check_rebuilt(struct verification *verification)
+{
+	bool awaits = false;
+	CK_RV rv = registry_awaits_rebuild(verification->workspace->registry, &awaits);
+
+	if (rv != CKR_OK)
+		finding(verification->findings, RESULT_FAIL, "whether a backup was put back can't be told: %s",
+		        ckr_name(rv));
+	else if (awaits)
+		finding(verification->findings, RESULT_WARN,
+		        "a backup was put back, which may lack versions and policies: run `p11-kms rebuild`; "
+		        "`p11-kms refresh` holds back until then");
+}
+
 /* After the log: only one that is good in itself may be accepted. */
 static void
 check_seen(struct verification *verification, bool good)
@@ -136,6 +152,7 @@ check_seen(struct verification *verification, bool good)
 			finding(verification->findings, RESULT_WARN,
 			        "that this registry was seen can't be kept: an older one put in its place would "
 			        "not be noticed; give this user a folder (p11-kms(1), FILES)");
+		check_rebuilt(verification);
 		findings_ok(verification->findings, "entry %lld is the newest that was seen here",
 		            (long long)head.sequence);
 		return;
@@ -149,9 +166,11 @@ check_seen(struct verification *verification, bool good)
 		        "a registry with failures is not accepted as restored");
 	} else if (registry_accept(registry) != CKR_OK) {
 		finding(verification->findings, RESULT_FAIL, "that it was restored can't be kept");
+	} else {
+		finding(verification->findings, RESULT_OK, "accepted, as it was restored");
+		check_rebuilt(verification);
 	}
 	free(why);
-	findings_ok(verification->findings, "accepted, as it was restored");
 }
 
 static CK_RV

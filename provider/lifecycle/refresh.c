@@ -128,7 +128,7 @@ renew_head(struct lifecycle *lifecycle)
 static CK_RV
 look_whether_put_back(struct refresh *refresh)
 {
-	CK_RV rv = registry_awaits_rebuild(refresh->lifecycle, &refresh->put_back);
+	CK_RV rv = registry_awaits_rebuild(refresh->lifecycle->registry, &refresh->put_back);
 
 	if (rv == CKR_OK && refresh->put_back)
 		log_warning("token %s: a backup of the registry was put back, which may lack versions and "

@@ -6,16 +6,16 @@
 #include "lifecycle/reconcile.h"
 
 CK_RV
-registry_awaits_rebuild(struct lifecycle *lifecycle, bool *ret_awaits)
+registry_awaits_rebuild(struct registry *registry, bool *ret_awaits)
 {
-	int64_t restored = registry_restored(lifecycle->registry);
+	int64_t restored = registry_restored(registry);
 	struct token_record *token = NULL;
 	CK_RV rv;
 
 	*ret_awaits = false;
 	if (restored == 0)
 		return CKR_OK;
-	rv = registry_token(lifecycle->registry, &token);
+	rv = registry_token(registry, &token);
 	if (rv == CKR_OK)
 		*ret_awaits = restored > token->rebuilt;
 	else if (rv == CKR_DEVICE_ERROR) /* a broken one, which tells nothing */
@@ -50,7 +50,7 @@ CK_RV
 rebuild_begin(struct lifecycle *lifecycle)
 {
 	bool awaits = false;
-	CK_RV rv = registry_awaits_rebuild(lifecycle, &awaits);
+	CK_RV rv = registry_awaits_rebuild(lifecycle->registry, &awaits);
 
 	return rv == CKR_OK && awaits ? forget_intents(lifecycle) : rv;
 }
@@ -77,7 +77,7 @@ CK_RV
 rebuild_end(struct lifecycle *lifecycle, bool *ret_put_back)
 {
 	struct signer signer = authority_signer_use(lifecycle->signer);
-	CK_RV rv = registry_awaits_rebuild(lifecycle, ret_put_back);
+	CK_RV rv = registry_awaits_rebuild(lifecycle->registry, ret_put_back);
 
 	if (rv != CKR_OK || !*ret_put_back)
 		return rv;

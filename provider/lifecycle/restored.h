@@ -10,7 +10,7 @@
 #include "lifecycle/lifecycle.h"
 
 /* Whether that is so. */
-MUST_USE CK_RV registry_awaits_rebuild(struct lifecycle *lifecycle, bool *ret_awaits);
+MUST_USE CK_RV registry_awaits_rebuild(struct registry *registry, bool *ret_awaits);
 /*
  * Before pairs are taken in: forgets the intents that the backup had, but those that were given up,
  * and those of creations that may be going on: what became of the others is in the lost log.

@@ -95,9 +95,12 @@ if grep -q 'states and policies' match.out; then fail "a warning of what was not
 step "with a backup put back, only what came after it"
 lose "$registry"
 cp backup.db "$registry"
-quietly "$p11_kms" verify --accept-restored
+expect_match '^warn +seen +a backup was put back' "$p11_kms" verify --accept-restored
+grep -q 'rebuild. takes it in' match.out || fail "what becomes of the stray: $(cat match.out)"
+expect_match '^warn +seen +a backup was put back' "$p11_kms" verify
 expect_match 'would be: 1 taken in, 7 known already' "$p11_kms" rebuild --dry-run
 expect_match 'took in job-1@4' "$p11_kms" rebuild
+expect_match '^ok +seen ' "$p11_kms" verify
 decrypts ./*.enc
 encrypt job-1 4
 
