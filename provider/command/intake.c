@@ -101,12 +101,13 @@ int
 intake_good(struct intake *intake, const struct adoption *adoption, bool *ret_good)
 {
 	struct lifecycle *lifecycle = intake->workspace->lifecycle;
+	bool later = false;
 	CK_RV rv;
 
-	rv = lifecycle_adoptable(lifecycle, adoption, deadline_patient(lifecycle->config));
+	rv = lifecycle_adoptable(lifecycle, adoption, deadline_patient(lifecycle->config), &later);
 	if (rv != CKR_OK && rv != CKR_ACTION_PROHIBITED && fault(rv) == NULL)
 		return change_failed(intake->workspace, "take the key in", rv);
-	*ret_good = rv == CKR_OK || rv == CKR_ACTION_PROHIBITED;
+	*ret_good = !later && (rv == CKR_OK || rv == CKR_ACTION_PROHIBITED);
 	return EXIT_DONE;
 }
 

@@ -21,7 +21,7 @@ MUST_USE int intake_begin(struct intake *intake, struct workspace *workspace,
                           const struct arguments *arguments);
 /* What the KMS holds, and what of it the registry hides. Caller: inventory_clear, also after a failure. */
 MUST_USE int intake_read(struct intake *intake, struct inventory *ret_inventory);
-/* Whether the pair is in already, or could be taken in; nothing is told of it. */
+/* Whether the pair is in already, or could be taken in, and not for later; nothing is told of it. */
 MUST_USE int intake_good(struct intake *intake, const struct adoption *adoption, bool *ret_good);
 /* EXIT_DONE also when the pair is no good (told, counted); else it makes no sense to go on. */
 MUST_USE int intake_pair(struct intake *intake, const struct adoption *adoption);

@@ -17,7 +17,8 @@ adoption_of(const struct inventory_pair *pair, int64_t rotate_every)
 
 /*
  * All versions of a key, the newest first. They are taken in from the oldest on, because a
- * search gives what came last first; but only the newest that is good is ever the current one.
+ * search gives what came last first; but only the newest that is good, and not for later, is ever
+ * the current one.
  */
 static int
 take_key(struct intake *intake, const struct inventory_pair *pairs, size_t count,

@@ -93,9 +93,26 @@ adopted_version(const struct adoption *adoption, struct version **ret_version)
 	return rv;
 }
 
+/* Made to be active later, by what the KMS keeps of it, it is so here; not when a later one is current. */
+static CK_RV
+settle_start(struct lifecycle *lifecycle, const struct adoption *adoption,
+             struct deadline deadline, struct version *version, struct commit *commit)
+{
+	int64_t start = 0;
+	CK_RV rv = kms_pair_start(lifecycle->kms, adoption->id->data, adoption->id->size, deadline,
+	                          &start);
+
+	if (rv != CKR_OK || adoption->superseded || start <= version->created || start > RECORD_TIME_MAX)
+		return rv;
+	version->protect_from = start;
+	commit->pre_active = true;
+	return CKR_OK;
+}
+
 /* How often the key rotates, and so how long this version protects. */
 static CK_RV
-settle_period(struct lifecycle *lifecycle, const struct adoption *adoption, struct commit *commit)
+settle_period(struct lifecycle *lifecycle, const struct adoption *adoption,
+              const struct version *version, struct commit *commit)
 {
 	struct key_record *key = NULL;
 	CK_RV rv;
@@ -110,7 +127,8 @@ settle_period(struct lifecycle *lifecycle, const struct adoption *adoption, stru
 	else if (rv == CKR_OBJECT_HANDLE_INVALID)
 		rv = CKR_OK;
 	key_record_free(&key);
-	commit->protect_until = protect_until(lifecycle->config, clock_now(), commit->rotate_every);
+	commit->protect_until = protect_until(lifecycle->config, version->protect_from,
+	                                      commit->rotate_every);
 	return rv;
 }
 
@@ -126,13 +144,15 @@ prepare(struct lifecycle *lifecycle, const struct adoption *adoption, struct dea
 	rv = adopted_version(adoption, &version);
 	if (rv != CKR_OK)
 		return rv;
-	rv = lifecycle_knows(lifecycle, adoption->id, &known);
+	rv = settle_start(lifecycle, adoption, deadline, version, commit);
+	if (rv == CKR_OK)
+		rv = lifecycle_knows(lifecycle, adoption->id, &known);
 	if (rv == CKR_OK && known)
 		rv = CKR_ACTION_PROHIBITED;
 	if (rv == CKR_OK && adoption->hidden)
 		rv = CKR_OBJECT_HANDLE_INVALID;
 	if (rv == CKR_OK)
-		rv = settle_period(lifecycle, adoption, commit);
+		rv = settle_period(lifecycle, adoption, version, commit);
 	if (rv != CKR_OK)
 		goto out;
 	rv = read_public_half(lifecycle, version, deadline);
@@ -153,13 +173,14 @@ out:
 
 CK_RV
 lifecycle_adoptable(struct lifecycle *lifecycle, const struct adoption *adoption,
-                    struct deadline deadline)
+                    struct deadline deadline, bool *ret_later)
 {
 	struct commit commit = { .version = NULL };
 	struct version *version = NULL;
 	CK_RV rv;
 
 	rv = prepare(lifecycle, adoption, deadline, &commit, &version);
+	*ret_later = commit.pre_active;
 	version_free(&version);
 	return rv;
 }

@@ -19,7 +19,8 @@ struct adoption {
 
 /*
  * Looks at the public half, has the private half prove itself, and commits: the current
- * version, unless the key has one of a higher number; then it only processes.
+ * version, unless the key has one of a higher number; then it only processes. One that the KMS says
+ * is to be active later (kms_pair_start) is pre-active.
  *
  * CKR_ACTION_PROHIBITED: the id is in the registry already. CKR_OBJECT_HANDLE_INVALID: it is
  * hidden. CKR_ATTRIBUTE_VALUE_INVALID: the name and number are in use, or can't be had, or the
@@ -31,9 +32,12 @@ struct adoption {
  */
 MUST_USE CK_RV lifecycle_adopt(struct lifecycle *lifecycle, const struct adoption *adoption,
                                struct deadline deadline, struct version **ret_version);
-/* Does all that, but the commit: CKR_OK when there is nothing wrong with the pair. */
+/*
+ * Does all that, but the commit: CKR_OK when there is nothing wrong with the pair. *ret_later, also
+ * when it fails: it would be pre-active.
+ */
 MUST_USE CK_RV lifecycle_adoptable(struct lifecycle *lifecycle, const struct adoption *adoption,
-                                   struct deadline deadline);
+                                   struct deadline deadline, bool *ret_later);
 /* Whether the id is in the registry, in any state. */
 MUST_USE CK_RV lifecycle_knows(struct lifecycle *lifecycle, const struct buffer *id,
                                bool *ret_known);

@@ -104,6 +104,25 @@ expect_match '^ok +seen ' "$p11_kms" verify
 decrypts ./*.enc
 encrypt job-1 4
 
+step "one that was to be active later is so again, and the one before it goes on until then"
+quietly "$p11_kms" create later --algorithm p-256
+quietly "$p11_kms" rotate later
+quietly "$p11_kms" rotate later --activate-at 2100-01-01
+quietly "$p11_kms" create first --algorithm p-256 --activate-at 2100-01-01
+sqlite3 "$registry" ".backup later.db"
+lose "$registry"
+expect_match '12 taken in, 0 known already, 0 failed' "$p11_kms" rebuild
+for state in later@1:deactivated later@2:active later@3:pre-active first@1:pre-active; do
+	expect_match "state +${state#*:}\$" "$p11_kms" show "${state%:*}"
+done
+lose "$registry"
+mv later.db "$registry"
+quietly "$p11_kms" verify --accept-restored
+for version in later@1 later@2 later@3 first@1; do
+	quietly "$p11_kms" destroy "$version" --yes
+	quietly "$p11_kms" purge "$version" --yes
+done
+
 step "the authority's file is lost as well"
 lose "$registry"
 mv "$authority" lost.pem
