@@ -15,7 +15,6 @@ handovers_clear(struct handovers *handovers)
 	*handovers = (struct handovers){ NULL, 0 };
 }
 
-/* A registry in which the authority was never rotated may not have the table. */
 /* An entry that is missing or malformed stays without payload: it is no hand-over. */
 static CK_RV
 handovers_add(sqlite3_stmt *row, struct handovers *handovers)
