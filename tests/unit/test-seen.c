@@ -2,7 +2,6 @@
 #include "registry-fixture.h"
 #include "unit.h"
 
-#include "base/clock.h"
 #include "base/openssl.h"
 #include "registry/chain.h"
 #include "registry/seen.h"
@@ -545,40 +544,28 @@ START_TEST(a_registry_that_was_emptied_is_refused)
 }
 END_TEST
 
-static struct seen_mark
-mark_issued(int64_t sequence, int64_t issued)
-{
-	struct seen_mark made = mark(sequence);
-
-	made.issued = issued;
-	return made;
-}
-
 /* What a backup may lack is what was seen, however much later it is accepted. */
 START_TEST(keeps_up_to_when_it_had_seen_what_was_made_void)
 {
+	static const int64_t issued[] = { 1000, 800, 700, 1200, 900, 0, 1 };
+	static const int64_t restored[] = { 0, 1000, 1000, 1000, 1200, 1200, 0 };
 	struct seen *seen = open_seen(REGISTRY, "aa");
-	struct seen_mark last = mark_issued(9, 1000), old = mark_issued(5, 800);
-	struct seen_mark older = mark_issued(3, 700), lower = mark(2), lowest = mark(1);
-	int64_t now = clock_now();
+	struct seen_mark last = mark(1);
 
-	ck_assert(seen_write(seen, &last, SEEN_FURTHER));
-	ck_assert_int_eq(seen_restored(seen), 0);
-	ck_assert(seen_write(seen, &old, SEEN_RESTORED));
-	ck_assert_int_eq(seen_restored(seen), 1000);
-	/* One that is still older lacks no less. */
-	ck_assert(seen_write(seen, &older, SEEN_RESTORED));
-	ck_assert_int_eq(seen_restored(seen), 1000);
-	last = mark_issued(4, 1200);
-	ck_assert(seen_write(seen, &last, SEEN_FURTHER));
-	ck_assert_int_eq(seen_restored(seen), 1000);
-	ck_assert(seen_write(seen, &lower, SEEN_RESTORED));
-	ck_assert_int_eq(seen_restored(seen), 1200);
-	/* It is not known when that was signed: then when it was seen. */
-	ck_assert(seen_write(seen, &lowest, SEEN_RESTORED));
-	ck_assert_int_ge(seen_restored(seen), now);
-	ck_assert(seen_write(seen, &last, SEEN_ANEW));
-	ck_assert_int_eq(seen_restored(seen), 0);
+	for (int i = 0; i < 7; i++) {
+		last = mark(i == 3 ? 7 : 9 - i);
+		last.issued = issued[i];
+		ck_assert(seen_write(seen, &last, i == 6         ? SEEN_ANEW
+		                                  : i % 3 == 0 ? SEEN_FURTHER
+		                                               : SEEN_RESTORED));
+		ck_assert_int_eq(seen_restored(seen), restored[i]);
+	}
+	/* It is not known when the last one was signed: then when it was seen. */
+	last = mark(2);
+	ck_assert(seen_write(seen, &last, SEEN_RESTORED));
+	last = mark(1);
+	ck_assert(seen_write(seen, &last, SEEN_RESTORED));
+	ck_assert_int_gt(seen_restored(seen), 1000000);
 	seen_free(&seen);
 }
 END_TEST

@@ -183,19 +183,31 @@ END_TEST
 /* Who sees only later that a backup was put back, and a rebuild made up for it, needs no other. */
 START_TEST(holds_nothing_back_when_rebuild_has_run)
 {
+	struct lifecycle *own_lifecycle = NULL;
+	struct registry *own = NULL;
+	struct registry_head head;
 	bool put_back = false;
+	char *why = NULL;
 
 	rotate_times("job", 1);
 	host_copy(1);
 	rotate_times("job", 1);
 	put_backup_back();
+	ck_assert_int_eq(setenv("XDG_STATE_HOME", softhsm_path("another-user"), 1), 0);
+	ck_assert_uint_eq(registry_open(softhsm_path("host-1.db"), authority, REGISTRY_WRITE, &own, &why),
+	                  CKR_OK);
+	ck_assert_uint_eq(registry_head(own, &head), CKR_OK);
+	sleep(2);
 	ck_assert_uint_eq(rebuild_end(lifecycle, &put_back), CKR_OK);
 	ck_assert(put_back);
 	sleep(2);
-	ck_assert_uint_eq(registry_accept(registry), CKR_OK);
-	ck_assert_uint_eq(refresh(), CKR_OK);
+	ck_assert_uint_eq(registry_accept(own), CKR_OK);
+	ck_assert_uint_eq(lifecycle_open(&kms_config, kms, own, authority, &own_lifecycle), CKR_OK);
+	ck_assert_uint_eq(lifecycle_refresh(own_lifecycle, false, NULL, NULL, &summary), CKR_OK);
 	ck_assert_uint_eq(summary.held, 0);
 	ck_assert_uint_eq(summary.waiting, 1);
+	lifecycle_free(&own_lifecycle);
+	registry_free(&own);
 }
 END_TEST
 
