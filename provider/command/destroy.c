@@ -2,6 +2,7 @@
 #include "command/confirm.h"
 #include "command/describe-version.h"
 #include "command/reference.h"
+#include "lifecycle/commit.h"
 #include "lifecycle/state.h"
 
 #include <stdlib.h>
@@ -14,6 +15,18 @@ struct moving {
 	const char *question; /* NULL: nothing is asked */
 	CK_RV (*change)(struct lifecycle *lifecycle, int64_t object);
 };
+
+/* A key without a current version protects nothing: that must not be found out by the next backup. */
+static void
+tell_currentless(const struct workspace *workspace, const char *name)
+{
+	struct version *current = NULL;
+
+	if (version_current(workspace->registry, name, &current) == CKR_OK && current == NULL)
+		say("%s has no current version now: it encrypts and signs nothing until `p11-kms rotate %s`",
+		    name, name);
+	version_free(&current);
+}
 
 static int
 tell(const struct arguments *arguments, const struct workspace *workspace,
@@ -40,6 +53,8 @@ tell(const struct arguments *arguments, const struct workspace *workspace,
 	} else {
 		say("%s is %s%s", name, version_state_name(version->state),
 		    moving->move == MOVE_RESTORE ? " again" : "");
+		if (moving->move == MOVE_DEACTIVATE || moving->move == MOVE_COMPROMISE)
+			tell_currentless(workspace, version->name);
 	}
 	key_record_free(&key);
 	version_free(&version);

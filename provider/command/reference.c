@@ -193,6 +193,25 @@ find_number(const struct workspace *workspace, const char *name, int64_t number,
 	return registry_failed(workspace, "look for the version", rv);
 }
 
+/* The newest there is: what would make it, or another one, the current one? */
+static void
+tell_not_current(const char *name, const struct version *version)
+{
+	char from[CLOCK_RFC3339_SIZE];
+
+	if (version->state == STATE_DESTROY_PENDING) {
+		complain("%s has no current version: bring one back with `p11-kms restore %s@%lld`, or "
+		         "make one with `p11-kms rotate %s`", name, name, (long long)version->number, name);
+	} else if (version->state == STATE_PRE_ACTIVE) {
+		clock_format(version->protect_from, from);
+		complain("%s has no current version yet: %s@%lld becomes current at %s, when `p11-kms "
+		         "refresh` runs after it", name, name, (long long)version->number, from);
+	} else {
+		complain("%s has no current version: make one with `p11-kms rotate %s`, or name one; "
+		         "`p11-kms list --all` shows them", name, name);
+	}
+}
+
 static int
 find_name(const struct workspace *workspace, const char *name, enum reference_wish wish,
           struct version **ret_version)
@@ -206,13 +225,7 @@ find_name(const struct workspace *workspace, const char *name, enum reference_wi
 	if (rv != CKR_OK)
 		return registry_failed(workspace, "look for the key", rv);
 	if (wish == REFERENCE_CURRENT && !version_is_current(version)) {
-		if (version->state == STATE_DESTROY_PENDING)
-			complain("%s has no current version: bring one back with `p11-kms restore %s@%lld`, or "
-			         "make one with `p11-kms rotate %s`", name, name, (long long)version->number,
-			         name);
-		else
-			complain("%s has no current version: make one with `p11-kms rotate`, or name one; "
-			         "`p11-kms list --all` shows them", name);
+		tell_not_current(name, version);
 		version_free(&version);
 		return EXIT_NO_KEY;
 	}

@@ -71,6 +71,8 @@ expect 6 "$p11_kms" show late
 step "create --activate-at: nobody sees it before, refresh makes it active"
 expect 0 "$p11_kms" create far --algorithm p-256 --activate-at 2099-01-01 --json
 json 'x["state"] == "pre-active" and x["protect_from"] == "2099-01-01T00:00:00Z" and x["version"] == 1'
+expect 6 "$p11_kms" encrypt far
+says 'far has no current version yet: far@1 becomes current at 2099-01-01T00:00:00Z'
 expect 0 "$p11_kms" create later --algorithm rsa-2048 --activate-at "$(in_seconds 8)" --json
 json 'x["state"] == "pre-active"'
 shown 0 later later@1
@@ -151,6 +153,15 @@ is destroy-pending while@1
 is active while@2
 
 step "a reason is needed, and a version"
+expect 0 "$p11_kms" create ends --algorithm rsa-2048
+for number in 1 2; do
+	[ $number = 1 ] && move=deactivate || move=compromise
+	expect 0 moves "$move" "ends@$number"
+	prints '^ends has no current version now: it encrypts and signs nothing until .p11-kms rotate ends.$'
+	expect 0 "$p11_kms" rotate ends
+done
+expect 0 moves compromise ends@1
+if grep -q 'no current version' "$work/out"; then fail "ends has a current version"; fi
 expect 2 "$p11_kms" compromise few@4
 says 'give --reason'
 for reason in '' "$(printf 'a\tb')" "$(printf '%0600d' 0)"; do
