@@ -53,6 +53,23 @@ rotate(const struct workspace *workspace, const char *name, const struct create_
 	return code;
 }
 
+/* All of them, before the first is rotated: a name that is mistyped must not leave half of it done. */
+static int
+look_up(const struct workspace *workspace, const struct arguments *arguments)
+{
+	for (int i = 0; i < arguments->operand_count; i++) {
+		struct key_record *key = NULL;
+		CK_RV rv = registry_key(workspace->registry, arguments->operands[i], &key);
+
+		key_record_free(&key);
+		if (rv == CKR_OBJECT_HANDLE_INVALID)
+			return no_such_key(workspace, arguments->operands[i]);
+		if (rv != CKR_OK)
+			return registry_failed(workspace, "look for the keys", rv);
+	}
+	return EXIT_DONE;
+}
+
 int
 command_rotate(const struct arguments *arguments)
 {
@@ -72,6 +89,8 @@ command_rotate(const struct arguments *arguments)
 	code = activation_read(arguments, &request);
 	if (code == EXIT_DONE)
 		code = workspace_change(arguments, &workspace);
+	if (code == EXIT_DONE)
+		code = look_up(&workspace, arguments);
 	if (code == EXIT_DONE && arguments->options[OPTION_JSON] != NULL) {
 		json = json_array();
 		if (json == NULL)

@@ -157,6 +157,11 @@ json '[(k["name"], k["version"]) for k in x] == [("job-42", 2), ("ec", 2)]'
 expect 0 "$p11_kms" rotate ec
 prints '^made ec@3, p-384, id [0-9a-f]{32}$'
 expect 6 "$p11_kms" rotate job-43
+expect 0 "$p11_kms" show ec --json
+cp "$work/out" before.json
+expect 6 "$p11_kms" rotate ec job-43
+expect 0 "$p11_kms" show ec --json
+cmp "$work/out" before.json || fail "ec was rotated, and job-43 is none"
 for how in "job-42" "job-42@1"; do
 	expect 0 "$p11_kms" decrypt "$how" --in data.enc --out data.dec
 	cmp data data.dec || fail "decrypted to something else"
