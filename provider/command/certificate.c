@@ -221,7 +221,7 @@ import(const struct arguments *arguments, const struct workspace *workspace,
 	int code;
 	CK_RV rv;
 
-	if (!input_read(path, FILE_MAX, "a certificate", &input))
+	if (!input_read(path, FILE_MAX, "a certificate", NULL, &input))
 		return EXIT_FAILED;
 	rv = certificate_decode(secret_bytes(input), secret_size(input), &der);
 	if (rv == CKR_OK) {

@@ -198,7 +198,8 @@ command_decrypt(const struct arguments *arguments)
 	if (code != EXIT_DONE)
 		goto out;
 	code = EXIT_FAILED;
-	if (!input_read(arguments->options[OPTION_IN], CIPHERTEXT_MAX, "a ciphertext", &ciphertext))
+	if (!input_read(arguments->options[OPTION_IN], CIPHERTEXT_MAX, "a ciphertext", NULL,
+	                &ciphertext))
 		goto out;
 	decryption.ciphertext = ciphertext;
 	code = decrypt(arguments, &workspace, &decryption);

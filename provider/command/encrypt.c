@@ -154,7 +154,8 @@ encrypt(const struct arguments *arguments, const struct workspace *workspace,
 		limit = public_key_bits(recovery.key);
 	if (!input_read(arguments->options[OPTION_IN], limit / 8 - OAEP_OVERHEAD,
 	                recovery.key != NULL ? "what this key and its recovery key encrypt"
-	                                     : "what this key encrypts", &input))
+	                                     : "what this key encrypts",
+	                "encrypt the file with a data key, and that with this key", &input))
 		goto out;
 	rv = encrypt_both(module, version, input, &recovery, ciphertext, &size);
 	secret_free(&input);

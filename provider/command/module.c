@@ -192,7 +192,8 @@ read_whole(int file, struct secret *input, size_t *ret_size)
 }
 
 bool
-input_read(const char *path, size_t limit, const char *what, struct secret **ret_input)
+input_read(const char *path, size_t limit, const char *what, const char *advice,
+           struct secret **ret_input)
 {
 	bool from_stdin = path == NULL || strcmp(path, "-") == 0;
 	struct secret *input = NULL;
@@ -210,7 +211,8 @@ input_read(const char *path, size_t limit, const char *what, struct secret **ret
 	else if (!read_whole(file, input, &size))
 		complain("%s: %s", from_stdin ? "stdin" : path, strerror(errno));
 	else if (size > limit)
-		complain("%s: %s has %zu bytes at most", from_stdin ? "stdin" : path, what, limit);
+		complain("%s: %s has %zu bytes at most%s%s", from_stdin ? "stdin" : path, what, limit,
+		         advice != NULL ? "; " : "", advice != NULL ? advice : "");
 	else
 		done = true;
 	if (!from_stdin)

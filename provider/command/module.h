@@ -28,8 +28,8 @@ MUST_USE CK_RV module_encrypt(const struct module *module, CK_OBJECT_HANDLE key,
 MUST_USE CK_RV module_decrypt(const struct module *module, CK_OBJECT_HANDLE key, const void *data,
                               size_t size, unsigned char *ret_data, size_t *ret_size);
 
-/* All of --in, or of stdin, into locked memory. False, with a complaint. limit: bytes at most; what: "a ciphertext". */
-MUST_USE bool input_read(const char *path, size_t limit, const char *what,
+/* All of --in, or of stdin, into locked memory. False, with a complaint. limit: bytes at most; what: "a ciphertext"; advice: what else to do with more, NULL: nothing. */
+MUST_USE bool input_read(const char *path, size_t limit, const char *what, const char *advice,
                          struct secret **ret_input);
 
 #endif

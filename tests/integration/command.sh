@@ -188,7 +188,7 @@ expect 1 "$p11_kms" encrypt ec --in data
 says "can't encrypt"
 head -c 191 /dev/zero >long
 expect 1 "$p11_kms" encrypt job-42 --in long
-says '190 bytes at most'
+says '190 bytes at most; encrypt the file with a data key'
 head -c 190 /dev/zero >long
 "$p11_kms" encrypt job-42 --json --in long --out long.enc 2>"$work/out"
 json 'x["name"] == "job-42" and x["version"] == 2 and x["token"] == "backup"'
