@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "command/describe-policy.h"
 #include "command/describe-version.h"
 #include "command/intake.h"
 
@@ -45,22 +46,15 @@ read_which(const struct arguments *arguments, struct wish *wish)
 static int
 read_how(const struct arguments *arguments, struct adoption *adoption)
 {
-	const char *every = arguments->options[OPTION_ROTATE_EVERY];
 	const char *usage = arguments->options[OPTION_USAGE];
 
 	adoption->number = 1;
 	adoption->new_key_only = true;
-	adoption->rotate_every = -1;
-	if (every != NULL && !duration_parse(every, &adoption->rotate_every)) {
-		complain("%s: a duration is a whole number and s, m, h, d, w or y (90d), or never",
-		         every);
-		return EXIT_USAGE;
-	}
 	if (usage != NULL && !usage_parse(usage, &adoption->usage)) {
 		complain("%s: usages are decrypt, sign, unwrap and derive, with commas between", usage);
 		return EXIT_USAGE;
 	}
-	return EXIT_DONE;
+	return rotate_every_read(arguments, &adoption->rotate_every);
 }
 
 static bool

@@ -11,7 +11,6 @@ static int
 read_policy(const struct arguments *arguments, struct create_request *request)
 {
 	const char *algorithm = arguments->options[OPTION_ALGORITHM];
-	const char *every = arguments->options[OPTION_ROTATE_EVERY];
 	const char *usage = arguments->options[OPTION_USAGE];
 
 	if (algorithm != NULL) {
@@ -21,17 +20,11 @@ read_policy(const struct arguments *arguments, struct create_request *request)
 			return EXIT_USAGE;
 		}
 	}
-	request->rotate_every = -1;
-	if (every != NULL && !duration_parse(every, &request->rotate_every)) {
-		complain("%s: a duration is a whole number and s, m, h, d, w or y (90d), or never",
-		         every);
-		return EXIT_USAGE;
-	}
 	if (usage != NULL && !usage_parse(usage, &request->usage)) {
 		complain("%s: usages are decrypt, sign, unwrap and derive, with commas between", usage);
 		return EXIT_USAGE;
 	}
-	return EXIT_DONE;
+	return rotate_every_read(arguments, &request->rotate_every);
 }
 
 /* An option of its own outranks the setting. */

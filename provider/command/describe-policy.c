@@ -24,6 +24,22 @@ policy_read(const struct arguments *arguments, struct policy_change *policy)
 	return EXIT_DONE;
 }
 
+int
+rotate_every_read(const struct arguments *arguments, int64_t *ret_seconds)
+{
+	const char *every = arguments->options[OPTION_ROTATE_EVERY];
+	int64_t seconds = -1;
+
+	if (every != NULL && (!duration_parse(every, &seconds) ||
+	                      (seconds == 0 && strcmp(every, "never") != 0))) {
+		complain("%s: a duration is a whole number from 1 and s, m, h, d, w or y (90d), or never",
+		         every);
+		return EXIT_USAGE;
+	}
+	*ret_seconds = seconds;
+	return EXIT_DONE;
+}
+
 /* The type's number where the table has no name for it: a newer p11-kms wrote it. */
 static void
 mechanism_text(CK_MECHANISM_TYPE type, char *out, size_t size)

@@ -10,6 +10,9 @@
 /* Every --set of the command line. Exit codes; failures are told. Caller clears *policy, also then. */
 MUST_USE int policy_read(const struct arguments *arguments, struct policy_change *policy);
 
+/* --rotate-every, as the setting takes it: -1 where it is not given, 0 for never. Exit codes; failures are told. */
+MUST_USE int rotate_every_read(const struct arguments *arguments, int64_t *ret_seconds);
+
 /* A line for each setting. */
 void policy_say(const struct key_record *key);
 /* The object that --json prints. NULL: out of memory. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "command/describe-policy.h"
 #include "command/intake.h"
 #include "command/output.h"
 #include "lifecycle/restored.h"
@@ -131,18 +132,14 @@ recover(struct workspace *workspace, bool dry_run)
 int
 command_rebuild(const struct arguments *arguments)
 {
-	const char *every = arguments->options[OPTION_ROTATE_EVERY];
 	struct workspace workspace = { .token = NULL };
 	int64_t rotate_every = -1;
 	char *why = NULL;
 	int code;
 
-	if (every != NULL && !duration_parse(every, &rotate_every)) {
-		complain("%s: a duration is a whole number and s, m, h, d, w or y (90d), or never",
-		         every);
-		return EXIT_USAGE;
-	}
-	code = workspace_kms(arguments, &workspace);
+	code = rotate_every_read(arguments, &rotate_every);
+	if (code == EXIT_DONE)
+		code = workspace_kms(arguments, &workspace);
 	if (code == EXIT_DONE && arguments->options[OPTION_DRY_RUN] != NULL)
 		why = registry_missing_why(&workspace);
 	if (code == EXIT_DONE)

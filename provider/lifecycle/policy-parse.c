@@ -69,8 +69,9 @@ take_duration(const struct setting *setting, const char *value, struct policy_ch
 	if (strcmp(value, "never") != 0 && duration_parse(value, field) &&
 	    (*field != 0 || setting->none == NULL))
 		return true;
-	*ret_why = text_format("%s is a whole number and s, m, h, d, w or y, such as 30d%s%s",
-	                       setting->name, setting->none != NULL ? "; or " : "",
+	*ret_why = text_format("%s is a whole number%s and s, m, h, d, w or y, such as 30d%s%s",
+	                       setting->name, setting->none != NULL ? " from 1" : "",
+	                       setting->none != NULL ? "; or " : "",
 	                       setting->none != NULL ? setting->none : "");
 	return false;
 }

@@ -39,6 +39,13 @@ expect 2 "$p11_kms" create job --algorithm rsa-1024
 says 'no such algorithm'
 expect 2 "$p11_kms" create job --rotate-every often
 says 'duration'
+for command in "create job" "adopt --all" "rebuild"; do
+	# shellcheck disable=SC2086 # words
+	expect 2 "$p11_kms" $command --rotate-every 0d
+	says '^p11-kms: 0d: a duration is a whole number from 1 .*, or never$'
+done
+expect 2 "$p11_kms" create job --set rotate-every=0d
+says 'rotate-every is a whole number from 1 .*; or never$'
 expect 2 "$p11_kms" create job --usage encrypt
 says 'usages are'
 expect 2 "$p11_kms" create job --id 123
