@@ -75,30 +75,66 @@ say_mechanisms(const struct mechanism_list *list)
 }
 
 /* SHA-256 over the SubjectPublicKeyInfo: what `openssl pkey -pubin -outform DER | sha256sum` tells. */
-char *
-recovery_text(const struct buffer *spki)
+static bool
+recovery_describe(const struct buffer *spki, char **ret_algorithm, char **ret_sha256)
 {
 	unsigned char digest[DIGEST_SIZE_MAX];
 	struct public_key *key = NULL;
-	char *hex = NULL, *text = NULL;
-	CK_RV rv;
+	char *algorithm = NULL, *hex = NULL;
 
-	rv = public_key_new(spki->data, spki->size, &key);
-	if (rv == CKR_OK)
-		rv = digest_once(CKM_SHA256, spki->data, spki->size, digest);
-	if (rv == CKR_OK)
+	if (public_key_new(spki->data, spki->size, &key) == CKR_OK &&
+	    digest_once(CKM_SHA256, spki->data, spki->size, digest) == CKR_OK) {
+		algorithm = text_format("rsa-%u", public_key_bits(key));
 		hex = hex_dup(digest, 32);
-	if (hex != NULL)
-		text = text_format("rsa-%u, SHA-256 %s", public_key_bits(key), hex);
-	free(hex);
+	}
 	public_key_free(&key);
-	return text;
+	if (algorithm == NULL || hex == NULL) {
+		free(algorithm);
+		free(hex);
+		return false;
+	}
+	*ret_algorithm = algorithm;
+	*ret_sha256 = hex;
+	return true;
+}
+
+void
+recovery_say(const char *what, const struct key_record *key)
+{
+	char *algorithm, *sha256;
+
+	if (key->recovery.size == 0) {
+		say("%-15s%s", what, "none");
+	} else if (recovery_describe(&key->recovery, &algorithm, &sha256)) {
+		say("%-15s%s", what, algorithm);
+		say("%-15s%s", "  SHA-256", sha256);
+		free(algorithm);
+		free(sha256);
+	} else {
+		say("%-15s%s", what, "can't be read");
+	}
+}
+
+static json_t *
+recovery_json(const struct key_record *key)
+{
+	char *algorithm, *sha256;
+	json_t *json;
+
+	if (key->recovery.size == 0)
+		return json_null();
+	if (!recovery_describe(&key->recovery, &algorithm, &sha256))
+		return NULL;
+	json = json_pack("{s:s, s:s}", "algorithm", algorithm, "sha256", sha256);
+	free(algorithm);
+	free(sha256);
+	return json;
 }
 
 void
 policy_say(const struct key_record *key)
 {
-	char usage[USAGE_TEXT_SIZE], *recovery = NULL;
+	char usage[USAGE_TEXT_SIZE];
 
 	usage_text(key->usage, usage);
 	say("%-15s%s", "name", key->name);
@@ -113,10 +149,7 @@ policy_say(const struct key_record *key)
 	say_duration("keep-for", key->keep_for, "forever");
 	say_duration("destroy-after", key->destroy_after, "0s");
 	say_mechanisms(&key->mechanisms);
-	if (key->recovery.size != 0)
-		recovery = recovery_text(&key->recovery);
-	say("%-15s%s", "recovery", recovery != NULL ? recovery : "none");
-	free(recovery);
+	recovery_say("recovery", key);
 }
 
 static json_t *
@@ -144,10 +177,7 @@ number_json(int64_t number)
 json_t *
 policy_json(const struct workspace *workspace, const struct key_record *key)
 {
-	char *recovery = key->recovery.size != 0 ? recovery_text(&key->recovery) : NULL;
-	json_t *json;
-
-	json = json_pack("{s:o, s:o, s:s, s:o, s:I, s:I, s:o, s:o, s:I, s:o, s:o}",
+	return json_pack("{s:o, s:o, s:s, s:o, s:I, s:I, s:o, s:o, s:I, s:o, s:o}",
 	                 "name", json_text(key->name),
 	                 "token", json_text(workspace->token->name),
 	                 "algorithm", key->algorithm->name,
@@ -158,7 +188,5 @@ policy_json(const struct workspace *workspace, const struct key_record *key)
 	                 "keep_for_seconds", number_json(key->keep_for),
 	                 "destroy_after_seconds", (json_int_t)key->destroy_after,
 	                 "mechanisms", mechanisms_json(&key->mechanisms),
-	                 "recovery", json_text(recovery));
-	free(recovery);
-	return json;
+	                 "recovery", recovery_json(key));
 }

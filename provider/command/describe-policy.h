@@ -18,7 +18,7 @@ void policy_say(const struct key_record *key);
 /* The object that --json prints. NULL: out of memory. */
 json_t *policy_json(const struct workspace *workspace, const struct key_record *key);
 
-/* "rsa-3072, SHA-256 4f2a…" of a recovery key; caller frees, NULL: out of memory. */
-char *recovery_text(const struct buffer *spki);
+/* Of the recovery key, "none" where there is none: its algorithm, and its SHA-256 in a line of its own. */
+void recovery_say(const char *what, const struct key_record *key);
 
 #endif

@@ -29,15 +29,6 @@ say_hex(const char *what, const struct buffer *data)
 }
 
 static void
-show_recovery(const struct key_record *key)
-{
-	char *text = key->recovery.size != 0 ? recovery_text(&key->recovery) : NULL;
-
-	say("%-15s%s", "recovery key", text != NULL ? text : "none");
-	free(text);
-}
-
-static void
 show(const struct workspace *workspace, const struct key_record *key,
      const struct version *version)
 {
@@ -65,7 +56,7 @@ show(const struct workspace *workspace, const struct key_record *key,
 	say_time("  until", version->protect_until, "without end");
 	say("%-15s%s", "rotates every", every);
 	say_time("  next", lifecycle_next_rotation(key, version), "-");
-	show_recovery(key);
+	recovery_say("recovery key", key);
 	if (version->subject.size != 0)
 		say_hex("subject", &version->subject);
 }

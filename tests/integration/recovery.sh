@@ -17,10 +17,14 @@ fingerprint=$(openssl pkey -pubin -in recovery.pub -outform DER | sha256sum | cu
 
 step "the policy names it, and show and --json tell"
 quietly "$p11_kms" policy job-42 --set "recovery=$work/recovery.pub"
-"$p11_kms" policy job-42 | grep -q "^recovery  *rsa-3072, SHA-256 $fingerprint$" ||
-	fail "policy does not show the recovery key"
-"$p11_kms" show job-42 | grep -q "$fingerprint" || fail "show does not tell of the recovery key"
-"$p11_kms" policy job-42 --json | grep -q "$fingerprint" || fail "--json does not tell"
+for command in policy show; do
+	expect 0 "$p11_kms" $command job-42
+	prints '^recovery.*  rsa-3072$'
+	prints "^  SHA-256  *$fingerprint$"
+	if grep -E '^.{80}' "$work/out"; then fail "lines longer than 79 columns"; fi
+done
+expect 0 "$p11_kms" policy job-42 --json
+json "x['recovery'] == {'algorithm': 'rsa-3072', 'sha256': '$fingerprint'}"
 quietly "$p11_kms" verify
 
 step "nothing else is taken for a recovery key"
@@ -109,4 +113,6 @@ expect_refusal 'give --out FILE' "$p11_kms" encrypt job-42 --in data-key --out -
 
 step "none takes it away"
 quietly "$p11_kms" policy job-42 --set recovery=none
+expect 0 "$p11_kms" policy job-42 --json
+json 'x["recovery"] is None'
 "$p11_kms" encrypt job-42 --in data-key >sealed 2>/dev/null || fail "stdout is refused still"
