@@ -41,10 +41,8 @@ show(const struct workspace *workspace, const struct key_record *key,
 	say_hex("id", &version->id);
 	say("%-15s%s", "token", workspace->token->name);
 	say("%-15s%s", "algorithm", version->algorithm->name);
-	say("%-15s%s", "state", version_state_name(version->state));
-	say_time("  since", version->state_since, "-");
-	if (version->superseded != 0)
-		say_time("  superseded", version->superseded, "-");
+	say("%-15s%s", "state", version_state_text(version));
+	say_time("  since", version->superseded != 0 ? version->superseded : version->state_since, "-");
 	if (version->reason != NULL)
 		say("%-15s%s", "  because", version->reason);
 	if (version->state == STATE_DESTROY_PENDING)

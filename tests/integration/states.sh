@@ -108,6 +108,12 @@ expect 0 "$p11_kms" create lap --algorithm rsa-2048 --set overlap=12s
 expect 0 "$p11_kms" rotate lap
 expect 0 "$p11_kms" show lap@1 --json
 json 'x["state"] == "active" and x["superseded"] is not None and x["protect_until"] > x["superseded"]'
+since=$(sed -n 's/.*"superseded": "\(.*\)".*/\1/p' "$work/out")
+expect 0 "$p11_kms" show lap@1
+prints '^state +superseded$'
+prints "^  since +$since$"
+expect 0 "$p11_kms" list --all
+prints '^lap +1 .* superseded '
 shown 1 lap
 expect 0 "$p11_kms" encrypt lap@1 --in data --out lap.enc
 expect 0 "$p11_kms" encrypt lap --in data --out lap-2.enc
