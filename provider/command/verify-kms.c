@@ -373,7 +373,7 @@ verify_kms(struct verification *verification)
 	}
 	check_servers(verification);
 	if (workspace->registry == NULL) {
-		skip_from(verification, WITH_REGISTRY, "the registry can't be opened");
+		skip_from(verification, WITH_REGISTRY, "there is no registry to compare with");
 		return;
 	}
 	check.listed = kms_listing_read(workspace->kms, workspace->token->name,

@@ -58,6 +58,41 @@ found(void *context, int64_t sequence, int64_t object, const char *what)
 		finding(verification->findings, RESULT_FAIL, "entry %lld: %s", (long long)sequence, what);
 }
 
+/* How many entries something is wrong with. */
+struct tally {
+	int64_t last, entries;
+};
+
+static void
+count(void *context, int64_t sequence, int64_t object, const char *what)
+{
+	struct tally *tally = context;
+
+	(void)object;
+	(void)what;
+	tally->entries += sequence > tally->last;
+	if (sequence > tally->last)
+		tally->last = sequence;
+}
+
+/*
+ * Is the head not good, and no entry either? Then another authority is pinned than the registry's,
+ * most likely: which is said once, and not of each entry.
+ */
+static bool
+is_anothers(struct verification *verification)
+{
+	struct registry *registry = verification->workspace->registry;
+	struct tally tally = { 0, 0 };
+	struct registry_head head;
+	int64_t entries = 0, bad = 0;
+
+	return registry_head(registry, &head) == CKR_DEVICE_ERROR &&
+	       !registry_turned_back(registry, NULL) &&
+	       registry_verify(registry, count, &tally, &entries, &bad) == CKR_OK && entries != 0 &&
+	       tally.entries >= entries;
+}
+
 static void
 check_log(struct verification *verification)
 {
@@ -263,11 +298,23 @@ verify_registry_skip(struct verification *verification, const char *why)
 void
 verify_registry(struct verification *verification)
 {
+	struct registry **registry = &verification->workspace->registry;
 	size_t failed = verification->findings->failed;
+	const char *why = NULL;
 
 	if (!open_registry(verification)) {
-		findings_skip(verification->findings, checks + 1, CHECK_COUNT - 1,
-		              "the registry can't be opened");
+		why = "the registry can't be opened";
+	} else {
+		if (verification->arguments->options[OPTION_ACCEPT_RESTORED] != NULL)
+			registry_put_back(*registry);
+		if (is_anothers(verification)) {
+			tell_bad_head(verification, CKR_DEVICE_ERROR);
+			why = "the registry is not the pinned authority's";
+			registry_free(registry); /* nothing is compared with it */
+		}
+	}
+	if (why != NULL) {
+		findings_skip(verification->findings, checks + 1, CHECK_COUNT - 1, why);
 		return;
 	}
 	check_log(verification);

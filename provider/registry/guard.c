@@ -92,13 +92,14 @@ where(const struct highest *highest)
 	return highest->where == NULL ? "in this process" : highest->where;
 }
 
-/* Takes text; number: it is logged once for each. */
+/* Takes text; number: it is logged once for each, unless it is no error. */
 static void
-turned_back_told(struct registry *registry, char *text, const char *wrong, int64_t number)
+turned_back_told(struct registry *registry, char *text, const char *wrong, int64_t number,
+                 bool error)
 {
 	if (text == NULL)
 		text = strdup(wrong);
-	if (text != NULL && registry_report_once(registry, INT64_MIN + number))
+	if (text != NULL && error && registry_report_once(registry, INT64_MIN + number))
 		log_error("%s", text);
 	(void)pthread_mutex_lock(&registry->lock);
 	free(registry->turned_back);
@@ -126,13 +127,17 @@ turned_back(struct registry *registry, const struct registry_head *head,
             const struct highest *highest, const char *wrong)
 {
 	char *what = difference(head, &highest->mark, wrong), *text = NULL;
+	bool put_back;
 
 	if (what != NULL)
 		text = text_format("%s: %s: %s (%s); it is not used. Get the newest copy; or, if a backup was "
 		                   "put back on purpose, run: p11-kms verify --accept-restored",
 		                   registry->path, wrong, what, where(highest));
 	free(what);
-	turned_back_told(registry, text, wrong, head->sequence);
+	(void)pthread_mutex_lock(&registry->lock);
+	put_back = registry->put_back;
+	(void)pthread_mutex_unlock(&registry->lock);
+	turned_back_told(registry, text, wrong, head->sequence, !put_back);
 }
 
 CK_RV
@@ -148,7 +153,7 @@ registry_guard_succession(struct registry *registry, const struct highest *highe
 	text = text_format("%s: %s: it is not signed by %s, which signed what was there before (%s), nor "
 	                   "by one that this handed over to; it is not used. Get the newest copy",
 	                   registry->path, wrong, signer, where(highest));
-	turned_back_told(registry, text, wrong, 0);
+	turned_back_told(registry, text, wrong, 0, true);
 	return CKR_DEVICE_ERROR;
 }
 
@@ -225,6 +230,14 @@ int64_t
 registry_restored(struct registry *registry)
 {
 	return seen_restored(registry->seen);
+}
+
+void
+registry_put_back(struct registry *registry)
+{
+	(void)pthread_mutex_lock(&registry->lock);
+	registry->put_back = true;
+	(void)pthread_mutex_unlock(&registry->lock);
 }
 
 CK_RV

@@ -56,6 +56,7 @@ struct registry {
 	/* The highest head that this registry had, as far as this process knows. */
 	struct seen_mark mark;
 	char *turned_back; /* owned: what was found instead; NULL: nothing */
+	bool put_back;     /* on purpose, and about to be accepted: to be turned back is no error */
 	bool anew;         /* just made: its first change makes void what was seen before */
 
 	/* Broken entries (and heads) that have been logged: each is told once. */

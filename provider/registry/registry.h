@@ -72,6 +72,8 @@ MUST_USE CK_RV registry_head(struct registry *registry, struct registry_head *re
 bool registry_turned_back(struct registry *registry, char **ret_why);
 /* Whether what was seen can be kept for other processes. Writes it; who only looks would have to. */
 bool registry_remembers(struct registry *registry);
+/* Before it is looked at: an older one was put back on purpose, which is then not logged as an error. */
+void registry_put_back(struct registry *registry);
 /* A backup was put back on purpose: what is there now is the highest seen, for this user, and for all when root says so. CKR_FUNCTION_FAILED: it can't be kept (logged). */
 MUST_USE CK_RV registry_accept(struct registry *registry);
 /* When that was last; 0: never. What the log lost then, `rebuild` finds: see token_record.rebuilt. */

@@ -437,6 +437,10 @@ openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 2>/dev/null |
 sed "s|^authority = .*|authority = $work/other.pem|" "$P11_KMS_CONFIG" >other.conf
 expect 7 "$p11_kms" verify --json --config other.conf
 prints 'not signed by the authority that .*/other.pem pins \(SHA256:'
+expect 7 "$p11_kms" verify --config other.conf
+prints '^1 failed, '
+prints '^skip +keys +not checked: the registry is not the pinned'
+prints '^skip +private-halves +not checked: there is no registry'
 rm other.pem
 expect 7 "$p11_kms" verify --json --config other.conf
 prints 'other.pem is not there; run .p11-kms init'

@@ -212,6 +212,7 @@ cmp good.db "$registry" || fail "the registry that was turned back was changed"
 
 step "a backup put back on purpose is accepted, and what was is forgotten"
 expect_match '^ok +seen +accepted' "$p11_kms" verify --accept-restored
+if grep -q 'run.* p11-kms verify --accept-restored' match.out; then fail "told to do what was done"; fi
 encrypts job-1
 
 step "but not one that is broken"
