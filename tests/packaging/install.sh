@@ -34,6 +34,10 @@ if grep -n '@[a-z]*@' "$unit"; then
 	fail "the unit has a folder that was not filled in"
 fi
 
+step "the manual names the command by where it was put: cron looks in few folders"
+grep -qF "* * * $(setting bindir)/p11-kms refresh && $(setting bindir)/p11-kms verify" \
+	"$root$(setting man1dir)/p11-kms.1" || fail "the manual's line for cron names another command"
+
 step "the command works where it was put"
 expect_match "^p11-kms $(setting PACKAGE_VERSION)\$" "$root$(setting bindir)/p11-kms" --version
 
