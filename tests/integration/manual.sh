@@ -4,6 +4,7 @@
 # shellcheck source=tests/lib.sh
 . "${srcdir:-.}/tests/lib.sh"
 
+need bash
 need_build "$p11_kms"
 page=$source_folder/doc/p11-kms.1
 completion=$source_folder/doc/p11-kms.bash-completion
@@ -73,6 +74,40 @@ step "the completion knows the commands"
 sed -n "s/^_p11_kms_commands='\(.*\)'$/\1/p" "$completion" | tr ' ' '\n' | sort >"$work/manual"
 help_commands | cut -d' ' -f1 | sort >"$work/help"
 diff -u "$work/help" "$work/manual" || fail "the completion (+) and --help (-) differ"
+
+step "the completion offers versions to what takes versions only, and after NAME@"
+mkdir "$work/bin"
+cat >"$work/bin/p11-kms" <<'END'
+#!/bin/sh
+case "$*" in
+*--all*) printf '[\n  {\n    "name": "job-42",\n    "version": %s,\n    "id": "aa"\n  }\n]\n' 1 2 ;;
+*) printf '[\n  {\n    "name": "job-42",\n    "version": 2,\n    "id": "aa"\n  }\n]\n' ;;
+esac
+END
+chmod +x "$work/bin/p11-kms"
+cat >"$work/complete.bash" <<'END'
+. "$1"
+COMP_LINE=$2
+COMP_POINT=${#COMP_LINE}
+COMP_WORDBREAKS=$3
+read -ra COMP_WORDS <<<"${COMP_LINE//@/ @ }"
+[[ $COMP_LINE == *' ' ]] && COMP_WORDS+=('')
+COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+_p11_kms
+echo "${COMPREPLY[*]}"
+END
+# completes LINE WORDBREAKS WANTED
+completes() {
+	got=$(PATH="$work/bin:$PATH" bash "$work/complete.bash" "$completion" "$1" "$2")
+	[ "$got" = "$3" ] || fail "'$1' completes to '$got', not '$3'"
+}
+completes 'p11-kms destroy ' ' @' 'job-42@1 job-42@2'
+completes 'p11-kms restore job' ' @' 'job-42@1 job-42@2'
+completes 'p11-kms restore job-42@' ' @' '1 2'
+completes 'p11-kms restore job-42@' ' ' 'job-42@1 job-42@2'
+completes 'p11-kms show jo' ' @' 'job-42'
+completes 'p11-kms show job-42@1' ' @' '1'
+completes 'p11-kms rotate ' ' @' 'job-42'
 
 if command -v mandoc >/dev/null 2>&1; then
 	step "the manual is well-formed"
