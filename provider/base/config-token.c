@@ -12,6 +12,8 @@
 #include <p11-kit/uri.h>
 
 #include <stddef.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -199,10 +201,24 @@ set_algorithm(const struct key *key, void *field, const char *value, char **ret_
 	return false;
 }
 
+static bool
+refuse_bound(char **ret_why, const struct key *key, bool seconds, const char *what, int64_t bound)
+{
+	char text[32];
+
+	if (seconds && bound != 0)
+		duration_format(bound, text, sizeof text);
+	else
+		snprintf(text, sizeof text, "%" PRId64 "%s", bound, seconds ? "s" : "ms");
+	*ret_why = text_format("%s is too %s %s%s", key->name, what, text,
+	                       key->words[0] != NULL ? ", or never" : "");
+	return false;
+}
+
 /* Keys in seconds have bounds in seconds, deadline in milliseconds. */
 static bool
 check_duration(const struct key *key, const char *value, bool parsed, int64_t duration,
-               char **ret_why)
+               bool seconds, char **ret_why)
 {
 	if (!parsed)
 		return refuse(ret_why, key,
@@ -211,9 +227,9 @@ check_duration(const struct key *key, const char *value, bool parsed, int64_t du
 		return key->words[0] != NULL ||
 		       refuse(ret_why, key, "can't be never; write a duration");
 	if (duration < key->least)
-		return refuse(ret_why, key, "is too short; see p11-kms.conf(5) for the shortest");
+		return refuse_bound(ret_why, key, seconds, "short; the shortest is", key->least);
 	if (duration > key->most)
-		return refuse(ret_why, key, "is too long; see p11-kms.conf(5) for the longest");
+		return refuse_bound(ret_why, key, seconds, "long; the longest is", key->most);
 	return true;
 }
 
@@ -223,7 +239,7 @@ set_seconds(const struct key *key, void *field, const char *value, char **ret_wh
 	int64_t seconds = 0;
 	bool parsed = duration_parse(value, &seconds);
 
-	if (!check_duration(key, value, parsed, seconds, ret_why))
+	if (!check_duration(key, value, parsed, seconds, true, ret_why))
 		return false;
 	*(int64_t *)field = seconds;
 	return true;
@@ -261,7 +277,7 @@ set_milliseconds(const struct key *key, void *field, const char *value, char **r
 	int64_t milliseconds = 0;
 	bool parsed = duration_parse_ms(value, &milliseconds);
 
-	if (!check_duration(key, value, parsed, milliseconds, ret_why))
+	if (!check_duration(key, value, parsed, milliseconds, false, ret_why))
 		return false;
 	*(int64_t *)field = milliseconds;
 	return true;

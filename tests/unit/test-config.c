@@ -526,8 +526,8 @@ START_TEST(choices_are_literal)
 END_TEST
 
 #define NO_DURATION " is not a duration; write a whole number and s, m, h, d, w or y"
-#define TOO_SHORT " is too short; see p11-kms.conf(5) for the shortest"
-#define TOO_LONG " is too long; see p11-kms.conf(5) for the longest"
+#define TOO_SHORT " is too short; the shortest is "
+#define TOO_LONG " is too long; the longest is "
 #define NOT_NEVER " can't be never; write a duration"
 
 START_TEST(durations_have_bounds)
@@ -535,16 +535,16 @@ START_TEST(durations_have_bounds)
 	assert_good_setting("rotate-every = 1s\ndestroy-after = 1s\nexpires-after = 60s\n"
 	                    "deadline = 10m");
 	assert_good_setting("rotate-every = 100y\ndestroy-after = 100y\nexpires-after = 100y");
-	assert_bad_setting("rotate-every = 0s", "rotate-every" TOO_SHORT);
+	assert_bad_setting("rotate-every = 0s", "rotate-every" TOO_SHORT "1s, or never");
 	assert_bad_setting("rotate-every = 500ms", "rotate-every" NO_DURATION);
 	assert_bad_setting("rotate-every = 90", "rotate-every" NO_DURATION);
 	assert_bad_setting("rotate-every = 101y", "rotate-every" NO_DURATION);
 	assert_bad_setting("destroy-after = never", "destroy-after" NOT_NEVER);
 	assert_bad_setting("destroy-after = -1s", "destroy-after" NO_DURATION);
-	assert_bad_setting("expires-after = 59s", "expires-after" TOO_SHORT);
+	assert_bad_setting("expires-after = 59s", "expires-after" TOO_SHORT "1m");
 	assert_bad_setting("expires-after = never", "expires-after" NOT_NEVER);
-	assert_bad_setting("deadline = 99ms", "deadline" TOO_SHORT);
-	assert_bad_setting("deadline = 600001ms", "deadline" TOO_LONG);
+	assert_bad_setting("deadline = 99ms", "deadline" TOO_SHORT "100ms");
+	assert_bad_setting("deadline = 600001ms", "deadline" TOO_LONG "600000ms");
 	assert_bad_setting("deadline = never", "deadline" NOT_NEVER);
 	assert_bad_setting("deadline =", "deadline" NO_DURATION);
 }
