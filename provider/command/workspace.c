@@ -20,21 +20,40 @@ refuse(int code, char *why)
 	return code;
 }
 
+/* "a, b": those of the configuration. Caller frees; NULL: out of memory. */
+static char *
+token_names(const struct config *config)
+{
+	char *names = strdup("");
+
+	for (size_t i = 0; names != NULL && i < config->token_count; i++) {
+		char *longer = text_format("%s%s%s", names, i == 0 ? "" : ", ", config->tokens[i].name);
+
+		free(names);
+		names = longer;
+	}
+	return names;
+}
+
 static int
 choose_token(const struct arguments *arguments, struct workspace *workspace, char **ret_why)
 {
 	const char *name = arguments->options[OPTION_TOKEN];
+	char *names;
 
 	workspace->token = config_token_find(workspace->config, name);
 	if (workspace->token != NULL)
 		return EXIT_DONE;
-	if (workspace->config->token_count == 0)
+	names = token_names(workspace->config);
+	if (workspace->config->token_count == 0 || names == NULL)
 		*ret_why = text_format("%s: there is no [token NAME] section", workspace->config->path);
 	else if (name == NULL)
-		*ret_why = text_format("%s has several tokens: say which with --token NAME",
-		                       workspace->config->path);
+		*ret_why = text_format("%s has several tokens (%s): say which with --token NAME",
+		                       workspace->config->path, names);
 	else
-		*ret_why = text_format("%s: there is no such token in %s", name, workspace->config->path);
+		*ret_why = text_format("%s: there is no such token in %s; it has %s", name,
+		                       workspace->config->path, names);
+	free(names);
 	return name == NULL && workspace->config->token_count > 1 ? EXIT_USAGE : EXIT_CONFIGURATION;
 }
 

@@ -456,7 +456,13 @@ step "the configuration"
 expect 3 "$p11_kms" list --config "$work/missing.conf"
 expect 3 "$p11_kms" verify --config "$work/missing.conf"
 expect 3 "$p11_kms" list --token other
-says 'no such token'
+says 'no such token in .*; it has backup$'
+{
+	cat "$P11_KMS_CONFIG"
+	sed -e '/^\[/,$!d' -e 's/^\[token .*/[token second]/' "$P11_KMS_CONFIG"
+} >several.conf
+expect 2 "$p11_kms" list --config several.conf
+says 'several tokens \(backup, second\): say which'
 P11_KMS_CONFIG=$work/missing.conf expect 3 "$p11_kms" list
 expect 3 env -u P11_KMS_CONFIG "$p11_kms" list
 says 'there is no .*/home/.config/p11-kms/p11-kms.conf and no /[^ ]*/p11-kms/p11-kms.conf, and P11_KMS_CONFIG names none'
