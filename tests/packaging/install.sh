@@ -13,6 +13,11 @@ END
 }
 root=$work/root
 
+step "configure says where it will go"
+for name in p11moduledir p11configdir systemdsystemunitdir; do
+	grep -q "^  .* $(setting $name)\$" "$build_folder/config.log" || fail "not told: $(setting $name)"
+done
+
 step "install"
 quietly make -C "$build_folder" install DESTDIR="$root"
 for path in "$(setting bindir)/p11-kms" "$(setting p11moduledir)/p11-kms.so" \
