@@ -13,6 +13,16 @@
 #define SOFTHSM_PIN "1234"
 #define SOFTHSM_LABEL "unit"
 
+/*
+ * SoftHSM 2.6.1 leaks when it uses keys of X25519, and the sanitizers' leak checker can't tell
+ * whose memory it is: such tests are left out there. Scenarios and the black-box suite have more.
+ */
+#ifdef __SANITIZE_ADDRESS__
+#define SOFTHSM_LEAKS_X25519 1
+#else
+#define SOFTHSM_LEAKS_X25519 0
+#endif
+
 /* Makes the folder and one token, and sets SOFTHSM2_CONF. Ends the test when that fails. */
 void softhsm_start(void);
 /* One more token. */

@@ -121,6 +121,8 @@ START_TEST(derives_as_openssl_does)
 	struct buffer expected = BUFFER_INIT;
 	struct pair peer;
 
+	if (SOFTHSM_LEAKS_X25519 && strcmp(curves[_i], "x25519") == 0)
+		return;
 	make_ours(curves[_i]);
 	for (int i = 0; i < 4; i++) {
 		pair_make(curves[_i], &peer);

@@ -56,7 +56,8 @@ START_TEST(makes_every_algorithm)
 	struct version *version;
 
 	/* RSA of 4096 bits takes long; SoftHSM 2.6.1 leaks when it signs with Ed25519 (integration/command.sh does). */
-	if (algorithm->bits == 4096 || algorithm->key_type == CKK_EC_EDWARDS)
+	if (algorithm->bits == 4096 || algorithm->key_type == CKK_EC_EDWARDS ||
+	    (SOFTHSM_LEAKS_X25519 && algorithm->key_type == CKK_EC_MONTGOMERY))
 		return;
 	version = make_by(&request);
 	ck_assert_ptr_eq(version->algorithm, algorithm);
@@ -249,6 +250,8 @@ START_TEST(undoes_a_pair_that_does_not_agree)
 	struct version *version;
 	CK_RV rv;
 
+	if (SOFTHSM_LEAKS_X25519 && request.algorithm->key_type == CKK_EC_MONTGOMERY)
+		return;
 	softhsm_functions()->C_GetAttributeValue = wrong_derivation;
 	rv = try_create(&request);
 	softhsm_functions()->C_GetAttributeValue = softhsm_original.C_GetAttributeValue;
