@@ -95,7 +95,7 @@ find_generator(const struct hsm_session *session, const struct algorithm *algori
 
 /*
  * What the HSM said when it was asked to make a pair that it need not know: CKR_OK, it refuses, in
- * whatever words; else what is lost, or has no room just now, so that nothing is known.
+ * whatever words; else what is lost, so that nothing is known.
  */
 static CK_RV
 read_refusal(const struct hsm_session *session, CK_RV rv)
@@ -105,17 +105,20 @@ read_refusal(const struct hsm_session *session, CK_RV rv)
 	case CKR_SESSION_CLOSED:
 	case CKR_SESSION_COUNT:
 	case CKR_CRYPTOKI_NOT_INITIALIZED:
-	case CKR_DEVICE_ERROR:
 	case CKR_DEVICE_REMOVED:
-	case CKR_DEVICE_MEMORY:
 	case CKR_HOST_MEMORY:
 	case CKR_TOKEN_NOT_PRESENT:
 	case CKR_TOKEN_NOT_RECOGNIZED:
 	case CKR_SLOT_ID_INVALID:
 		return rv;
-	/* SoftHSM says these of a curve that it does not know, and of a token that is gone. */
+	/*
+	 * SoftHSM says the first two of a curve that it does not know, and of a token that is gone.
+	 * An HSM that is full, or fails at nothing but this, must be of use all the same.
+	 */
 	case CKR_GENERAL_ERROR:
 	case CKR_FUNCTION_FAILED:
+	case CKR_DEVICE_ERROR:
+	case CKR_DEVICE_MEMORY:
 		return hsm_token_check(session->functions, session->hsm->uri, session->slot);
 	default:
 		return CKR_OK;
@@ -155,8 +158,12 @@ CK_RV
 hsm_pair_makes_montgomery(const struct hsm_session *session, bool *ret_makes)
 {
 	CK_RV rv = try_montgomery(session);
-	bool makes = rv == CKR_OK;
+	bool makes;
 
+	/* It may have been for a moment. */
+	if (rv == CKR_DEVICE_ERROR || rv == CKR_DEVICE_MEMORY)
+		rv = try_montgomery(session);
+	makes = rv == CKR_OK;
 	if (!makes)
 		rv = read_refusal(session, rv);
 	if (rv == CKR_OK)

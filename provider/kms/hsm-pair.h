@@ -18,8 +18,8 @@ MUST_USE CK_RV hsm_pair_generate(const struct hsm_session *session, const struct
 /*
  * Does the HSM make X25519 pairs, although it has no CKM_EC_MONTGOMERY_KEY_PAIR_GEN? SoftHSM
  * 2.6.1 does, with CKM_EC_EDWARDS_KEY_PAIR_GEN and the curve's OBJECT IDENTIFIER, as drafts of
- * PKCS#11 3.0 had it. Makes one to know, and removes it; no login needed. Codes of a session, a
- * device or a token that is lost, and of no room: it is not known.
+ * PKCS#11 3.0 had it. Makes one to know, and removes it; no login needed. Codes of a session or a
+ * token that is lost: it is not known.
  */
 MUST_USE CK_RV hsm_pair_makes_montgomery(const struct hsm_session *session, bool *ret_makes);
 /* Destroys the two token objects. CKR_KEY_HANDLE_INVALID: none there; CKR_ACTION_PROHIBITED: see kms_destroy_pair. */

@@ -288,7 +288,7 @@ START_TEST(a_refusal_while_it_is_described_is_none)
 		CKR_TEMPLATE_INCOMPLETE, CKR_ATTRIBUTE_VALUE_INVALID, CKR_CURVE_NOT_SUPPORTED,
 		CKR_DOMAIN_PARAMS_INVALID, CKR_USER_NOT_LOGGED_IN, CKR_SESSION_READ_ONLY,
 		CKR_FUNCTION_NOT_SUPPORTED, CKR_GENERAL_ERROR, CKR_FUNCTION_FAILED,
-		CKR_VENDOR_DEFINED + 7,
+		CKR_VENDOR_DEFINED + 7, CKR_DEVICE_ERROR, CKR_DEVICE_MEMORY,
 	};
 
 	ck_assert_uint_eq(kms_ping(kms, soon()), CKR_OK);
@@ -296,7 +296,7 @@ START_TEST(a_refusal_while_it_is_described_is_none)
 	for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
 		strike(codes[i], 1000);
 		ck_assert(!describes_montgomery());
-		ck_assert_uint_le(calls, 1);
+		ck_assert_uint_le(calls, codes[i] == CKR_DEVICE_ERROR || codes[i] == CKR_DEVICE_MEMORY ? 2 : 1);
 	}
 }
 END_TEST
