@@ -2,7 +2,7 @@
 #include "mechanism/iv-count.h"
 
 #include "base/openssl.h"
-#include "mechanism/digest.h"
+#include "mechanism/fingerprint.h"
 
 #include <openssl/rand.h>
 #include <pthread.h>
@@ -11,8 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SALT_SIZE 32
-#define FINGERPRINT_SIZE 32 /* of SHA-256 */
 #define LISTS 4096
 /* More than the generators, fixed bits and IVs of any sensible program. */
 #define BASES_MAX 16
@@ -34,50 +32,6 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct secret *salt;
 /* By the first bytes of the fingerprint. One store puts a value in: a fork finds all lists whole. */
 static struct iv_count *lists[LISTS];
-
-static CK_RV
-random_bytes(unsigned char *bytes, size_t size)
-{
-	if (RAND_priv_bytes_ex(openssl_context(), bytes, size, 0) != 1)
-		return openssl_failure(CKR_FUNCTION_FAILED);
-	return CKR_OK;
-}
-
-static CK_RV
-salt_locked(void)
-{
-	struct secret *made = NULL;
-	CK_RV rv;
-
-	if (salt != NULL)
-		return CKR_OK;
-	rv = secret_new(SALT_SIZE, &made);
-	if (rv == CKR_OK)
-		rv = random_bytes(secret_data(made), SALT_SIZE);
-	if (rv != CKR_OK)
-		secret_free(&made);
-	else
-		salt = made;
-	return rv;
-}
-
-static CK_RV
-fingerprint_locked(const struct secret *key, unsigned char *ret_fingerprint)
-{
-	struct digest *digest = NULL;
-	CK_RV rv = salt_locked();
-
-	if (rv == CKR_OK)
-		rv = digest_new(CKM_SHA256, &digest);
-	if (rv == CKR_OK)
-		rv = digest_update(digest, secret_bytes(salt), SALT_SIZE);
-	if (rv == CKR_OK)
-		rv = digest_update(digest, secret_bytes(key), secret_size(key));
-	if (rv == CKR_OK)
-		rv = digest_final(digest, ret_fingerprint);
-	digest_free(&digest);
-	return rv;
-}
 
 static CK_RV
 find_locked(const unsigned char *fingerprint, struct iv_count **ret_count)
@@ -105,16 +59,20 @@ iv_count_of(const struct secret *key, struct iv_count **ret_count)
 {
 	unsigned char fingerprint[FINGERPRINT_SIZE];
 	struct iv_count *count = NULL;
-	CK_RV rv;
+	CK_RV rv = CKR_OK;
 
 	pthread_mutex_lock(&lock);
-	rv = fingerprint_locked(key, fingerprint);
+	if (salt == NULL)
+		rv = fingerprint_salt_new(&salt);
+	if (rv == CKR_OK)
+		rv = fingerprint_of(salt, key, fingerprint);
 	if (rv == CKR_OK)
 		rv = find_locked(fingerprint, &count);
 	if (rv == CKR_OK && count->process != getpid()) {
-		rv = random_bytes(count->start, sizeof count->start);
-		if (rv == CKR_OK)
+		if (RAND_priv_bytes_ex(openssl_context(), count->start, sizeof count->start, 0) == 1)
 			count->process = getpid();
+		else
+			rv = openssl_failure(CKR_FUNCTION_FAILED);
 	}
 	pthread_mutex_unlock(&lock);
 	if (rv == CKR_OK)

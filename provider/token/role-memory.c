@@ -1,20 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "token/role-memory.h"
 
-#include "base/openssl.h"
-#include "mechanism/digest.h"
+#include "mechanism/fingerprint.h"
 #include "token/attribute-rule.h"
-
-#include <openssl/rand.h>
 
 #include <pthread.h>
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
-
-#define SALT_SIZE 32
-#define FINGERPRINT_SIZE 32 /* of SHA-256 */
 
 struct role {
 	unsigned char fingerprint[FINGERPRINT_SIZE]; /* first: what the tree is ordered by */
@@ -45,10 +39,7 @@ role_memory_new(struct role_memory **ret_memory)
 		return CKR_HOST_MEMORY;
 	pthread_mutex_init(&memory->lock, NULL);
 	TAILQ_INIT(&memory->departed);
-	rv = secret_new(SALT_SIZE, &memory->salt);
-	if (rv == CKR_OK &&
-	    RAND_priv_bytes_ex(openssl_context(), secret_data(memory->salt), SALT_SIZE, 0) != 1)
-		rv = openssl_failure(CKR_FUNCTION_FAILED);
+	rv = fingerprint_salt_new(&memory->salt);
 	if (rv != CKR_OK)
 		role_memory_free(&memory);
 	else
@@ -72,23 +63,6 @@ static int
 compare(const void *a, const void *b)
 {
 	return memcmp(a, b, FINGERPRINT_SIZE);
-}
-
-static CK_RV
-fingerprint(const struct role_memory *memory, const struct secret *value,
-            unsigned char *ret_fingerprint)
-{
-	struct digest *digest = NULL;
-	CK_RV rv = digest_new(CKM_SHA256, &digest);
-
-	if (rv == CKR_OK)
-		rv = digest_update(digest, secret_bytes(memory->salt), SALT_SIZE);
-	if (rv == CKR_OK)
-		rv = digest_update(digest, secret_bytes(value), secret_size(value));
-	if (rv == CKR_OK)
-		rv = digest_final(digest, ret_fingerprint);
-	digest_free(&digest);
-	return rv;
 }
 
 /* What is remembered of a value; nothing yet: made takes its place in the tree, and is set NULL. */
@@ -204,7 +178,7 @@ role_memory_take(struct role_memory *memory, const struct secret *value, unsigne
 	if (made == NULL)
 		return CKR_HOST_MEMORY;
 	made->memory = memory;
-	rv = fingerprint(memory, value, made->fingerprint);
+	rv = fingerprint_of(memory->salt, value, made->fingerprint);
 	if (rv == CKR_OK) {
 		pthread_mutex_lock(&memory->lock);
 		rv = take_locked(memory, waived, attributes, &made, ret_role);
